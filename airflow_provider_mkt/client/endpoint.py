@@ -1,0 +1,114 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Endpoints as data, and one call of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+from urllib.parse import quote
+
+
+class Safety(Enum):
+    """What may be repeated when nobody knows whether a request was executed. The HTTP method alone never decides."""
+
+    READ = "read"
+    """No effect: repeat after any failure."""
+    IDEMPOTENT = "idempotent"
+    """Repeating changes nothing more: repeat after any failure."""
+    KEYED = "keyed"
+    """Repeat after any failure, with the same ``Idempotency-Key``."""
+    ONCE = "once"
+    """Repeat only when the request was certainly not executed."""
+
+
+class Priority(Enum):
+    """Who goes first when the rate budget is short."""
+
+    LAUNCH = "launch"
+    """What somebody waits for: it may use the whole budget."""
+    NEWS = "news"
+    """Reads that only wait for news: they leave the last fifth of the budget to the others."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many requests a vendor permits.
+
+    :param requests: requests per window
+    :param window: length of the sliding window in seconds
+    """
+
+    requests: int
+    window: float = 60.0
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One route of a vendor.
+
+    :param method: HTTP method
+    :param path: path below the base URL, with ``{names}`` for its parameters
+    :param safety: what may be repeated
+    :param budgets: names of the rate budgets that one call takes a slot of
+    :param answer: fields that the answer must have, with their types; ``None`` when the answer is ignored
+    :param envelope: name of the field that wraps the answer; unwrapped when present
+    :param rows: for lists: names under which the rows may stand (a bare array is always accepted)
+    :param base: which base URL of the connection the path is relative to
+    :param authenticated: whether the connection's credentials are sent along
+    :param form: whether the body is form-encoded instead of JSON
+    """
+
+    method: str
+    path: str
+    safety: Safety
+    budgets: tuple[str, ...] = ("default",)
+    answer: Mapping[str, type | tuple[type, ...]] | None = field(default_factory=dict)
+    envelope: str | None = None
+    rows: tuple[str, ...] | None = None
+    base: str = "api"
+    authenticated: bool = True
+    form: bool = False
+
+    def __call__(self, **parts: Any) -> Call:
+        """Describe one call of this endpoint; ``parts`` are the fields of :class:`Call`."""
+        return Call(self, **parts)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to an endpoint, before anything is sent.
+
+    :param endpoint: the route
+    :param path: values of the path's parameters
+    :param query: query parameters; those that are ``None`` are left out
+    :param body: JSON-compatible body (or form fields)
+    :param headers: further headers
+    :param idempotency_key: sent as ``Idempotency-Key``; required for KEYED endpoints
+    :param priority: how urgent it is when the rate budget is short
+    """
+
+    endpoint: Endpoint
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    idempotency_key: str | None = None
+    priority: Priority = Priority.LAUNCH
+
+    @property
+    def safety(self) -> Safety:
+        """The endpoint's safety; a KEYED call without its key is no better than ONCE."""
+        safety = self.endpoint.safety
+        return Safety.ONCE if safety is Safety.KEYED and not self.idempotency_key else safety
+
+    def url(self, base: str) -> str:
+        """Return the full URL without the query. Path values are percent-encoded, slashes included.
+
+        :raises ValueError: when a path value is empty, which would address another route
+        """
+        for name, value in self.path.items():
+            if value is None or not str(value).strip() or str(value) in {".", ".."}:
+                raise ValueError(f"{name} must not be empty, got {value!r}")
+        return base.rstrip("/") + self.endpoint.path.format(**{k: quote(str(v), safe="") for k, v in self.path.items()})

@@ -1,0 +1,118 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""From an outcome to the error that a task raises: what happened, what the vendor said, what is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_mkt.client.endpoint import Call, Safety
+from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.client.redaction import Redactor, personal_values
+from airflow_provider_mkt.client.retry import Next
+from airflow_provider_mkt.exceptions import (
+    ApiError,
+    AuthenticationError,
+    MalformedResponseError,
+    NotFoundError,
+    NotSentError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    ValidationError,
+)
+
+BY_STATUS: dict[int, type[ApiError]] = {
+    400: ValidationError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ValidationError,
+    410: NotFoundError,
+    413: ValidationError,
+    415: ValidationError,
+    422: ValidationError,
+    429: RateLimitError,
+}
+
+
+def failure(call: Call, outcome: Outcome, following: Next, vendor: str, redactor: Redactor) -> ApiError:
+    """Return the error for a call that ended with ``outcome``.
+
+    :param call: what was asked
+    :param outcome: what the last attempt taught us
+    :param following: how the retry policy ended the call
+    :param vendor: the vendor's name
+    :param redactor: hides what must not be shown
+    """
+    endpoint = call.endpoint
+    words = vendor_words(outcome.answer)
+    redactor = redactor.also(personal_values(call.body))
+    kind, told = _kind(call, outcome, following)
+    said = redactor.text(words["message"] or outcome.reason)
+    message = told.format(vendor=vendor, route=f"{endpoint.method} {endpoint.path}")
+    if outcome.status:
+        message += f" (HTTP {outcome.status})"
+    message += f": {said}" if said else ""
+    request_id = words["request_id"] or outcome.headers.get("x-request-id")
+    facts: dict[str, Any] = {
+        "vendor": vendor,
+        "method": endpoint.method,
+        "path": endpoint.path,
+        "status": outcome.status,
+        "code": redactor.text(words["code"], 200) or None,
+        "details": redactor.data(words["details"]),
+        "request_id": redactor.text(request_id, 200) if request_id else None,
+        "retry_after": outcome.retry_after,
+    }
+    if kind is MalformedResponseError:
+        executed = outcome.known is Known.UNREADABLE and _has_effects(call)
+        return MalformedResponseError(message, executed=executed, **facts)
+    return kind(message, **facts)
+
+
+def _kind(call: Call, outcome: Outcome, following: Next) -> tuple[type[ApiError], str]:
+    if following is Next.UNKNOWN:
+        return OutcomeUnknownError, "{vendor} may or may not have executed {route}"
+    if outcome.known is Known.NOT_SENT:
+        return NotSentError, "{vendor} could not be reached for {route}"
+    if outcome.known is Known.UNREADABLE:
+        return MalformedResponseError, (
+            "{vendor} executed {route}, unreadable answer"
+            if _has_effects(call)
+            else "{vendor} gave an unreadable answer to {route}"
+        )
+    if outcome.known in (Known.UNKNOWN, Known.FAILED):
+        return ServerError, "{vendor} failed on {route}"
+    return BY_STATUS.get(outcome.status or 0, ApiError), "{vendor} refused {route}"
+
+
+def _has_effects(call: Call) -> bool:
+    """Whether carrying out ``call`` is what the user wanted; a token call only leads up to that."""
+    return call.endpoint.safety is not Safety.READ and call.endpoint.authenticated
+
+
+def vendor_words(answer: Any) -> dict[str, Any]:
+    """Find message, code, details and request id in an error body of any of the forms the vendors use.
+
+    :param answer: the parsed body, or None
+    :return: the four, ``""`` or None where the body has none
+    """
+    if not isinstance(answer, dict):
+        return {"message": answer if isinstance(answer, str) else "", "code": "", "details": None, "request_id": None}
+    inner = answer.get("error")
+    error: dict[str, Any] = inner if isinstance(inner, dict) else answer
+    meta = answer.get("meta")
+    plain = inner if isinstance(inner, str) else ""
+    message = _first_text(error, "message", "error_description") or _first_text(answer, "message") or plain
+    return {
+        "message": message,
+        "code": _first_text(error, "code", "type") or (plain if plain != message else ""),
+        "details": error.get("details"),
+        "request_id": _first_text(error, "request_id")
+        or _first_text(meta if isinstance(meta, dict) else {}, "request_id"),
+    }
+
+
+def _first_text(source: dict[str, Any], *names: str) -> str:
+    return next((value for name in names if isinstance(value := source.get(name), str) and value), "")

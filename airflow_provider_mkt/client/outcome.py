@@ -1,0 +1,271 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""A response or an exception -> what is now known about the request.
+
+The innermost reason decides, never the outer class: ``requests`` reports a refused connection (nothing was sent) and a
+connection that broke after the request (anything may have happened) with the same ``ConnectionError``.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Any
+
+from airflow_provider_mkt.client.endpoint import Endpoint
+
+TOO_MANY_REQUESTS = 429
+LONGEST_RETRY_AFTER = 86_400.0
+"""Seconds. A vendor that names a longer wait is not believed: nobody is kept waiting for years by one header."""
+
+Rows = list[dict[str, Any]]
+
+
+class Known(Enum):
+    """What is known after one attempt."""
+
+    ANSWERED = "executed and answered"
+    NOT_SENT = "not sent"
+    REFUSED = "refused"
+    THROTTLED = "refused for now (429)"
+    UNAUTHORIZED = "refused until the credentials are renewed"
+    FAILED = "the vendor failed (5xx), unknown whether before or after executing it"
+    UNKNOWN = "unknown whether it was executed"
+    UNREADABLE = "executed, result unreadable"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one attempt taught us.
+
+    :param known: the class of knowledge, which decides what may follow
+    :param status: HTTP status, when there was one
+    :param reason: the innermost reason, in words
+    :param answer: the parsed body of an answer (of error answers too, when readable)
+    :param headers: headers of the answer, lower-case names
+    :param retry_after: seconds that the vendor asks to wait
+    """
+
+    known: Known
+    status: int | None = None
+    reason: str = ""
+    answer: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    retry_after: float | None = None
+
+
+class UnreadableError(ValueError):
+    """A body that is not what the endpoint answers with."""
+
+
+class NeverConnectedError(OSError):
+    """Connecting failed, TLS handshake and proxy tunnel included, so no byte of the request can have left."""
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield ``error`` and everything it was made of: causes, urllib3's ``reason`` and wrapped arguments.
+
+    Not ``__context__``: that also holds what the caller happened to be handling, such as the refused connection of
+    another request, which says nothing about this one.
+    """
+    seen: set[int] = set()
+    queue: list[Any] = [error]
+    while queue:
+        current = queue.pop(0)
+        if not isinstance(current, BaseException) or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        queue += [current.__cause__, getattr(current, "reason", None), *current.args]
+
+
+def judge_exception(error: BaseException) -> Outcome:
+    """Judge an attempt that ended without a complete answer.
+
+    :param error: what ``requests``, urllib3 or the socket raised
+    :return: NOT_SENT when a connection was never established, else UNKNOWN
+    """
+    from urllib3.exceptions import (  # noqa: PLC0415 - kept out of DAG parsing
+        ClosedPoolError,
+        ConnectTimeoutError,
+        NewConnectionError,
+    )
+
+    never = (
+        NeverConnectedError,
+        ClosedPoolError,
+        ConnectTimeoutError,
+        NewConnectionError,
+        socket.gaierror,
+        ssl.SSLCertVerificationError,
+    )
+    chain = list(_chain(error))
+    reason = _words(next((link for link in reversed(chain) if str(link)), chain[-1]))
+    if any(isinstance(link, never) for link in chain) or _never_left(error):
+        return Outcome(Known.NOT_SENT, reason=reason)
+    return Outcome(Known.UNKNOWN, reason=reason)
+
+
+def _never_left(error: BaseException) -> bool:
+    from requests import exceptions  # noqa: PLC0415
+
+    # Not InvalidHeader: an answer whose own headers make no sense is reported by that name as well.
+    unusable = (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSchema)
+    return isinstance(error, (exceptions.ConnectTimeout, *unusable))
+
+
+def _words(error: BaseException) -> str:
+    """Name the error without quoting URLs: urllib3 puts them, query included, into its messages."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{type(error).__name__}: {error.strerror}"
+    text = str(error)
+    return (
+        f"{type(error).__name__}: {text}"
+        if text and "url" not in text.lower() and "?" not in text
+        else type(error).__name__
+    )
+
+
+def judge_response(endpoint: Endpoint, status: int, headers: dict[str, str], body: bytes, now: float) -> Outcome:
+    """Judge a complete answer.
+
+    :param endpoint: the route that was called
+    :param status: HTTP status
+    :param headers: headers, lower-case names
+    :param body: the whole body
+    :param now: the time in Unix seconds, for dates in headers
+    """
+    if 200 <= status < 300:
+        try:
+            answer = read_answer(endpoint, body)
+        except UnreadableError as error:
+            return Outcome(Known.UNREADABLE, status, str(error), None, headers)
+        return Outcome(Known.ANSWERED, status, "", answer, headers)
+    try:
+        answer = parse(body)
+    except UnreadableError:
+        answer = None
+    wait = retry_after(headers, answer, now)
+    known = Known.REFUSED
+    if status == TOO_MANY_REQUESTS:
+        known = Known.THROTTLED
+    elif status in (401, 403):
+        known = Known.UNAUTHORIZED
+    elif status >= 500:
+        known = Known.FAILED
+    elif status < 400:
+        known = Known.UNKNOWN
+    return Outcome(known, status, f"answered {status}", answer, headers, wait)
+
+
+def parse(body: bytes) -> Any:
+    """Parse a JSON body.
+
+    :raises UnreadableError: when it is empty, not JSON, or nested beyond all reason
+    """
+    if not body.strip():
+        raise UnreadableError("the body is empty")
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise UnreadableError("the body is nested too deeply") from None
+    except ValueError:
+        start = body.lstrip()[:1]
+        raise UnreadableError("the body is HTML" if start == b"<" else "the body is not JSON") from None
+
+
+def read_answer(endpoint: Endpoint, body: bytes) -> Any:
+    """Parse a 2xx body, take it out of its envelope and check its shape against the endpoint.
+
+    :raises UnreadableError: naming what is missing or of the wrong type
+    """
+    if endpoint.answer is None:
+        return None
+    answer = parse(body)
+    if endpoint.envelope and isinstance(answer, dict) and endpoint.envelope in answer:
+        answer = answer[endpoint.envelope]
+    if endpoint.rows is not None:
+        rows_of(endpoint, answer)
+        return answer
+    if endpoint.answer and not isinstance(answer, dict):
+        raise UnreadableError(f"expected an object, got {_kind(answer)}")
+    for name, kind in endpoint.answer.items():
+        if name not in answer:
+            raise UnreadableError(f"the field {name!r} is missing")
+        if not isinstance(answer[name], kind) or (isinstance(answer[name], bool) and kind is not bool):
+            raise UnreadableError(f"the field {name!r} is {_kind(answer[name])}")
+        if kind is str and not answer[name]:
+            raise UnreadableError(f"the field {name!r} is empty")
+    return answer
+
+
+def rows_of(endpoint: Endpoint, answer: Any) -> Rows:
+    """Return the rows of a list answer: a bare array, or the array under one of the endpoint's names.
+
+    :raises UnreadableError: when there is no array, or it holds anything but objects
+    """
+    rows = answer
+    if isinstance(answer, dict):
+        rows = next((answer[name] for name in endpoint.rows or () if name in answer), None)
+    if not isinstance(rows, list):
+        raise UnreadableError(f"no list under {' or '.join(map(repr, endpoint.rows or ()))}")
+    if not all(isinstance(row, dict) for row in rows):
+        raise UnreadableError("the list holds something else than objects")
+    return rows
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def retry_after(headers: dict[str, str], answer: Any, now: float) -> float | None:
+    """Return the seconds the vendor asks to wait, in any of the forms seen, at most a day, or None.
+
+    Read in the order of trust: ``Retry-After`` (seconds or HTTP date), ``retry_after`` inside the error object, beside
+    it, then ``X-RateLimit-Reset``, the last only when the budget is used up.
+    """
+    inner = answer.get("error") if isinstance(answer, dict) else None
+    bodies = [place for place in (inner, answer) if isinstance(place, dict)]
+    waits = [
+        _seconds_or_date(headers["retry-after"], now) if "retry-after" in headers else None,
+        *(_number(body.get("retry_after")) for body in bodies),
+    ]
+    if headers.get("x-ratelimit-remaining", "").strip() == "0":
+        waits.append(reset_in(headers.get("x-ratelimit-reset"), now))
+    wait = next((wait for wait in waits if wait is not None), None)
+    return None if wait is None else min(wait, LONGEST_RETRY_AFTER)
+
+
+def reset_in(value: str | None, now: float) -> float | None:
+    """Return the seconds until a reset given as epoch milliseconds, epoch seconds or seconds from now."""
+    number = _number(value)
+    if number is None:
+        return None
+    if number > 1e12:
+        number = number / 1000 - now
+    elif number > 1e9:
+        number -= now
+    return max(0.0, number)
+
+
+def _seconds_or_date(value: str, now: float) -> float | None:
+    if (number := _number(value)) is not None:
+        return number
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _number(value: Any) -> float | None:
+    """Return a finite, non-negative number, or None: a header must not be able to say minus one, NaN or for ever."""
+    try:
+        number = float(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return number if 0 <= number < 1e15 and not isinstance(value, bool) else None

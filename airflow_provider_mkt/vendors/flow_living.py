@@ -1,0 +1,62 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Flow Living: ad campaigns for property listings.
+
+Vendor document: Flow Platform, "API Scripts". Limits and most statuses are not published; what is assumed says so.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
+from airflow_provider_mkt.vendors.base import Extra, Vendor
+
+VENDOR = Vendor(
+    conn_type="flow_living",
+    name="Flow Living",
+    base_url="https://api.flowliving.com",
+    docs_url="https://docs.flowplatform.com/publisher-documentation",
+    hook="FlowLivingHook",
+    login="Client ID (organisation ID)",
+    login_required=True,
+    password="API key",
+    extras={
+        "request_type": Extra("Request type of the token call, from your account manager"),
+        "analytics_host": Extra("Analytics host, to look up campaigns after a lost answer"),
+        "analytics_user_id": Extra("Analytics user id"),
+        "analytics_user_secret": Extra("Analytics user secret", secret=True),
+        "webhook_token": Extra("Token in the webhook address", secret=True),
+    },
+    # Not published; assumed.
+    limits={"default": Limit(60), "publish": Limit(1, 1.0)},
+)
+
+HEADERS = {"Accept-Version": "v1"}
+
+TOKEN = Endpoint("GET", "/auth/access-key/publickey", Safety.READ, answer={"accessToken": str}, authenticated=False)
+PUBLISH = Endpoint(
+    "POST",
+    "/campaigns/publish",
+    Safety.ONCE,
+    budgets=("default", "publish"),
+    answer={"campaign_tracking_ids": list, "status": str},
+)
+VALIDATE = Endpoint("POST", "/campaigns/publish", Safety.READ, budgets=("default", "publish"), answer={"status": str})
+"""Publishing with ``dryRun``: it has no effect, so it may be repeated."""
+STATUS = Endpoint("GET", "/campaigns/status/{campaign_tracking_id}", Safety.READ, answer={"status": str})
+UPDATE_STATUS = Endpoint("POST", "/campaigns/status/{campaign_tracking_id}", Safety.IDEMPOTENT, answer={"status": str})
+
+RENEWABLE = (401, 403)
+"""An expired token is answered with 403 "JWT expired", an invalid one with 401."""
+TOKEN_LIFETIME = 600.0
+"""Seconds to keep a token that does not say when it expires (assumed)."""
+
+MOST_LISTINGS = 50
+"""Listings per publish call (assumed)."""
+LONGEST_TEXT = 255
+"""Characters of a reference (assumed)."""
+
+PENDING = frozenset({"queued", "in_progress"})
+FAILED = frozenset({"failed", "cancelled"})
+LIVE = ("published", "completed")
+"""What a launch waits for. ``published``, ``completed``, ``failed`` and ``cancelled`` are assumed names."""
+UPDATES = ("paused", "published", "cancelled")
+"""Statuses that an update may ask for. Only ``paused`` is documented; resuming and cancelling are assumed."""

@@ -1,0 +1,50 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""What Airflow is told about this provider. Imported at every start of Airflow, so it must stay light."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_mkt.vendors import VENDORS
+from airflow_provider_mkt.vendors.base import Vendor
+
+PACKAGE = "airflow_provider_mkt"
+HIDDEN_FIELDS = ["schema", "port"]
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's metadata in the form of Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "airflow-provider-mkt",
+        "name": "Marketing platforms",
+        "description": "Launches, posts, audiences, syncs and reports on marketing platforms, each exactly once.",
+        "integrations": [
+            {"integration-name": vendor.name, "external-doc-url": vendor.docs_url, "tags": ["service"]}
+            for vendor in VENDORS
+        ],
+        **{room: [_modules(vendor, room) for vendor in VENDORS] for room in ("hooks", "operators")},
+        "sensors": [_modules(vendor, "sensors") for vendor in VENDORS if vendor.conn_type != "flodesk"],
+        "connection-types": [_connection_type(vendor) for vendor in VENDORS],
+        "cli": [f"{PACKAGE}.cli.get_mkt_commands"],
+    }
+
+
+def _modules(vendor: Vendor, room: str) -> dict[str, Any]:
+    return {"integration-name": vendor.name, "python-modules": [f"{PACKAGE}.{room}.{vendor.conn_type}"]}
+
+
+def _connection_type(vendor: Vendor) -> dict[str, Any]:
+    relabeling = {"host": "API base URL", "password": vendor.password}
+    if vendor.login:
+        relabeling["login"] = vendor.login
+    return {
+        "connection-type": vendor.conn_type,
+        "hook-class-name": f"{PACKAGE}.hooks.{vendor.conn_type}.{vendor.hook}",
+        "hook-name": vendor.name,
+        "ui-field-behaviour": {
+            "hidden-fields": HIDDEN_FIELDS if vendor.login else [*HIDDEN_FIELDS, "login"],
+            "relabeling": relabeling,
+            "placeholders": {"host": vendor.base_url},
+        },
+        "conn-fields": {name: extra.form_field() for name, extra in vendor.all_extras.items()},
+    }

@@ -1,0 +1,125 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""A watch looks at one thing at a vendor and says how it stands."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Generator, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar
+
+from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.exceptions import INCURABLE, ApiError
+from airflow_provider_mkt.hooks.base import MarketingHook
+
+log = logging.getLogger(__name__)
+
+TOLERATED = 10
+"""Failed looks in a row after which the task is told."""
+
+
+class Stand(Enum):
+    """How the thing waited for stands."""
+
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    """A status nobody has heard of. Waited through like PENDING, and named when time runs out; never a success."""
+    DONE = "done"
+    FAILED = "failed"
+
+
+FINAL = (Stand.DONE, Stand.FAILED)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one look told.
+
+    :param stand: how it stands
+    :param status: the vendor's status, or several of them
+    :param message: a sentence for the log and for errors
+    :param answer: JSON that the waiting task returns
+    :param untouched: for failures: the vendor did nothing at all, so that a retry may submit again
+    """
+
+    stand: Stand
+    status: str
+    message: str
+    answer: Any = None
+    untouched: bool = False
+
+    @property
+    def final(self) -> bool:
+        """Whether waiting is over."""
+        return self.stand in FINAL
+
+    def event(self) -> dict[str, Any]:
+        """Return the verdict as JSON, to travel from a trigger to its task."""
+        return {**dataclasses.asdict(self), "stand": self.stand.value}
+
+    @classmethod
+    def of(cls, event: dict[str, Any]) -> Verdict:
+        """Return the verdict that :meth:`event` described."""
+        return cls(**{**event, "stand": Stand(event["stand"])})
+
+
+class Watch(ABC):
+    """Something to wait for. Subclasses are frozen dataclasses of plain data: ids, never secrets."""
+
+    hook: ClassVar[type[MarketingHook]]
+
+    @abstractmethod
+    def look(self) -> Generator[Call, Any, Verdict]:
+        """Yield the calls to make, be sent their answers, return the verdict."""
+
+    def cancel(self) -> Generator[Call, Any, str] | None:
+        """Stop it at the vendor, where that is possible: yield the calls, return what was done. None: impossible."""
+        return None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the fields, to rebuild this watch elsewhere."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    @property
+    def path(self) -> str:
+        """Where the class is found."""
+        return f"{type(self).__module__}.{type(self).__qualname__}"
+
+
+def stand_of(status: str, targets: Collection[str], pending: Collection[str], failed: Collection[str]) -> Stand:
+    """Place a status: reached, failed, still under way, or unheard of."""
+    if status in targets:
+        return Stand.DONE
+    if status in failed:
+        return Stand.FAILED
+    return Stand.PENDING if status in pending else Stand.UNKNOWN
+
+
+def overall(stands: Iterable[Stand]) -> Stand:
+    """Combine the parts of one order: nothing is settled before every part is."""
+    found = set(stands)
+    return next((stand for stand in (Stand.UNKNOWN, Stand.PENDING, Stand.FAILED) if stand in found), Stand.DONE)
+
+
+class Patience:
+    """Outlasts a vendor that does not answer for a while: ten failed looks in a row are one too many."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._told = ""
+
+    def hear(self, verdict: Verdict) -> None:
+        """Note a look that worked, and log what it told when that is news."""
+        self._failures = 0
+        if verdict.message != self._told:
+            self._told = verdict.message
+            log.log(logging.WARNING if verdict.stand is Stand.UNKNOWN else logging.INFO, "%s", verdict.message)
+
+    def ends_with(self, error: ApiError) -> bool:
+        """Note a look that failed; return whether it is hopeless to look again."""
+        self._failures += 1
+        log.warning("Looking at it failed, %d in a row: %s", self._failures, error)
+        return self._failures >= TOLERATED or isinstance(error, INCURABLE)

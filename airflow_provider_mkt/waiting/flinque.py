@@ -1,0 +1,36 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Waiting for a Flinque report. There is no route for a single report: the list tells."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.client.pages import Hints, find_row
+from airflow_provider_mkt.hooks.flinque import FlinqueHook
+from airflow_provider_mkt.vendors import flinque
+from airflow_provider_mkt.waiting.base import Stand, Verdict, Watch, stand_of
+
+
+@dataclass(frozen=True)
+class ReportWatch(Watch):
+    """A report.
+
+    :param report_id: the report
+    """
+
+    report_id: str
+
+    hook = FlinqueHook
+
+    def look(self) -> Generator[Call, Any, Verdict]:
+        """Walk the list of reports, newest first, as far as the report."""
+        report = yield from find_row(flinque.LIST_REPORTS(), Hints(), lambda row: row.get("id") == self.report_id)
+        if report is None:
+            return Verdict(Stand.UNKNOWN, "not listed", f"Flinque lists no report {self.report_id}")
+        status = str(report.get("status"))
+        stand = stand_of(status, flinque.REPORT_READY, flinque.REPORT_PENDING, flinque.REPORT_FAILED)
+        message = f"Flinque report {self.report_id}: {status}"
+        return Verdict(stand, status, message, report, untouched=stand is Stand.FAILED)

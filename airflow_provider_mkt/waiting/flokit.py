@@ -1,0 +1,69 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Waiting for a FloKit sync. A sync cannot be read by its id; the integration tells."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.hooks import checks
+from airflow_provider_mkt.hooks.flokit import FlokitHook
+from airflow_provider_mkt.vendors import flokit
+from airflow_provider_mkt.waiting.base import Stand, Verdict, Watch
+
+GRACE = 60.0
+"""Seconds for which an error that was there before the sync may still be shown after it was requested (assumed)."""
+
+
+@dataclass(frozen=True)
+class SyncWatch(Watch):
+    """The next successful sync of an integration.
+
+    :param integration_id: the integration
+    :param since: a sync counts when it ended after this moment (ISO 8601). Taken from the vendor's own last answer
+        where there is one, so that clocks need not agree. Empty: any sync counts
+    :param old_error: the error shown before the sync was requested, which must not be taken for its result
+    :param requested_at: Unix time of the request, when there was one
+    """
+
+    integration_id: str
+    since: str | None = None
+    old_error: str | None = None
+    requested_at: float | None = None
+
+    hook = FlokitHook
+
+    def look(self) -> Generator[Call, Any, Verdict]:
+        """Read the integration."""
+        answer = yield flokit.GET_INTEGRATION(path={"integration_id": self.integration_id})
+        status, error = answer["status"], answer.get("error_message")
+        message = f"FloKit integration {self.integration_id}: {status}" + (f" ({error})" if error else "")
+        return Verdict(self._stand(status, error, answer.get("last_synced_at")), status, message, answer)
+
+    def _stand(self, status: str, error: str | None, last_synced_at: str | None) -> Stand:
+        if status == flokit.SYNCING:
+            return Stand.PENDING
+        if status == flokit.DISCONNECTED:
+            return Stand.FAILED
+        if status == flokit.ERROR:
+            stale = (
+                self.requested_at is not None and error == self.old_error and time.time() - self.requested_at < GRACE
+            )
+            return Stand.PENDING if stale else Stand.FAILED
+        if status != flokit.CONNECTED:
+            return Stand.UNKNOWN
+        synced = _moment(last_synced_at)
+        newer = synced is not None and (not self.since or synced > checks.parsed("since", self.since))
+        return Stand.DONE if newer else Stand.PENDING
+
+
+def _moment(value: str | None) -> datetime | None:
+    try:
+        return checks.parsed("last_synced_at", value) if value else None
+    except ValidationError:
+        return None

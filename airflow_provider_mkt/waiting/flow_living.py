@@ -1,0 +1,68 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Waiting for a Flow Living campaign. Vendor document: "API Scripts", 'Get campaign status'."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.exceptions import NotFoundError
+from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
+from airflow_provider_mkt.vendors import flow_living
+from airflow_provider_mkt.waiting.base import Stand, Verdict, Watch, overall, stand_of
+
+QUEUE_DELAY = 120.0
+"""Seconds for which a new tracking id may still be unknown to the status route (assumed)."""
+PAUSE_REASON = "The Airflow task was stopped by a user."
+
+
+@dataclass(frozen=True)
+class CampaignWatch(Watch):
+    """All parts of one order: publishing returns several tracking ids, each is judged on its own.
+
+    :param tracking_ids: what publishing returned
+    :param targets: statuses that mean success
+    :param published_at: Unix time of the publishing, when known; a new id may not be found for two minutes
+    """
+
+    tracking_ids: list[str]
+    targets: list[str]
+    published_at: float | None = None
+
+    hook = FlowLivingHook
+
+    def look(self) -> Generator[Call, Any, Verdict]:
+        """Read every tracking id."""
+        answers: dict[str, dict[str, Any]] = {}
+        stands: dict[str, Stand] = {}
+        failed = (flow_living.FAILED | {"completed"}) - set(self.targets)
+        pending = flow_living.PENDING | {"published", "paused"}
+        for tracking_id in self.tracking_ids:
+            try:
+                answer = yield flow_living.STATUS(path={"campaign_tracking_id": tracking_id})
+            except NotFoundError:
+                if self.published_at is None or time.time() - self.published_at > QUEUE_DELAY:
+                    raise
+                answer = {"status": "queued", "message": "not known to the status route yet"}
+            answers[tracking_id] = answer
+            stands[tracking_id] = stand_of(answer["status"], self.targets, pending, failed)
+        told = ", ".join(f"{key}: {answer['status']}" for key, answer in answers.items())
+        reasons = {
+            str(answers[key]["message"])
+            for key, stand in stands.items()
+            if stand is Stand.FAILED and answers[key].get("message")
+        }
+        message = f"Flow Living campaign {told}" + (f" ({'; '.join(sorted(reasons))})" if reasons else "")
+        untouched = all(answer["status"] == "failed" and not answer.get("campaign_id") for answer in answers.values())
+        statuses = ", ".join(sorted({answer["status"] for answer in answers.values()}))
+        return Verdict(overall(stands.values()), statuses, message, answers, untouched)
+
+    def cancel(self) -> Generator[Call, Any, str]:
+        """Pause every part: the one status change that the vendor documents, and it stops the spending."""
+        for tracking_id in self.tracking_ids:
+            body = {"status": "paused", "reason": PAUSE_REASON}
+            yield flow_living.UPDATE_STATUS(path={"campaign_tracking_id": tracking_id}, body=body)
+        return f"paused {', '.join(self.tracking_ids)}"

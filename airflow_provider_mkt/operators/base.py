@@ -1,0 +1,185 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""What the operators share: a hook, the retry policy, and submitting once."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator, conf
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
+
+from airflow_provider_mkt.exceptions import ApiError
+from airflow_provider_mkt.retry_policy import DEFAULT
+from airflow_provider_mkt.submission import Order, Place, Record, Submission
+from airflow_provider_mkt.waiting.base import Patience, Stand, Verdict, Watch
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, RetryPolicy
+
+    from airflow_provider_mkt.hooks.base import MarketingHook
+
+DAY = 86_400.0
+
+
+class MarketingOperator(BaseOperator):
+    """Base of all operators: names its hook, retries by :class:`MarketingRetryPolicy` unless told otherwise.
+
+    :param conn_id: id of the connection
+    :param retry_policy: which errors are worth a retry, and when
+    """
+
+    hook_class: ClassVar[type[MarketingHook]]
+
+    def __init__(self, *, conn_id: str, retry_policy: RetryPolicy | None = DEFAULT, **kwargs: Any) -> None:
+        super().__init__(retry_policy=retry_policy, **kwargs)
+        self.conn_id = conn_id
+
+    @cached_property
+    def hook(self) -> MarketingHook:
+        """The vendor's hook."""
+        return self.hook_class(self.conn_id)
+
+
+class SubmittingOperator(MarketingOperator):
+    """Starts something at a vendor exactly once, and waits for it if asked to.
+
+    A subclass says what to submit (:meth:`order`), what to wait for (:meth:`watch`) and what to return
+    (:meth:`result`); everything else is here, the same for all vendors.
+
+    :param wait_for_completion: succeed only when the vendor is done; otherwise as soon as it has accepted the request
+    :param deferrable: wait in the triggerer instead of on a worker; default ``[operators] default_deferrable``
+    :param poll_interval: seconds between looks while waiting
+    :param wait_timeout: seconds after which waiting is given up; what was started goes on, and a retry attaches to it
+    :param resubmit: submit again when a finished task is cleared, instead of attaching to what was submitted
+    :param cancel_on_kill: stop it at the vendor, where that is possible, when a user stops the task while it waits
+    """
+
+    def __init__(
+        self,
+        *,
+        wait_for_completion: bool = True,
+        deferrable: bool | None = None,
+        poll_interval: float = 60.0,
+        wait_timeout: float | timedelta = DAY,
+        resubmit: bool = False,
+        cancel_on_kill: bool = True,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = (
+            conf.getboolean("operators", "default_deferrable", fallback=False) if deferrable is None else deferrable
+        )
+        self.poll_interval = positive("poll_interval", poll_interval)
+        self.wait_timeout = positive("wait_timeout", wait_timeout)
+        self.resubmit = resubmit
+        self.cancel_on_kill = cancel_on_kill
+        self._waiting_for: Watch | None = None
+
+    def order(self, place: Place) -> Order:
+        """Return what to submit, checked.
+
+        :raises ValidationError: naming the parameter that is wrong
+        """
+        raise NotImplementedError
+
+    def watch(self, record: Record) -> Watch:
+        """Return what to wait for after the submission."""
+        raise NotImplementedError
+
+    def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
+        """Return the task's result; ``verdict`` is None when nothing was waited for."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> Any:
+        """Submit, then wait or return."""
+        place = Place.of(context, self.conn_id)
+        submission = self._submission(context, place)
+        client = self.hook.client
+        anew = self.resubmit or bool((context["dag_run"].conf or {}).get("mkt_resubmit"))
+        record = submission.submit(self.order(place), client.send, client.talk, anew=anew)
+        if not self.wait_for_completion:
+            return self.result(record, None)
+        return self._wait(context, record)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on when the trigger has something to tell."""
+        from airflow_provider_mkt.triggers.watch import event_error  # noqa: PLC0415
+
+        if event["stand"] == "error":
+            raise event_error(event)
+        record = self._submission(context).record()
+        if record is None:
+            raise AirflowFailException("The record of the submission is gone from the task state store.")
+        return self._conclude(context, record, Verdict.of(event))
+
+    def on_kill(self) -> None:
+        """Stop at the vendor what this task waits for. A timeout of the task is no wish to stop anything."""
+        watch = self._waiting_for
+        if watch is None or not self.cancel_on_kill or isinstance(sys.exc_info()[1], AirflowTaskTimeout):
+            return
+        talk = watch.cancel()
+        if talk is not None:
+            self.log.warning("The task was stopped: %s", self.hook.client.talk(talk))
+
+    def _submission(self, context: Context, place: Place | None = None) -> Submission:
+        return Submission(context["task_state_store"], place or Place.of(context, self.conn_id))
+
+    def _wait(self, context: Context, record: Record) -> Any:
+        from airflow_provider_mkt.triggers.watch import WatchTrigger  # noqa: PLC0415
+
+        watch = self.watch(record)
+        self._waiting_for = watch
+        patience = Patience()
+        deadline = time.monotonic() + self.wait_timeout
+        while True:
+            try:
+                verdict = self.hook.client.talk(watch.look())
+            except ApiError as error:
+                if patience.ends_with(error):
+                    raise
+            else:
+                patience.hear(verdict)
+                if verdict.final:
+                    return self._conclude(context, record, verdict)
+            if self.deferrable:
+                trigger = WatchTrigger.of(watch, self.conn_id, self.poll_interval, cancel_on_kill=self.cancel_on_kill)
+                self.defer(
+                    trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.wait_timeout)
+                )
+            if time.monotonic() + self.poll_interval > deadline:
+                raise ApiError(
+                    f"{self.hook.vendor.name} was not done after {self.wait_timeout:.0f} s. It goes on there; a retry "
+                    "of this task attaches to it and waits again. Raise wait_timeout if that is normal.",
+                    vendor=self.hook.vendor.name,
+                )
+            time.sleep(self.poll_interval)
+
+    def _conclude(self, context: Context, record: Record, verdict: Verdict) -> Any:
+        self._waiting_for = None
+        if verdict.stand is Stand.DONE:
+            return self.result(record, verdict)
+        if not verdict.untouched:
+            raise AirflowFailException(
+                f"{verdict.message}. Part of it may have had effects, so nothing is submitted again."
+            )
+        self._submission(context).fail(record)
+        raise ApiError(
+            f"{verdict.message}. Nothing came of it; a retry submits it again.", vendor=self.hook.vendor.name
+        )
+
+
+def positive(name: str, value: float | timedelta) -> float:
+    """Return ``value`` in seconds.
+
+    :raises ValueError: when it is not above 0
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+        raise ValueError(f"{name} must be a number of seconds above 0, got {value!r}")
+    return float(seconds)

@@ -1,0 +1,78 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Operators for FloKit. Vendor document: FloKit API reference, "Integrations"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_provider_mkt.exceptions import ApiError, ValidationError
+from airflow_provider_mkt.hooks import checks
+from airflow_provider_mkt.hooks.flokit import FlokitHook
+from airflow_provider_mkt.operators.base import SubmittingOperator
+from airflow_provider_mkt.submission import Order, Place, Record
+from airflow_provider_mkt.vendors import flokit
+from airflow_provider_mkt.waiting.base import Verdict
+from airflow_provider_mkt.waiting.flokit import SyncWatch
+
+
+class FlokitTriggerSyncOperator(SubmittingOperator):
+    """Triggers a manual sync of an integration, once, and waits until it has ended.
+
+    Returns ``sync_id`` and, after waiting, ``integration`` (the vendor's last answer), each also as an XCom of its own.
+    What was true before the request is recorded with it, so an earlier sync is never taken for this one.
+
+    :param integration_id: the integration
+    :param flokit_conn_id: connection with a read-write key
+    """
+
+    template_fields: Sequence[str] = ("integration_id", "conn_id")
+    ui_color = "#efe3f7"
+    hook_class = FlokitHook
+
+    def __init__(
+        self,
+        *,
+        integration_id: str,
+        flokit_conn_id: str = FlokitHook.default_conn_name,
+        poll_interval: float = 30.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flokit_conn_id, poll_interval=poll_interval, **kwargs)
+        self.integration_id = integration_id
+
+    def order(self, place: Place) -> Order:
+        """Return the sync request."""
+        path = {"integration_id": checks.text("integration_id", self.integration_id)}
+        return Order(
+            vendor=flokit.VENDOR.name,
+            what=f"sync of {self.integration_id}",
+            body=path,
+            call=lambda frozen, _: flokit.TRIGGER_SYNC(path=frozen),
+            receipt=lambda answer: {"sync_id": answer["sync_id"]},
+            reference=place.reference,
+            prepare=self._before,
+        )
+
+    def _before(self) -> dict[str, Any]:
+        """Read the integration before the request: what is news afterwards, and whether it can be synced at all."""
+        hook: FlokitHook = self.hook  # type: ignore[assignment]
+        before = hook.get_integration(self.integration_id)
+        if before["status"] == flokit.DISCONNECTED:
+            raise ValidationError(
+                f"Integration {self.integration_id} is disconnected; connect it in FloKit's dashboard."
+            )
+        if before["status"] == flokit.SYNCING:
+            raise ApiError(
+                f"Integration {self.integration_id} is syncing already; a retry asks again.", vendor="FloKit"
+            )
+        return {name: before.get(name) for name in ("last_synced_at", "error_message")}
+
+    def watch(self, record: Record) -> SyncWatch:
+        """Return the sync."""
+        before = record.baseline
+        return SyncWatch(self.integration_id, before["last_synced_at"], before["error_message"], record.intent_at)
+
+    def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
+        """Return the sync's id and the integration."""
+        return record.receipt if verdict is None else {**record.receipt, "integration": verdict.answer}

@@ -1,0 +1,190 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Operators for Flow Living. Vendor document: Flow Platform, "API Scripts"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError, ValidationError
+from airflow_provider_mkt.hooks import checks
+from airflow_provider_mkt.hooks.flow_living import FlowLivingHook, check_dates, publish_body
+from airflow_provider_mkt.operators.base import MarketingOperator, SubmittingOperator
+from airflow_provider_mkt.submission import Order, Place, Record
+from airflow_provider_mkt.vendors import flow_living
+from airflow_provider_mkt.waiting.base import Verdict
+from airflow_provider_mkt.waiting.flow_living import CampaignWatch
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class FlowLivingPublishCampaignOperator(SubmittingOperator):
+    """Publishes an ad campaign for property listings. It spends money, so it happens once.
+
+    Returns ``campaign_tracking_ids``, ``order_ref``, ``status`` and, after waiting, ``campaigns`` (the last answer for
+    each tracking id), each also as an XCom of its own.
+
+    :param plan_ref: reference of the media plan, e.g. ``facebookv2``
+    :param listing_external_ids: your ids of the listings, 1 to 50
+    :param branch_id: Flow's id of the branch
+    :param agent_external_id: your id of the agent in charge
+    :param campaign_start_date: when to start, in the future; without a time zone it is UTC
+    :param campaign_end_date: when to end, after the start
+    :param budget_override: amount instead of the plan's budget, in the plan's currency
+    :param order_ref: your own reference; by default made of DAG, run, task and map index
+    :param dry_run: have the vendor validate the request and publish nothing
+    :param target_statuses: what to wait for
+    :param flow_living_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = (
+        "plan_ref",
+        "listing_external_ids",
+        "branch_id",
+        "agent_external_id",
+        "campaign_start_date",
+        "campaign_end_date",
+        "budget_override",
+        "order_ref",
+        "conn_id",
+    )
+    ui_color = "#d7ebdb"
+    hook_class = FlowLivingHook
+
+    def __init__(
+        self,
+        *,
+        plan_ref: str,
+        listing_external_ids: Sequence[str] | str,
+        branch_id: str,
+        agent_external_id: str | None = None,
+        campaign_start_date: datetime | str | None = None,
+        campaign_end_date: datetime | str | None = None,
+        budget_override: float | str | None = None,
+        order_ref: str | None = None,
+        dry_run: bool = False,
+        target_statuses: Sequence[str] = flow_living.LIVE,
+        flow_living_conn_id: str = FlowLivingHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flow_living_conn_id, **kwargs)
+        self.plan_ref = plan_ref
+        self.listing_external_ids = listing_external_ids
+        self.branch_id = branch_id
+        self.agent_external_id = agent_external_id
+        self.campaign_start_date = campaign_start_date
+        self.campaign_end_date = campaign_end_date
+        self.budget_override = budget_override
+        self.order_ref = order_ref
+        self.validate_only = dry_run
+        self.target_statuses = target_statuses
+
+    def execute(self, context: Context) -> Any:
+        """Publish; or, for a dry run, only have the request validated."""
+        if not self.validate_only:
+            return super().execute(context)
+        body = {**self._body(Place.of(context, self.conn_id)), "dryRun": True}
+        check_dates(body)
+        answer = self.hook.send(self.hook.publish_call(body))  # type: ignore[attr-defined]
+        self.log.info("Flow Living accepts the campaign (dry run, nothing was published): %s", answer)
+        return {"status": answer["status"], "order_ref": body["orderRef"], "campaign_tracking_ids": []}
+
+    def order(self, place: Place) -> Order:
+        """Return the publish request."""
+        body = self._body(place)
+
+        def prepare() -> dict[str, Any]:
+            check_dates(body)
+            return {}
+
+        return Order(
+            vendor=flow_living.VENDOR.name,
+            what="campaign",
+            body=body,
+            call=lambda frozen, _: self.hook.publish_call(frozen),  # type: ignore[attr-defined]
+            receipt=_receipt,
+            reference=body["orderRef"],
+            prepare=prepare,
+        )
+
+    def watch(self, record: Record) -> CampaignWatch:
+        """Return the campaigns of all tracking ids."""
+        return CampaignWatch(record.receipt["campaign_tracking_ids"], list(self.target_statuses), record.intent_at)
+
+    def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
+        """Return the tracking ids and how they stand."""
+        result = {**record.receipt, "order_ref": record.reference}
+        return result if verdict is None else {**result, "status": verdict.status, "campaigns": verdict.answer}
+
+    def _body(self, place: Place) -> dict[str, Any]:
+        listings = self.listing_external_ids
+        return publish_body(
+            plan_ref=self.plan_ref,
+            listing_external_ids=listings,
+            branch_id=self.branch_id,
+            agent_external_id=self.agent_external_id or None,
+            start_date=self.campaign_start_date,
+            end_date=self.campaign_end_date,
+            budget_override=None if self.budget_override in (None, "") else self.budget_override,  # type: ignore[arg-type]
+            order_ref=self.order_ref or place.reference,
+        )
+
+
+def _receipt(answer: dict[str, Any]) -> dict[str, Any]:
+    tracking_ids = answer["campaign_tracking_ids"]
+    if not tracking_ids or not all(isinstance(each, str) and each for each in tracking_ids):
+        message = "Flow Living answered the publishing without usable campaign_tracking_ids"
+        raise MalformedResponseError(message, executed=True, vendor=flow_living.VENDOR.name)
+    return {"campaign_tracking_ids": tracking_ids, "status": answer["status"]}
+
+
+class FlowLivingUpdateCampaignStatusOperator(MarketingOperator):
+    """Pauses a campaign, or asks for another status, and confirms it by reading the status afterwards.
+
+    Returns the status of each tracking id.
+
+    :param campaign_tracking_id: a tracking id, or all of an order
+    :param status: ``paused``; ``published`` (resume) and ``cancelled`` are assumed to exist
+    :param reason: why, for the vendor's staff
+    :param flow_living_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("campaign_tracking_id", "status", "reason", "conn_id")
+    ui_color = "#d7ebdb"
+    hook_class = FlowLivingHook
+
+    def __init__(
+        self,
+        *,
+        campaign_tracking_id: str | Sequence[str],
+        status: str,
+        reason: str | None = None,
+        flow_living_conn_id: str = FlowLivingHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flow_living_conn_id, **kwargs)
+        self.campaign_tracking_id = campaign_tracking_id
+        self.status = status
+        self.reason = reason
+
+    def execute(self, context: Context) -> dict[str, str]:  # noqa: ARG002
+        """Ask for the status and confirm it."""
+        if self.status not in flow_living.UPDATES:
+            raise ValidationError(f"status must be one of {', '.join(flow_living.UPDATES)}, got {self.status!r}.")
+        return {each: self._update(each) for each in checks.ids("campaign_tracking_id", self.campaign_tracking_id)}
+
+    def _update(self, tracking_id: str) -> str:
+        hook: FlowLivingHook = self.hook  # type: ignore[assignment]
+        answer = hook.update_campaign_status(tracking_id, self.status, self.reason)
+        # The vendor's own example holds a message of success and an error at once, so only the status itself counts.
+        now = str(hook.get_campaign_status(tracking_id)["status"])
+        if now != self.status:
+            told = hook.redactor.text(str(answer.get("error") or answer.get("message") or "no reason given"))
+            raise ApiError(
+                f"Flow Living did not confirm {self.status!r} for {tracking_id}: it is {now!r} ({told}).",
+                vendor=flow_living.VENDOR.name,
+            )
+        self.log.info("Flow Living campaign %s is %s.", tracking_id, now)
+        return now

@@ -1,0 +1,71 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""From errors to task retries: fail at once on what a retry cannot cure, wait exactly as long as a vendor asks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import RetryDecision, RetryPolicy
+
+from airflow_provider_mkt.exceptions import (
+    INCURABLE,
+    ApiError,
+    MalformedResponseError,
+    OutcomeUnknownError,
+    RateLimitError,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class MarketingRetryPolicy(RetryPolicy):
+    """Default of all operators of this provider.
+
+    ======================================================  ==============================================
+    error                                                   the task
+    ======================================================  ==============================================
+    refused credentials, permission, request; not found     fails
+    outcome unknown, and nothing can settle it              fails; a person has to look
+    executed, but the answer cannot be read                 fails; a person has to look
+    429 with the vendor's waiting time                      is retried after exactly that time
+    everything else                                         follows the task's own retry settings
+    ======================================================  ==============================================
+    """
+
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,  # noqa: ARG002 - Airflow's signature
+        max_tries: int,  # noqa: ARG002
+        context: Context | None = None,  # noqa: ARG002
+    ) -> RetryDecision:
+        """Decide whether and when the task is retried; parameters as in :class:`airflow.sdk.RetryPolicy`."""
+        if not isinstance(exception, ApiError):
+            return RetryDecision.default()
+        if isinstance(exception, INCURABLE):
+            return RetryDecision.fail(reason=f"{type(exception).__name__}: a retry cannot cure it.")
+        if isinstance(exception, OutcomeUnknownError) and not exception.resolvable:
+            return RetryDecision.fail(reason="The outcome is unknown: a person has to look.")
+        if isinstance(exception, MalformedResponseError) and exception.executed and not exception.resolvable:
+            return RetryDecision.fail(reason="It was executed, but the answer cannot be read: a person has to look.")
+        if isinstance(exception, RateLimitError) and exception.retry_after is not None:
+            delay = timedelta(seconds=min(exception.retry_after, 86_400.0))
+            return RetryDecision.retry(
+                delay=delay, reason=f"{exception.vendor} asked to wait {exception.retry_after:.0f} s."
+            )
+        return RetryDecision.default()
+
+    def serialize(self) -> dict[str, Any]:
+        """Return the policy's settings: it has none."""
+        return {}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> MarketingRetryPolicy:  # noqa: ARG003
+        """Return the policy."""
+        return cls()
+
+
+DEFAULT = MarketingRetryPolicy()
+"""The one instance: the policy has no settings."""

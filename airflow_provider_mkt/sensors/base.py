@@ -1,0 +1,107 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""What the sensors share: one watch, with the same outcome when poking, rescheduling or deferring."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
+
+from airflow_provider_mkt.exceptions import ApiError
+from airflow_provider_mkt.retry_policy import DEFAULT
+from airflow_provider_mkt.waiting.base import Patience, Stand, Verdict, Watch
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from airflow.sdk import Context, RetryPolicy
+
+
+class WatchSensor(BaseSensorOperator):
+    """Base of all sensors; a subclass says what to watch.
+
+    ``timeout``, ``soft_fail``, ``never_fail``, ``silent_fail``, ``exponential_backoff`` and ``max_wait`` mean the same
+    in all three modes. A final failure at the vendor fails the sensor for good: looking again would not change it.
+
+    :param conn_id: id of the connection
+    :param deferrable: wait in the triggerer instead of on a worker; default ``[operators] default_deferrable``
+    :param retry_policy: which errors are worth a retry, and when
+    """
+
+    def __init__(
+        self, *, conn_id: str, deferrable: bool | None = None, retry_policy: RetryPolicy | None = DEFAULT, **kwargs: Any
+    ) -> None:
+        super().__init__(retry_policy=retry_policy, **kwargs)
+        self.conn_id = conn_id
+        self.deferrable = (
+            conf.getboolean("operators", "default_deferrable", fallback=False) if deferrable is None else deferrable
+        )
+
+    def watch(self) -> Watch:
+        """Return what to wait for.
+
+        :raises ValidationError: naming the parameter that is wrong
+        """
+        raise NotImplementedError
+
+    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
+        """Look once."""
+        watch = self.watch()
+        verdict = watch.hook(self.conn_id).client.talk(watch.look())
+        Patience().hear(verdict)
+        return PokeReturnValue(is_done=verdict.final, xcom_value=_result(verdict) if verdict.final else None)
+
+    def execute(self, context: Context) -> Any:
+        """Poke, or look once and leave the rest to the triggerer."""
+        if not self.deferrable:
+            return super().execute(context)
+        # One round of Airflow's own loop, so that every option means what it means when poking.
+        self.mode = "reschedule"
+        try:
+            return super().execute(context)
+        except AirflowRescheduleException:
+            return self._defer_until(time.time() + self.timeout)
+
+    def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:  # noqa: ARG002
+        """Go on when the trigger has something to tell."""
+        from airflow_provider_mkt.triggers.watch import event_error  # noqa: PLC0415
+
+        if event["stand"] != "error":
+            return _result(Verdict.of(event))
+        error = event_error(event)
+        if not self.silent_fail:
+            raise error
+        self.log.error("Sensor poke failed: %s", error)
+        return self._defer_until(deadline or time.time() + self.timeout)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Keep ``soft_fail`` to what it covers when poking: timeouts and final failures, not a vendor out of reach."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSkipException as skip:
+            error = skip.__cause__
+            if self.never_fail or not isinstance(error, ApiError):
+                raise
+        raise error
+
+    def _defer_until(self, deadline: float) -> NoReturn:
+        from airflow_provider_mkt.triggers.watch import WatchTrigger  # noqa: PLC0415
+
+        longest = None
+        if self.exponential_backoff:
+            longest = self.max_wait.total_seconds() if self.max_wait else float(self.timeout)
+        self.defer(
+            trigger=WatchTrigger.of(self.watch(), self.conn_id, self.poke_interval, longest_interval=longest),
+            method_name="execute_complete",
+            kwargs={"deadline": deadline},
+            timeout=timedelta(seconds=max(1.0, deadline - time.time())),
+        )
+
+
+def _result(verdict: Verdict) -> Any:
+    if verdict.stand is Stand.FAILED:
+        raise AirflowFailException(verdict.message)
+    return verdict.answer

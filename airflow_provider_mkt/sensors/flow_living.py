@@ -1,0 +1,44 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Sensors for Flow Living. Vendor document: Flow Platform, "API Scripts", 'Get campaign status'."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_provider_mkt.hooks import checks
+from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
+from airflow_provider_mkt.sensors.base import WatchSensor
+from airflow_provider_mkt.vendors import flow_living
+from airflow_provider_mkt.waiting.flow_living import CampaignWatch
+
+
+class FlowLivingCampaignStatusSensor(WatchSensor):
+    """Waits until a campaign has one of the target statuses; fails when it ends in another one.
+
+    :param campaign_tracking_id: a tracking id, or all of an order: each has to get there
+    :param target_statuses: what to wait for
+    :param flow_living_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("campaign_tracking_id", "target_statuses", "conn_id")
+    ui_color = "#d7ebdb"
+
+    def __init__(
+        self,
+        *,
+        campaign_tracking_id: str | Sequence[str],
+        target_statuses: Sequence[str] = flow_living.LIVE,
+        flow_living_conn_id: str = FlowLivingHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flow_living_conn_id, **kwargs)
+        self.campaign_tracking_id = campaign_tracking_id
+        self.target_statuses = target_statuses
+
+    def watch(self) -> CampaignWatch:
+        """Return the campaign."""
+        return CampaignWatch(
+            checks.ids("campaign_tracking_id", self.campaign_tracking_id),
+            checks.ids("target_statuses", self.target_statuses),
+        )

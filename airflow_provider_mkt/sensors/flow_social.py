@@ -1,0 +1,41 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Sensors for Flow Social. Vendor document: Flow developer documentation, "API Reference"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_provider_mkt.hooks import checks
+from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+from airflow_provider_mkt.sensors.base import WatchSensor
+from airflow_provider_mkt.vendors import flow_social
+from airflow_provider_mkt.waiting.flow_social import PostWatch
+
+
+class FlowSocialPostStatusSensor(WatchSensor):
+    """Waits until a post is delivered; fails when it is blocked. A failed try is repeated by the vendor.
+
+    :param post_id: a post, or several: each has to get there
+    :param target_statuses: what to wait for
+    :param flow_social_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("post_id", "target_statuses", "conn_id")
+    ui_color = "#d6e4f5"
+
+    def __init__(
+        self,
+        *,
+        post_id: str | Sequence[str],
+        target_statuses: Sequence[str] = flow_social.DELIVERED,
+        flow_social_conn_id: str = FlowSocialHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flow_social_conn_id, **kwargs)
+        self.post_id = post_id
+        self.target_statuses = target_statuses
+
+    def watch(self) -> PostWatch:
+        """Return the post."""
+        return PostWatch(checks.ids("post_id", self.post_id), checks.ids("target_statuses", self.target_statuses))

@@ -1,0 +1,144 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The trigger behind every deferred wait. It only reads; it carries ids, never secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.module_loading import import_string  # type: ignore[attr-defined]
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from airflow_provider_mkt.exceptions import ApiError, ValidationError
+from airflow_provider_mkt.waiting.base import Patience, Watch
+
+if TYPE_CHECKING:
+    from airflow_provider_mkt.client.transport import ApiClient
+
+log = logging.getLogger(__name__)
+
+FIRST_LOOK = 10.0
+"""Seconds before the first look: Airflow 3.3 may fail a task whose trigger fires within the first few seconds."""
+CANCEL_TIMEOUT = 25.0
+
+
+class WatchTrigger(BaseEventTrigger):
+    """Looks at something at a vendor until it is settled.
+
+    :param watch: where the :class:`Watch` class is found
+    :param arguments: its fields
+    :param conn_id: connection
+    :param poll_interval: seconds between looks
+    :param longest_interval: seconds up to which the interval doubles from look to look; None keeps it constant
+    :param cancel_on_kill: stop it at the vendor when a user stops the task; never on a restart or a timeout
+    """
+
+    def __init__(  # noqa: PLR0917 - Airflow passes what serialize() returns by name
+        self,
+        watch: str,
+        arguments: dict[str, Any],
+        conn_id: str,
+        poll_interval: float,
+        longest_interval: float | None = None,
+        cancel_on_kill: bool = False,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.watch = watch
+        self.arguments = arguments
+        self.conn_id = conn_id
+        self.poll_interval = poll_interval
+        self.longest_interval = longest_interval
+        self.cancel_on_kill = cancel_on_kill
+
+    @classmethod
+    def of(cls, watch: Watch, conn_id: str, poll_interval: float, **options: Any) -> WatchTrigger:
+        """Return the trigger for ``watch``; further parameters as for the class."""
+        return cls(watch.path, watch.arguments(), conn_id, poll_interval, **options)
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and what it takes to build this trigger again."""
+        return f"{__name__}.WatchTrigger", {
+            "watch": self.watch,
+            "arguments": self.arguments,
+            "conn_id": self.conn_id,
+            "poll_interval": self.poll_interval,
+            "longest_interval": self.longest_interval,
+            "cancel_on_kill": self.cancel_on_kill,
+        }
+
+    def _watch(self) -> Watch:
+        watch: Watch = import_string(self.watch)(**self.arguments)
+        return watch
+
+    async def _client(self, watch: Watch) -> ApiClient:
+        connection = await watch.hook.aget_connection(self.conn_id)
+        hook = watch.hook(self.conn_id, connection=connection)
+        # Building the client imports the HTTP stack, which would block the loop.
+        return await asyncio.to_thread(lambda: hook.client)
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look again and again, and yield one event when there is something to tell."""
+        watch = self._watch()
+        await asyncio.sleep(FIRST_LOOK)
+        patience = Patience()
+        interval = self.poll_interval
+        client: ApiClient | None = None
+        while True:
+            try:
+                client = client or await self._client(watch)
+                verdict = await client.atalk(watch.look())
+            except AirflowNotFoundException as error:
+                missing = ValidationError(f"The connection {self.conn_id!r} is gone: {error}")
+                yield TriggerEvent(error_event(missing))
+                return
+            except ApiError as error:
+                if patience.ends_with(error):
+                    yield TriggerEvent(error_event(error))
+                    return
+            else:
+                patience.hear(verdict)
+                if verdict.final:
+                    yield TriggerEvent(verdict.event())
+                    return
+            await asyncio.sleep(interval)
+            interval = min(interval * 2, self.longest_interval) if self.longest_interval else interval
+
+    async def on_kill(self) -> None:
+        """Stop it at the vendor. Airflow cancels this method again and again, so the work is shielded from that."""
+        if not self.cancel_on_kill:
+            return
+        cancelling = asyncio.ensure_future(asyncio.wait_for(self._cancel(), CANCEL_TIMEOUT))
+        while not cancelling.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({cancelling})
+        if (error := cancelling.exception()) is not None:
+            log.error("Could not stop it at the vendor; look there: %s", error or "it took too long")
+
+    async def _cancel(self) -> None:
+        watch = self._watch()
+        talk = watch.cancel()
+        if talk is not None:
+            client = await self._client(watch)
+            log.warning("The task was stopped by a user: %s", await client.atalk(talk))
+
+
+def error_event(error: ApiError) -> dict[str, Any]:
+    """Return ``error`` as an event; Airflow would turn an exception of a trigger into a TaskDeferralError."""
+    facts = {
+        name: getattr(error, name)
+        for name in ("vendor", "method", "path", "status", "code", "request_id", "retry_after")
+    }
+    return {"stand": "error", "kind": type(error).__name__, "message": error.message, "facts": facts}
+
+
+def event_error(event: dict[str, Any]) -> ApiError:
+    """Return the error that an event describes."""
+    from airflow_provider_mkt import exceptions  # noqa: PLC0415
+
+    kind = getattr(exceptions, str(event.get("kind")), ApiError)
+    error: ApiError = kind(str(event.get("message")), **event.get("facts", {}))
+    return error

@@ -1,0 +1,64 @@
+# Every target is listed by `make help`. Needs make and a Python from 3.10 to 3.13; the rest is installed into .venv.
+# Nothing is written outside this folder and the system's folder for temporary files.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# Which Python makes the virtual environment, for example `make test PYTHON=python3.12`; empty = the first that fits.
+PYTHON ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CHECKED := airflow_provider_mkt $(wildcard dags) scripts tests
+
+# The caches of pip and uv stay inside as well, unless the user has chosen a place.
+UV_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/uv
+export UV_CACHE_DIR
+
+.PHONY: help demo up down status test check format env lock clean
+
+help: ## show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(STAMP) ## launch a campaign in a real Airflow against the simulated vendors, show what happened, clean up
+	@exec $(BIN)/python -m scripts.demo demo
+
+up: $(STAMP) ## the same, but stay up in the background and print the addresses
+	@exec $(BIN)/python -m scripts.demo up
+
+down: $(STAMP) ## end what `make up` (or a demo that was killed) left running
+	@exec $(BIN)/python -m scripts.demo down
+
+status: $(STAMP) ## tell what is running
+	@exec $(BIN)/python -m scripts.demo status
+
+test: $(STAMP) ## run the tests
+	@exec $(BIN)/python -m pytest -q --durations=10 tests
+
+check: $(STAMP) ## lint, formatting, types
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy --strict airflow_provider_mkt scripts
+
+format: $(STAMP) ## put the code into the project's format
+	$(BIN)/ruff check --fix-only --quiet $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+
+env: $(STAMP) ## write a .env with new random secrets for docker-compose (an existing one is kept)
+	@exec $(BIN)/python -m scripts.make_env
+
+lock: $(STAMP) ## work out requirements/dev.txt anew from pyproject.toml
+	$(BIN)/uv pip compile --universal --python-version 3.10 --no-header --no-emit-index-url --no-annotate \
+		--group dev pyproject.toml -o requirements/dev.txt
+
+clean: ## remove everything that make has made, the virtual environment included
+	@if [ -d .demo ] && [ -x $(BIN)/python ]; then $(BIN)/python -m scripts.demo down; fi
+	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist out
+	find airflow_provider_mkt dags scripts tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(STAMP): pyproject.toml requirements/bootstrap.txt requirements/dev.txt scripts/make_venv.sh
+	@sh scripts/make_venv.sh "$(VENV)" "$(PYTHON)"
+	@touch $@

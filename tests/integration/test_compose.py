@@ -1,0 +1,147 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""docker-compose.yaml: accepted by docker-compose, complete, pinned, and without any secret of its own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scripts import make_env
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE_FILE = ROOT / "docker-compose.yaml"
+TOOL = shutil.which("docker-compose")
+needs_tool = pytest.mark.skipif(
+    TOOL is None, reason="docker-compose is not installed (Debian and Ubuntu: apt install docker-compose)"
+)
+
+AIRFLOW_SERVICES = {
+    "airflow-apiserver": "api-server",
+    "airflow-scheduler": "scheduler",
+    "airflow-dag-processor": "dag-processor",
+    "airflow-triggerer": "triggerer",
+    "airflow-worker": "celery worker",
+}
+SERVICES = {*AIRFLOW_SERVICES, "airflow-init", "postgres", "redis"}
+VARIABLE = re.compile(r"\$\{(\w+)(:?[-?][^}]*)?\}")
+SECRET_SETTING = re.compile(r"PASSWORD|SECRET|FERNET|_KEY|AUTH$|SQL_ALCHEMY_CONN|RESULT_BACKEND|BROKER_URL")
+
+
+def _services() -> dict[str, Any]:
+    services: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text(encoding="utf-8"))["services"]
+    return services
+
+
+def _config(env_file: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    assert TOOL is not None
+    return subprocess.run(
+        [TOOL, "--file", str(COMPOSE_FILE), "--env-file", str(env_file), *options, "config"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=env_file.parent,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
+    )
+
+
+@pytest.fixture
+def env_file(tmp_path: Path) -> Path:
+    path = tmp_path / "secrets.env"
+    assert make_env.write(path)
+    return path
+
+
+def test_services_are_those_of_a_distributed_airflow() -> None:
+    services = _services()
+    assert {name for name, one in services.items() if "profiles" not in one} == SERVICES
+    assert services["sandbox"]["profiles"] == ["sandbox"]
+    assert {name: services[name]["command"] for name in AIRFLOW_SERVICES} == AIRFLOW_SERVICES
+
+
+def test_every_service_but_the_first_step_restarts_and_is_checked() -> None:
+    for name, one in _services().items():
+        if name == "airflow-init":
+            assert one["restart"] == "no"
+        else:
+            assert one["restart"] == "unless-stopped", name
+            assert one["healthcheck"]["test"], name
+
+
+def test_airflow_starts_after_its_database_is_migrated() -> None:
+    services = _services()
+    for name in AIRFLOW_SERVICES:
+        conditions = {other: row["condition"] for other, row in services[name]["depends_on"].items()}
+        assert conditions["airflow-init"] == "service_completed_successfully"
+        assert conditions["postgres"] == conditions["redis"] == "service_healthy"
+
+
+def test_images_are_pinned_and_alike() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    base = re.search(r"^FROM apache/airflow:(\d+\.\d+\.\d+)$", dockerfile, re.MULTILINE)
+    assert base is not None
+    lock = (ROOT / "requirements" / "dev.txt").read_text(encoding="utf-8")
+    locked = re.search(r"^apache-airflow==(\S+)", lock, re.MULTILINE)
+    assert locked is not None
+    assert base[1] == locked[1], "the image and the tests use different versions of Airflow"
+    for name, one in _services().items():
+        tag = one["image"].partition(":")[2]
+        assert tag, f"{name} has no tag"
+        assert tag != "latest", name
+        if "build" in one:
+            assert tag == base[1], name
+
+
+def test_dags_cannot_be_changed_from_inside_and_logs_are_shared() -> None:
+    for name in AIRFLOW_SERVICES:
+        volumes = _services()[name]["volumes"]
+        assert "./dags:/opt/airflow/dags:ro" in volumes
+        assert "airflow-logs:/opt/airflow/logs" in volumes
+
+
+def test_ports_are_open_to_this_machine_only() -> None:
+    published = {name: one["ports"] for name, one in _services().items() if "ports" in one}
+    assert set(published) == {"airflow-apiserver", "sandbox"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+
+def test_secrets_have_no_default() -> None:
+    found: set[str] = set()
+    for name, one in _services().items():
+        for setting, value in (one.get("environment") or {}).items():
+            if not SECRET_SETTING.search(setting) or setting == "AIRFLOW__CORE__AUTH_MANAGER":
+                continue
+            variables = VARIABLE.findall(str(value))
+            assert variables, f"{name}: {setting} is written into the file"
+            assert all(rest.startswith(":?") for _, rest in variables), f"{name}: {setting} has a default"
+            found.update(variable for variable, _ in variables)
+    assert found == set(make_env.SECRETS)
+
+
+def test_image_is_built_without_the_secrets_of_this_folder() -> None:
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    assert "*" in lines
+    assert not [line for line in lines if line.startswith("!") and "env" in line]
+
+
+@needs_tool
+def test_docker_compose_accepts_it(env_file: Path) -> None:
+    answer = _config(env_file, "--profile", "sandbox")
+    assert answer.returncode == 0, answer.stderr
+    assert set(yaml.safe_load(answer.stdout)["services"]) == {*SERVICES, "sandbox"}
+
+
+@needs_tool
+@pytest.mark.parametrize("missing", sorted(make_env.SECRETS))
+def test_docker_compose_names_a_missing_secret(env_file: Path, missing: str) -> None:
+    lines = env_file.read_text(encoding="utf-8").splitlines()
+    env_file.write_text("\n".join(line for line in lines if not line.startswith(missing)) + "\n", encoding="utf-8")
+    answer = _config(env_file)
+    assert answer.returncode != 0
+    assert f"{missing} is not set, run: make env" in answer.stderr

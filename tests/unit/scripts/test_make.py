@@ -1,0 +1,91 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+from __future__ import annotations
+
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts import make_env
+
+ROOT = Path(__file__).resolve().parents[3]
+SHELL = shutil.which("sh") or "/bin/sh"
+
+
+def _fake_python(folder: Path, name: str, *, fits: bool, venv: bool) -> None:
+    """A program that answers the questions of make_venv.sh as some Python would."""
+    body = f"""#!{SHELL}
+case "$2" in
+    *ensurepip*) exit {0 if venv else 1} ;;
+    *print*) echo 3.12 ;;
+    *) exit {0 if fits else 1} ;;
+esac
+"""
+    path = folder / name
+    path.write_text(body)
+    path.chmod(0o755)
+
+
+def _make_venv(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SHELL, str(ROOT / "scripts" / "make_venv.sh"), str(folder / "venv"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": str(folder)},
+        cwd=folder,
+        timeout=30,
+    )
+
+
+def test_no_python_at_all(tmp_path: Path) -> None:
+    answer = _make_venv(tmp_path)
+    assert answer.returncode != 0
+    assert "No Python from 3.10 to 3.13 found" in answer.stderr
+    assert "PYTHON=" in answer.stderr
+
+
+def test_programs_that_do_not_run_or_do_not_fit_are_passed_over(tmp_path: Path) -> None:
+    _fake_python(tmp_path, "python3.13", fits=False, venv=True)
+    _fake_python(tmp_path, "python3.12", fits=True, venv=False)
+    answer = _make_venv(tmp_path)
+    assert answer.returncode != 0
+    assert "python3.12 cannot make virtual environments" in answer.stderr
+    assert "python3.12-venv" in answer.stderr
+
+
+def test_named_python_is_the_only_candidate(tmp_path: Path) -> None:
+    _fake_python(tmp_path, "python3.12", fits=True, venv=True)
+    answer = _make_venv(tmp_path, "python2.7")
+    assert answer.returncode != 0
+    assert "PYTHON=python2.7 is not a Python from 3.10 to 3.13" in answer.stderr
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_help_lists_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    assert phony is not None
+    answer = subprocess.run(["make", "-C", str(ROOT)], capture_output=True, text=True, check=True, timeout=30)
+    listed = set(re.findall(r"^  make (\w+) +\S", answer.stdout, re.MULTILINE))
+    assert listed == set(phony[1].split())
+
+
+def test_secrets_are_new_private_and_never_shown(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    command = [sys.executable, "-m", "scripts.make_env", str(path)]
+    first = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    text = path.read_text(encoding="utf-8")
+    values = dict(line.split("=", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert set(values) == set(make_env.SECRETS)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert all(value not in first.stdout + first.stderr for value in values.values())
+    assert all(re.fullmatch(r"[\w-]{20,}=?", value) for value in values.values())
+
+    second = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "kept" in second.stdout
+    assert path.read_text(encoding="utf-8") == text

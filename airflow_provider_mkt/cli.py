@@ -5,7 +5,23 @@ from __future__ import annotations
 
 import argparse
 
-from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
+from airflow.cli.cli_config import ARG_OUTPUT, ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
+
+COMMANDS = "airflow_provider_mkt.submission_commands"
+
+DAG_ID = Arg(("dag_id",), help="The DAG")
+API_URL = Arg(
+    ("--api-url",), help="Address of Airflow's API server (default: [api] base_url); AIRFLOW_API_TOKEN signs in"
+)
+PLACE = (
+    DAG_ID,
+    Arg(("run_id",), help="The DAG run"),
+    Arg(("task_id",), help="The task"),
+    Arg(("--map-index",), type=int, default=-1, help="Index of a mapped task"),
+    Arg(("--number",), type=int, default=0, help="Number of the submission within the task (default: %(default)s)"),
+    API_URL,
+)
+YES = Arg(("-y", "--yes"), action="store_true", help="Do it although that may have consequences")
 
 
 class _SandboxArguments(Arg):
@@ -23,12 +39,49 @@ def _sandbox(args: argparse.Namespace) -> None:
     raise SystemExit(run(args))
 
 
+SANDBOX = ActionCommand(
+    name="sandbox",
+    help="Simulate all five vendors over HTTP, for development and tests",
+    func=_sandbox,
+    args=(_SandboxArguments(flags=("--port",)),),  # type: ignore[no-untyped-call]
+)
+
+SUBMISSIONS = (
+    ActionCommand(
+        name="list",
+        help="What the latest runs of a DAG have submitted, and how it stands",
+        func=lazy_load_command(f"{COMMANDS}.list_submissions"),
+        args=(
+            DAG_ID,
+            Arg(("--run-id",), help="Only this run"),
+            Arg(("--runs",), type=int, default=5, help="How many runs to look at (default: %(default)s)"),
+            Arg(("--unsettled",), action="store_true", help="Only those whose outcome nobody knows"),
+            API_URL,
+            ARG_OUTPUT,
+        ),
+    ),
+    ActionCommand(
+        name="show",
+        help="The record of one submission",
+        func=lazy_load_command(f"{COMMANDS}.show_submission"),
+        args=PLACE,
+    ),
+    ActionCommand(
+        name="adopt",
+        help="It did happen: hand over the vendor's ids, so that the next try attaches to them",
+        func=lazy_load_command(f"{COMMANDS}.adopt_submission"),
+        args=(*PLACE, Arg(("--ids",), nargs="+", required=True, help="The vendor's ids"), YES),
+    ),
+    ActionCommand(
+        name="forget",
+        help="It did not happen: delete the record, so that the next try submits anew",
+        func=lazy_load_command(f"{COMMANDS}.forget_submission"),
+        args=(*PLACE, YES),
+    ),
+)
+
+
 def get_mkt_commands() -> list[CLICommand]:
     """Return the provider's commands for Airflow's CLI."""
-    sandbox = ActionCommand(
-        name="sandbox",
-        help="Simulate all five vendors over HTTP, for development and tests",
-        func=_sandbox,
-        args=(_SandboxArguments(flags=("--port",)),),  # type: ignore[no-untyped-call]
-    )
-    return [GroupCommand(name="mkt", help="Marketing platforms", subcommands=[sandbox])]
+    submissions = GroupCommand(name="submissions", help="What tasks have submitted to vendors", subcommands=SUBMISSIONS)
+    return [GroupCommand(name="mkt", help="Marketing platforms", subcommands=[SANDBOX, submissions])]

@@ -25,6 +25,7 @@ def get_provider_info() -> dict[str, Any]:
         **{room: [_modules(vendor, room) for vendor in VENDORS] for room in ("hooks", "operators")},
         "sensors": [_modules(vendor, "sensors") for vendor in VENDORS if vendor.conn_type != "flodesk"],
         "connection-types": [_connection_type(vendor) for vendor in VENDORS],
+        "extra-links": [f"{PACKAGE}.links.submission.SubmissionLink"],
         "cli": [f"{PACKAGE}.cli.get_mkt_commands"],
     }
 

@@ -29,7 +29,7 @@ class MarketingRetryPolicy(RetryPolicy):
     refused credentials, permission, request; not found     fails
     outcome unknown, and nothing can settle it              fails; a person has to look
     executed, but the answer cannot be read                 fails; a person has to look
-    429 with the vendor's waiting time                      is retried after exactly that time
+    the vendor named a waiting time (429)                   is retried after exactly that time
     everything else                                         follows the task's own retry settings
     ======================================================  ==============================================
     """
@@ -50,7 +50,7 @@ class MarketingRetryPolicy(RetryPolicy):
             return RetryDecision.fail(reason="The outcome is unknown: a person has to look.")
         if isinstance(exception, MalformedResponseError) and exception.executed and not exception.resolvable:
             return RetryDecision.fail(reason="It was executed, but the answer cannot be read: a person has to look.")
-        if isinstance(exception, RateLimitError) and exception.retry_after is not None:
+        if isinstance(exception, (RateLimitError, OutcomeUnknownError)) and exception.retry_after is not None:
             delay = timedelta(seconds=min(exception.retry_after, 86_400.0))
             return RetryDecision.retry(
                 delay=delay, reason=f"{exception.vendor} asked to wait {exception.retry_after:.0f} s."

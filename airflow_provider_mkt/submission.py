@@ -15,7 +15,7 @@ a receipt              attaches to it; nothing is sent
 "refused", "failed"    submits again under the next generation of the key: the last one certainly did nothing, or
                        the vendor confirmed that it failed
 an intent, KEYED       sends the same body with the same key, for 20 of the 24 hours that vendors keep keys
-an intent, traceable   asks the vendor whether it happened
+an intent, traceable   asks the vendor: attaches to what is there, submits what certainly is not
 any other intent       raises ``OutcomeUnknownError``: a person has to look; nothing is guessed
 another fingerprint    raises ``ValidationError``: the DAG changed between tries, which is not a second order
 =====================  ==================================================================================
@@ -46,7 +46,11 @@ KEYS = uuid.UUID("6d1d4f2e-5b1c-5f4e-9a53-2f0f5c5f7a10")
 KEY_TRUSTED = 20 * 3600.0
 """Seconds for which a key is used again; the vendors keep theirs for 24 hours."""
 LONGEST_REFERENCE = 255
+PREFIX = "mkt.submission."
+"""Beginning of the keys under which records stand in the task state store."""
 
+ABSENT: dict[str, Any] = {}
+"""What a trace returns when the vendor shows that the submission never happened; recognised by identity."""
 INTENT, SUBMITTED, REFUSED, FAILED = "intent", "submitted", "refused", "failed"
 
 
@@ -110,7 +114,9 @@ class Order:
         has passed, and returns what has to be known of the time before
     :param receipt: takes from the answer what the submission is followed by
     :param reference: what to look for at the vendor
-    :param trace: asks the vendor for the receipt of a recorded submission; None where that is impossible
+    :param id_field: name of the receipt's field that holds the vendor's id or ids; a plural holds a list
+    :param trace: asks the vendor what became of a recorded submission: returns its receipt, :data:`ABSENT` when it
+        certainly did not happen, None when that cannot be told; the whole is None where the vendor cannot be asked
     """
 
     vendor: str
@@ -119,6 +125,7 @@ class Order:
     call: Callable[[Any, str], Call]
     receipt: Callable[[Any], dict[str, Any]]
     reference: str
+    id_field: str
     prepare: Callable[[], dict[str, Any]] = dict
     trace: Callable[[Record], Generator[Call, Any, dict[str, Any] | None]] | None = None
 
@@ -133,6 +140,7 @@ class Record:
     fingerprint: str
     body: Any
     reference: str
+    id_field: str
     intent_at: float
     round: int
     baseline: dict[str, Any] = field(default_factory=dict)
@@ -143,6 +151,19 @@ class Record:
     def time(self) -> str:
         """When the intent was written, in UTC."""
         return datetime.fromtimestamp(self.intent_at, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+    def adopt(self, ids: list[str]) -> Record:
+        """Return the record with the receipt that a person found at the vendor.
+
+        :param ids: the vendor's ids
+        :raises ValueError: when there are none, or several where there can only be one
+        """
+        several = self.id_field.endswith("s")
+        if not ids or (len(ids) > 1 and not several):
+            raise ValueError(
+                f"{self.id_field} takes {'one id or more' if several else 'exactly one id'}, got {len(ids)}"
+            )
+        return replace(self, state=SUBMITTED, receipt={self.id_field: ids if several else ids[0], "status": "adopted"})
 
 
 def fingerprint(body: Any) -> str:
@@ -167,7 +188,7 @@ class Submission:
 
     @property
     def _name(self) -> str:
-        return f"mkt.submission.{self._operation}"
+        return f"{PREFIX}{self._operation}"
 
     def record(self) -> Record | None:
         """Return what earlier tries left behind."""
@@ -228,6 +249,7 @@ class Submission:
                 fingerprint=fingerprint(order.body),
                 body=order.body,
                 reference=order.reference,
+                id_field=order.id_field,
                 intent_at=self._clock(),
                 round=place.round,
                 baseline=baseline,
@@ -242,6 +264,9 @@ class Submission:
             return self._send(record, order, send)
         if order.trace is not None:
             receipt = talk(order.trace(record))
+            if receipt is ABSENT:
+                log.info("%s does not have the %s of %s; submitting it.", order.vendor, order.what, record.time)
+                return self._send(self._intend(order, record), order, send)
             if receipt is not None:
                 log.info("%s of %s was found at %s: %s.", order.what, record.time, order.vendor, receipt)
                 return self._save(replace(record, state=SUBMITTED, receipt=receipt))
@@ -298,14 +323,14 @@ class Submission:
     def _changed(self, record: Record, order: Order) -> str:
         changed = ""
         if isinstance(record.body, dict) and isinstance(order.body, dict):
-            names = sorted(set(record.body) | set(order.body))
-            changed = ", ".join(name for name in names if record.body.get(name) != order.body.get(name))
+            old, new = record.body, order.body
+            changed = ", ".join(name for name in sorted({*old, *new}) if old.get(name, ...) != new.get(name, ...))
         return (
             f"The {order.what} for {order.vendor} was recorded at {record.time} (state: {record.state}) with another "
             "request"
             + (f"; these fields differ: {changed}" if changed else "")
-            + ". It is not submitted a second time. Restore the DAG as it was to go on with the recorded one, or clear "
-            'the task in a run whose conf has {"mkt_resubmit": true}, or set resubmit=True, to submit the new one.'
+            + ". It is not submitted a second time. Restore the DAG as it was to go on with the recorded one, or run "
+            "'airflow mkt submissions forget' to submit the new one; then clear the task."
         )
 
 
@@ -319,6 +344,7 @@ def _facts(cause: Exception | None) -> dict[str, Any]:
 
 def _ways_on(record: Record, order: Order) -> str:
     return (
-        f"Look at {order.vendor} for the reference {record.reference!r}. If it is not there: clear the task in a run "
-        'whose conf has {"mkt_resubmit": true}, or set resubmit=True, to submit anew.'
+        f"Look at {order.vendor} for the reference {record.reference!r}. If it is there, hand its ids over with "
+        "'airflow mkt submissions adopt', otherwise 'airflow mkt submissions forget' has it submitted anew; then clear "
+        "the task."
     )

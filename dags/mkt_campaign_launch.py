@@ -106,8 +106,7 @@ def mkt_campaign_launch() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = folder / f".{report_id}.part"
         with unfinished.open("wb") as file:
-            for chunk in FlinqueHook().export_report(report_id):
-                file.write(chunk)
+            file.writelines(FlinqueHook().export_report(report_id))
         return str(unfinished.rename(folder / f"{report_id}.csv"))
 
     sync >> audience >> validate >> publish >> live >> posts >> delivered >> report

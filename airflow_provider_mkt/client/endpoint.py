@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +22,8 @@ class Safety(Enum):
     """Repeat after any failure, with the same ``Idempotency-Key``."""
     ONCE = "once"
     """Repeat only when the request was certainly not executed."""
+    NEVER = "never"
+    """Do not repeat, not even after a 429; only a refused token is renewed, once."""
 
 
 class Priority(Enum):
@@ -30,6 +33,20 @@ class Priority(Enum):
     """What somebody waits for: it may use the whole budget."""
     NEWS = "news"
     """Reads that only wait for news: they leave the last fifth of the budget to the others."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file to send as ``multipart/form-data``. It is read while it is sent, afresh for every attempt.
+
+    :param path: where it is
+    :param media_type: its media type
+    :param part: name of the part
+    """
+
+    path: Path
+    media_type: str
+    part: str = "file"
 
 
 @dataclass(frozen=True)
@@ -52,24 +69,33 @@ class Endpoint:
     :param path: path below the base URL, with ``{names}`` for its parameters
     :param safety: what may be repeated
     :param budgets: names of the rate budgets that one call takes a slot of
-    :param answer: fields that the answer must have, with their types; ``None`` when the answer is ignored
+    :param answer: fields that the answer must have, with their types, or the type of the whole answer (``dict``: an
+        object with any fields); ``None`` when the answer is ignored
     :param envelope: name of the field that wraps the answer; unwrapped when present
     :param rows: for lists: names under which the rows may stand (a bare array is always accepted)
+    :param row: type of the rows
     :param base: which base URL of the connection the path is relative to
     :param authenticated: whether the connection's credentials are sent along
     :param form: whether the body is form-encoded instead of JSON
+    :param redirect: whether a redirect is the answer: it is not followed, ``location`` is what the call returns
+    :param gone_is_done: for deletions: a 404 means "done" after an attempt that may have been executed
+    :param not_yet: success statuses that mean "not ready yet", which is a refusal
     """
 
     method: str
     path: str
     safety: Safety
     budgets: tuple[str, ...] = ("default",)
-    answer: Mapping[str, type | tuple[type, ...]] | None = field(default_factory=dict)
+    answer: Mapping[str, type | tuple[type, ...]] | type | None = field(default_factory=dict)
     envelope: str | None = None
     rows: tuple[str, ...] | None = None
+    row: type = dict
     base: str = "api"
     authenticated: bool = True
     form: bool = False
+    redirect: bool = False
+    gone_is_done: bool = False
+    not_yet: tuple[int, ...] = ()
 
     def __call__(self, **parts: Any) -> Call:
         """Describe one call of this endpoint; ``parts`` are the fields of :class:`Call`."""
@@ -87,6 +113,8 @@ class Call:
     :param headers: further headers
     :param idempotency_key: sent as ``Idempotency-Key``; required for KEYED endpoints
     :param priority: how urgent it is when the rate budget is short
+    :param file: a file that is sent as the body, in place of ``body``
+    :param link: a full address that the vendor named, in place of the endpoint's; for downloads
     """
 
     endpoint: Endpoint
@@ -96,6 +124,8 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     idempotency_key: str | None = None
     priority: Priority = Priority.LAUNCH
+    file: Upload | None = None
+    link: str | None = None
 
     @property
     def safety(self) -> Safety:
@@ -104,10 +134,12 @@ class Call:
         return Safety.ONCE if safety is Safety.KEYED and not self.idempotency_key else safety
 
     def url(self, base: str) -> str:
-        """Return the full URL without the query. Path values are percent-encoded, slashes included.
+        """Return the full URL without the query: the link, or the endpoint's with its path values percent-encoded.
 
         :raises ValueError: when a path value is empty, which would address another route
         """
+        if self.link:
+            return self.link
         for name, value in self.path.items():
             if value is None or not str(value).strip() or str(value) in {".", ".."}:
                 raise ValueError(f"{name} must not be empty, got {value!r}")

@@ -12,7 +12,6 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
 
@@ -23,6 +22,7 @@ LONGEST_RETRY_AFTER = 86_400.0
 """Seconds. A vendor that names a longer wait is not believed: nobody is kept waiting for years by one header."""
 
 Rows = list[dict[str, Any]]
+KINDS = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
 
 
 class Known(Enum):
@@ -139,7 +139,9 @@ def judge_response(endpoint: Endpoint, status: int, headers: dict[str, str], bod
     :param body: the whole body
     :param now: the time in Unix seconds, for dates in headers
     """
-    if 200 <= status < 300:
+    if endpoint.redirect and 300 <= status < 400 and headers.get("location"):
+        return Outcome(Known.ANSWERED, status, "", {"location": headers["location"]}, headers)
+    if 200 <= status < 300 and status not in endpoint.not_yet:
         try:
             answer = read_answer(endpoint, body)
         except UnreadableError as error:
@@ -157,7 +159,7 @@ def judge_response(endpoint: Endpoint, status: int, headers: dict[str, str], bod
         known = Known.UNAUTHORIZED
     elif status >= 500:
         known = Known.FAILED
-    elif status < 400:
+    elif status < 400 and status not in endpoint.not_yet:
         known = Known.UNKNOWN
     return Outcome(known, status, f"answered {status}", answer, headers, wait)
 
@@ -191,6 +193,10 @@ def read_answer(endpoint: Endpoint, body: bytes) -> Any:
     if endpoint.rows is not None:
         rows_of(endpoint, answer)
         return answer
+    if isinstance(endpoint.answer, type):
+        if not isinstance(answer, endpoint.answer):
+            raise UnreadableError(f"expected {KINDS[endpoint.answer]}, got {_kind(answer)}")
+        return answer
     if endpoint.answer and not isinstance(answer, dict):
         raise UnreadableError(f"expected an object, got {_kind(answer)}")
     for name, kind in endpoint.answer.items():
@@ -206,21 +212,20 @@ def read_answer(endpoint: Endpoint, body: bytes) -> Any:
 def rows_of(endpoint: Endpoint, answer: Any) -> Rows:
     """Return the rows of a list answer: a bare array, or the array under one of the endpoint's names.
 
-    :raises UnreadableError: when there is no array, or it holds anything but objects
+    :raises UnreadableError: when there is no array, or it holds anything but rows (objects, as a rule)
     """
     rows = answer
     if isinstance(answer, dict):
         rows = next((answer[name] for name in endpoint.rows or () if name in answer), None)
     if not isinstance(rows, list):
         raise UnreadableError(f"no list under {' or '.join(map(repr, endpoint.rows or ()))}")
-    if not all(isinstance(row, dict) for row in rows):
-        raise UnreadableError("the list holds something else than objects")
+    if not all(isinstance(row, endpoint.row) for row in rows):
+        raise UnreadableError(f"the list holds something else than {'objects' if endpoint.row is dict else 'texts'}")
     return rows
 
 
 def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")
+    return KINDS.get(type(value), "a number")
 
 
 def retry_after(headers: dict[str, str], answer: Any, now: float) -> float | None:
@@ -256,6 +261,8 @@ def reset_in(value: str | None, now: float) -> float | None:
 def _seconds_or_date(value: str, now: float) -> float | None:
     if (number := _number(value)) is not None:
         return number
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - kept out of DAG parsing
+
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
     except (ValueError, TypeError, OverflowError):

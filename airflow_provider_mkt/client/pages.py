@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.client.outcome import Rows, rows_of
+from airflow_provider_mkt.exceptions import ValidationError
 
 LARGEST_PAGE = 100
 MOST_PAGES = 100_000
@@ -35,10 +36,12 @@ def _with(call: Call, **query: Any) -> Call:
 def checked_page_size(per_page: int) -> int:
     """Return ``per_page``.
 
-    :raises ValueError: when it is not between 1 and 100
+    :raises ValidationError: when it is not between 1 and 100
     """
     if isinstance(per_page, bool) or not isinstance(per_page, int) or not 1 <= per_page <= LARGEST_PAGE:
-        raise ValueError(f"per_page must be between 1 and {LARGEST_PAGE}, got {per_page!r}; fetch more pages instead")
+        raise ValidationError(
+            f"per_page must be between 1 and {LARGEST_PAGE}, got {per_page!r}; all pages are fetched in any case."
+        )
     return per_page
 
 
@@ -173,19 +176,18 @@ def _question(call: Call) -> int:
     return hash(tuple(sorted((name, str(value)) for name, value in call.query.items())))
 
 
-def find_row(
-    call: Call, paging: Paging, wanted: Callable[[dict[str, Any]], bool]
-) -> Generator[Call, Any, dict[str, Any] | None]:
-    """Walk a list until a row is found: yield the calls, be sent their answers, return the row or None.
+def find_rows(
+    call: Call, paging: Paging, wanted: Callable[[dict[str, Any]], bool], most: int = 1
+) -> Generator[Call, Any, Rows]:
+    """Walk a list until enough rows are found: yield the calls, be sent their answers, return the rows.
 
     :param call: the list
     :param paging: how it is walked
-    :param wanted: whether a row is the one
+    :param wanted: whether a row is one of them
+    :param most: how many are enough
     """
     walk = Walk(paging, call)
-    while walk.page is not None:
-        rows = walk.take((yield walk.page))
-        found = next(filter(wanted, rows), None)
-        if found is not None:
-            return found
-    return None
+    found: Rows = []
+    while walk.page is not None and len(found) < most:
+        found += filter(wanted, walk.take((yield walk.page)))
+    return found[:most]

@@ -24,7 +24,8 @@ from airflow_provider_mkt.client.failures import failure
 from airflow_provider_mkt.client.outcome import Known, Outcome, judge_exception, judge_response
 from airflow_provider_mkt.client.pages import Paging, Walk
 from airflow_provider_mkt.client.redaction import Redactor, guard_urllib3_logs
-from airflow_provider_mkt.client.retry import Decision, Next, decide, leaves_doubt
+from airflow_provider_mkt.client.retry import Decision, Next, decide, leaves_doubt, may_have_happened
+from airflow_provider_mkt.client.upload import Multipart
 from airflow_provider_mkt.exceptions import (
     ApiError,
     MalformedResponseError,
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 LARGEST_ANSWER = 16 * 1024 * 1024
 CHUNK = 64 * 1024
 THREADS = 32
+GONE = (404, 410)
 WORTH_A_LINE = 2.0
 """Seconds of waiting for the rate budget above which the log says so."""
 
@@ -87,6 +89,7 @@ class _Progress:
     attempt: int = 0
     renewed: bool = False
     doubt: bool = False
+    uncertain: bool = False
     decision: Decision = field(default_factory=lambda: Decision(Next.RETRY))
     request: requests.PreparedRequest | None = None
     response: requests.Response | None = None
@@ -186,10 +189,17 @@ class ApiClient:
             return end.value  # type: ignore[no-any-return]
 
     def rows(self, call: Call, paging: Paging) -> Iterator[dict[str, Any]]:
-        """Yield the rows of a list, holding one page in memory; see :class:`Walk` for how it ends."""
+        """Yield the rows of a list, holding one page in memory; see :class:`Walk` for how it ends.
+
+        :raises ValidationError: at once, when the page size is not allowed
+        """
         walk = Walk(paging, call)
-        while walk.page is not None:
-            yield from walk.take(self.send(walk.page))
+
+        def rows() -> Iterator[dict[str, Any]]:
+            while walk.page is not None:
+                yield from walk.take(self.send(walk.page))
+
+        return rows()
 
     def stream(self, call: Call) -> Iterator[bytes]:
         """Yield the body of an answer in chunks of 64 KiB, for files of any size.
@@ -244,7 +254,7 @@ class ApiClient:
         progress.attempt += 1
         endpoint = progress.call.endpoint
         begun = time.monotonic()
-        outcome = self._exchange(progress)
+        outcome = _settled(progress, self._exchange(progress))
         took = time.monotonic() - begun
         log.debug("%s %s %s: %s in %.3f s", self.settings.vendor, endpoint.method, endpoint.path, outcome.status, took)
         self.budget.observe(endpoint.budgets, outcome)
@@ -258,6 +268,7 @@ class ApiClient:
             jitter=random.random(),  # noqa: S311 - spreads retries, protects nothing
         )
         progress.doubt |= leaves_doubt(progress.call.safety, outcome)
+        progress.uncertain |= may_have_happened(outcome)
         if progress.decision.renew and progress.request is not None:
             self.auth.renew(progress.request)
             progress.renewed = True
@@ -265,19 +276,20 @@ class ApiClient:
 
     def _exchange(self, progress: _Progress) -> Outcome:
         call, session = progress.call, self.session
-        if call.safety is Safety.ONCE:
-            # A launch never rides on an idle connection, which the vendor may be closing this very moment.
-            session.close()
         progress.request = request = self._sign(session, progress)
+        if call.safety in (Safety.ONCE, Safety.NEVER):
+            # A launch never rides on an idle connection, not even on that of its own token call: the vendor may be
+            # closing it this very moment.
+            session.close()
         settings = session.merge_environment_settings(request.url, {}, True, self.settings.verify, None)
         try:
             response = session.send(
                 request,
                 timeout=(self.settings.connect_timeout, self.settings.read_timeout),
-                allow_redirects=call.endpoint.method == "GET" and call.endpoint.authenticated,
+                allow_redirects=_follows(call),
                 **settings,
             )
-            if progress.stream and _executed(response):
+            if progress.stream and _executed(call, response):
                 progress.response = response
                 return Outcome(Known.ANSWERED, response.status_code)
             with response:
@@ -304,7 +316,7 @@ class ApiClient:
         except (requests.RequestException, HTTPError, OSError) as error:
             reason = f"the body broke off: {judge_exception(error).reason}"
         if reason:
-            known = Known.UNREADABLE if _executed(response) else Known.UNKNOWN
+            known = Known.UNREADABLE if _executed(call, response) else Known.UNKNOWN
             return Outcome(known, response.status_code, reason, None, headers)
         return judge_response(call.endpoint, response.status_code, headers, bytes(body), time.time())
 
@@ -331,14 +343,18 @@ class ApiClient:
         headers = dict(call.headers)
         if call.idempotency_key:
             headers["Idempotency-Key"] = call.idempotency_key
+        body = call.body if endpoint.form else None
         try:
+            if call.file:
+                body = Multipart(call.file, call.idempotency_key or "")
+                headers["Content-Type"] = body.content_type
             request = requests.Request(
                 endpoint.method,
                 call.url(self.settings.bases[endpoint.base]),
                 params={name: value for name, value in call.query.items() if value is not None},
                 headers=headers,
                 json=None if endpoint.form else call.body,
-                data=call.body if endpoint.form else None,
+                data=body,
                 auth=self.auth if endpoint.authenticated else _no_auth,
             )
             prepared = session.prepare_request(request)
@@ -378,5 +394,18 @@ def _check_headers(request: requests.PreparedRequest) -> None:
             raise ValueError(f"the header {name} holds a line break or a character that HTTP cannot carry")
 
 
-def _executed(response: requests.Response) -> bool:
-    return 200 <= response.status_code < 300
+def _executed(call: Call, response: requests.Response) -> bool:
+    return 200 <= response.status_code < 300 and response.status_code not in call.endpoint.not_yet
+
+
+def _follows(call: Call) -> bool:
+    """Say whether redirects are followed: never with a body, nor with credentials in the query."""
+    endpoint = call.endpoint
+    return endpoint.method == "GET" and not endpoint.redirect and (endpoint.authenticated or call.link is not None)
+
+
+def _settled(progress: _Progress, outcome: Outcome) -> Outcome:
+    """Take what is gone for deleted, when an earlier attempt to delete it may have been executed."""
+    if progress.call.endpoint.gone_is_done and progress.uncertain and outcome.status in GONE:
+        return Outcome(Known.ANSWERED, outcome.status, "gone", None, outcome.headers)
+    return outcome

@@ -98,13 +98,8 @@ def _base_url(where: str, vendor: Vendor, connection: Connection) -> str:
         port = parts.port or connection.port
     except ValueError:
         parts, port = urlsplit(""), None
-    surplus = (
-        parts.query
-        or parts.fragment
-        or "@" in parts.netloc
-        or parts.netloc.endswith(":")
-        or any(sign.isspace() for sign in url)
-    )
+    odd = "@" in parts.netloc or parts.netloc.endswith(":") or any(sign.isspace() for sign in url)
+    surplus = parts.query or parts.fragment or odd
     if parts.scheme not in ("http", "https") or not parts.hostname or surplus or not 0 < (port or 1) < 65_536:
         raise ValidationError(f"{where}: the host must be a base URL like {vendor.base_url}, or empty for that one.")
     netloc = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

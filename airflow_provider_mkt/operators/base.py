@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from datetime import timedelta
 from functools import cached_property
@@ -13,6 +14,7 @@ from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_mkt.exceptions import ApiError
+from airflow_provider_mkt.links.submission import SubmissionLink
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.submission import Order, Place, Record, Submission
 from airflow_provider_mkt.waiting.base import Patience, Stand, Verdict, Watch
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from airflow_provider_mkt.hooks.base import MarketingHook
 
 DAY = 86_400.0
+CANCEL_TIMEOUT = 4.0
+"""Seconds. Airflow kills a task five seconds after it has asked it to stop."""
 
 
 class MarketingOperator(BaseOperator):
@@ -79,7 +83,9 @@ class SubmittingOperator(MarketingOperator):
         self.wait_timeout = positive("wait_timeout", wait_timeout)
         self.resubmit = resubmit
         self.cancel_on_kill = cancel_on_kill
-        self._waiting_for: Watch | None = None
+        self._waiting: tuple[Context, Watch] | None = None
+
+    operator_extra_links = (SubmissionLink(),)
 
     def order(self, place: Place) -> Order:
         """Return what to submit, checked.
@@ -119,13 +125,29 @@ class SubmittingOperator(MarketingOperator):
         return self._conclude(context, record, Verdict.of(event))
 
     def on_kill(self) -> None:
-        """Stop at the vendor what this task waits for. A timeout of the task is no wish to stop anything."""
-        watch = self._waiting_for
-        if watch is None or not self.cancel_on_kill or isinstance(sys.exc_info()[1], AirflowTaskTimeout):
+        """Stop at the vendor what this task waits for, when a user stops the task; not when a worker goes down.
+
+        Airflow calls this in a signal handler, at any point of the main thread, so the work is done in a thread of its
+        own: a lock that the main thread holds cannot block it for ever.
+        """
+        if self._waiting is None or not self.cancel_on_kill or isinstance(sys.exc_info()[1], AirflowTaskTimeout):
+            return
+        thread = threading.Thread(target=self._cancel, args=self._waiting, name="mkt-cancel", daemon=True)
+        thread.start()
+        thread.join(CANCEL_TIMEOUT)
+
+    def _cancel(self, context: Context, watch: Watch) -> None:
+        ti = context["ti"]
+        states = ti.get_task_states(ti.dag_id, ti.map_index, [ti.task_id], run_ids=[ti.run_id])
+        if "running" in states.get(ti.run_id, {}).values():
+            self.log.info("This worker goes down. The vendor goes on, and the next try attaches to it.")
             return
         talk = watch.cancel()
         if talk is not None:
-            self.log.warning("The task was stopped: %s", self.hook.client.talk(talk))
+            try:
+                self.log.warning("The task was stopped by a user: %s", self.hook.client.talk(talk))
+            except ApiError as error:
+                self.log.error("Could not stop it at the vendor; look there: %s", error)  # noqa: TRY400
 
     def _submission(self, context: Context, place: Place | None = None) -> Submission:
         return Submission(context["task_state_store"], place or Place.of(context, self.conn_id))
@@ -133,13 +155,13 @@ class SubmittingOperator(MarketingOperator):
     def _wait(self, context: Context, record: Record) -> Any:
         from airflow_provider_mkt.triggers.watch import WatchTrigger  # noqa: PLC0415
 
-        watch = self.watch(record)
-        self._waiting_for = watch
+        watch, client = self.watch(record), self.hook.client
+        self._waiting = (context, watch)
         patience = Patience()
         deadline = time.monotonic() + self.wait_timeout
         while True:
             try:
-                verdict = self.hook.client.talk(watch.look())
+                verdict = client.talk(watch.look()).redacted(client.redactor)
             except ApiError as error:
                 if patience.ends_with(error):
                     raise
@@ -161,7 +183,7 @@ class SubmittingOperator(MarketingOperator):
             time.sleep(self.poll_interval)
 
     def _conclude(self, context: Context, record: Record, verdict: Verdict) -> Any:
-        self._waiting_for = None
+        self._waiting = None
         if verdict.stand is Stand.DONE:
             return self.result(record, verdict)
         if not verdict.untouched:

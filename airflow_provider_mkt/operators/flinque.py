@@ -3,15 +3,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.client.pages import Hints, find_rows
+from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.flinque import FlinqueHook, report_body
 from airflow_provider_mkt.operators.base import SubmittingOperator
-from airflow_provider_mkt.submission import Order, Place, Record
+from airflow_provider_mkt.submission import ABSENT, Order, Place, Record
 from airflow_provider_mkt.vendors import flinque
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flinque import ReportWatch
+
+SETTLED = 180.0
+"""Seconds after which a request that the vendor does not list was never executed: no timeout on the way is longer."""
+CLOCK_SKEW = 300.0
+"""Seconds by which the vendor's clock may differ from ours."""
+MOST_RECENT = 1_000
+"""Reports since the request that are looked through."""
 
 
 class FlinqueGenerateReportOperator(SubmittingOperator):
@@ -19,7 +31,12 @@ class FlinqueGenerateReportOperator(SubmittingOperator):
 
     Returns ``report_id`` and, after waiting, ``report`` (the vendor's last answer), each also as an XCom of its own.
 
-    :param report: the request, e.g. ``{"type": "campaign", "campaign_id": "ca_1"}``; its fields are not published
+    The vendor has no idempotency key, but lists reports. After a lost answer the next try looks for a new report of the
+    same name there: it attaches to the only one, and generates the report when there is certainly none. Where reports
+    show no name, or several fit, a person has to look.
+
+    :param report: the request, e.g. ``{"type": "campaign", "campaign_id": "ca_1"}``; its fields are not published. A
+        ``name`` is added when there is none, made of DAG, run, task and map index
     :param flinque_conn_id: connection
     """
 
@@ -39,13 +56,16 @@ class FlinqueGenerateReportOperator(SubmittingOperator):
 
     def order(self, place: Place) -> Order:
         """Return the report request."""
+        body = {"name": place.reference, **report_body(self.report)}
         return Order(
             vendor=flinque.VENDOR.name,
             what="report",
-            body=report_body(self.report),
+            body=body,
             call=lambda frozen, _: flinque.GENERATE_REPORT(body=frozen),
             receipt=lambda answer: {"report_id": answer["id"]},
-            reference=place.reference,
+            reference=str(body["name"]),
+            id_field="report_id",
+            trace=trace_report,
         )
 
     def watch(self, record: Record) -> ReportWatch:
@@ -55,3 +75,28 @@ class FlinqueGenerateReportOperator(SubmittingOperator):
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
         """Return the report's id and the report."""
         return record.receipt if verdict is None else {**record.receipt, "report": verdict.answer}
+
+
+def trace_report(record: Record) -> Generator[Call, Any, dict[str, Any] | None]:
+    """Ask Flinque what became of a report request: its receipt, ABSENT, or None when that cannot be told."""
+    since = record.intent_at - CLOCK_SKEW
+    recent = yield from find_rows(flinque.LIST_REPORTS(), Hints(), lambda row: _created(row) >= since, most=MOST_RECENT)
+    ours = [row for row in recent if row.get("name") == record.reference and _fits(row, record.body)]
+    if len(ours) == 1 and isinstance(ours[0].get("id"), str):
+        return {"report_id": ours[0]["id"]}
+    # A list that hides names, or is too long to be read, proves nothing by not showing ours.
+    conclusive = len(recent) < MOST_RECENT and all(isinstance(row.get("name"), str) for row in recent)
+    settled = time.time() - record.intent_at > SETTLED
+    return ABSENT if not ours and conclusive and settled else None
+
+
+def _created(row: dict[str, Any]) -> float:
+    """Return when a report was created; one that does not say might be new."""
+    try:
+        return checks.parsed("created_at", row.get("created_at")).timestamp()
+    except ValidationError:
+        return float("inf")
+
+
+def _fits(row: dict[str, Any], body: dict[str, Any]) -> bool:
+    return all(row[name] == value for name, value in body.items() if row.get(name) is not None)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mkt.client.redaction import personal_values
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
 from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook, subscriber_body
@@ -66,7 +67,8 @@ class FlodeskUpsertSubscribersOperator(MarketingOperator):
         for batch in batches(people, flodesk.MOST_IN_BATCH):
             answer = hook.upsert_subscribers(batch)
             upserted += len(answer["successes"])
-            failures += [hook.redactor.text(_reason(failure)) for failure in answer["failures"]]
+            redactor = hook.redactor.also(personal_values(batch))
+            failures += [redactor.text(_reason(failure)) for failure in answer["failures"]]
             self.log.info("Flodesk: %d of %d subscribers done, %d refused.", upserted, len(people), len(failures))
         if failures and not self.allow_failures:
             shown = "; ".join(sorted(set(failures))[:SHOWN_FAILURES])

@@ -13,7 +13,7 @@ from airflow_provider_mkt.operators.base import SubmittingOperator
 from airflow_provider_mkt.submission import Order, Place, Record
 from airflow_provider_mkt.vendors import flokit
 from airflow_provider_mkt.waiting.base import Verdict
-from airflow_provider_mkt.waiting.flokit import SyncWatch
+from airflow_provider_mkt.waiting.flokit import SyncWatch, digest
 
 
 class FlokitTriggerSyncOperator(SubmittingOperator):
@@ -51,6 +51,7 @@ class FlokitTriggerSyncOperator(SubmittingOperator):
             call=lambda frozen, _: flokit.TRIGGER_SYNC(path=frozen),
             receipt=lambda answer: {"sync_id": answer["sync_id"]},
             reference=place.reference,
+            id_field="sync_id",
             prepare=self._before,
         )
 
@@ -66,12 +67,12 @@ class FlokitTriggerSyncOperator(SubmittingOperator):
             raise ApiError(
                 f"Integration {self.integration_id} is syncing already; a retry asks again.", vendor="FloKit"
             )
-        return {name: before.get(name) for name in ("last_synced_at", "error_message")}
+        return {"last_synced_at": before.get("last_synced_at"), "error": digest(before.get("error_message"))}
 
     def watch(self, record: Record) -> SyncWatch:
         """Return the sync."""
         before = record.baseline
-        return SyncWatch(self.integration_id, before["last_synced_at"], before["error_message"], record.intent_at)
+        return SyncWatch(self.integration_id, before["last_synced_at"], before["error"], record.intent_at)
 
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
         """Return the sync's id and the integration."""

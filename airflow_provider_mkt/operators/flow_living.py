@@ -106,6 +106,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
             call=lambda frozen, _: self.hook.publish_call(frozen),  # type: ignore[attr-defined]
             receipt=_receipt,
             reference=body["orderRef"],
+            id_field="campaign_tracking_ids",
             prepare=prepare,
         )
 

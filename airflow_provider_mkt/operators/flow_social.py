@@ -70,6 +70,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator):
             call=lambda frozen, key: flow_social.CREATE_POST(body=frozen, idempotency_key=key),
             receipt=lambda answer: {"post_id": answer["id"], "status": answer["status"]},
             reference=place.reference,
+            id_field="post_id",
             prepare=prepare,
         )
 

@@ -19,6 +19,8 @@ class BreakableProtocol(H11Protocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Not left to the configuration of logging, which Airflow does anew: a query string may carry a key.
+        self.access_log = False
         application = self.app
 
         async def exposed(scope: Any, receive: Any, send: Any) -> None:

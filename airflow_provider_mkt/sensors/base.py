@@ -8,7 +8,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
-from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+)
 
 from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.retry_policy import DEFAULT
@@ -50,7 +55,8 @@ class WatchSensor(BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
         """Look once."""
         watch = self.watch()
-        verdict = watch.hook(self.conn_id).client.talk(watch.look())
+        client = watch.hook(self.conn_id).client
+        verdict = client.talk(watch.look()).redacted(client.redactor)
         Patience().hear(verdict)
         return PokeReturnValue(is_done=verdict.final, xcom_value=_result(verdict) if verdict.final else None)
 
@@ -78,12 +84,16 @@ class WatchSensor(BaseSensorOperator):
         return self._defer_until(deadline or time.time() + self.timeout)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Keep ``soft_fail`` to what it covers when poking: timeouts and final failures, not a vendor out of reach."""
+        """Keep ``soft_fail`` and ``never_fail`` to what they cover when poking.
+
+        That is for ``soft_fail`` timeouts and final failures, not a vendor out of reach; for ``never_fail`` all but
+        timeouts.
+        """
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except AirflowSkipException as skip:
             error = skip.__cause__
-            if self.never_fail or not isinstance(error, ApiError):
+            if not isinstance(error, AirflowSensorTimeout if self.never_fail else ApiError):
                 raise
         raise error
 

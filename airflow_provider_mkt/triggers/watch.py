@@ -90,7 +90,7 @@ class WatchTrigger(BaseEventTrigger):
         while True:
             try:
                 client = client or await self._client(watch)
-                verdict = await client.atalk(watch.look())
+                verdict = (await client.atalk(watch.look())).redacted(client.redactor)
             except AirflowNotFoundException as error:
                 missing = ValidationError(f"The connection {self.conn_id!r} is gone: {error}")
                 yield TriggerEvent(error_event(missing))

@@ -28,14 +28,45 @@ VENDOR = Vendor(
     limits={"default": PLANS["starter"]},
 )
 
+OBJECT = {"id": str}
+"""The one field that may be relied on."""
+
 TOKEN = Endpoint("POST", "/oauth/token", Safety.READ, answer={"access_token": str}, authenticated=False)
+
+LIST_CREATORS = Endpoint("GET", "/creators", Safety.READ, rows=("data", "items", "creators"))
+GET_CREATOR = Endpoint("GET", "/creators/{creator_id}", Safety.READ, answer=OBJECT)
+GET_CREATOR_AUDIENCE = Endpoint("GET", "/creators/{creator_id}/audience", Safety.READ, answer=dict)
+LIST_CREATOR_POSTS = Endpoint("GET", "/creators/{creator_id}/posts", Safety.READ, rows=("data", "items", "posts"))
+
 LIST_CAMPAIGNS = Endpoint("GET", "/campaigns", Safety.READ, rows=("data", "items", "campaigns"))
+CREATE_CAMPAIGN = Endpoint("POST", "/campaigns", Safety.ONCE, answer=OBJECT)
+GET_CAMPAIGN = Endpoint("GET", "/campaigns/{campaign_id}", Safety.READ, answer=OBJECT)
+UPDATE_CAMPAIGN = Endpoint("PATCH", "/campaigns/{campaign_id}", Safety.IDEMPOTENT, answer=OBJECT)
+
 LIST_ATTRIBUTION_ORDERS = Endpoint("GET", "/attribution/orders", Safety.READ, rows=("data", "items", "orders"))
-GET_ATTRIBUTION_REVENUE = Endpoint("GET", "/attribution/revenue", Safety.READ)
+GET_ATTRIBUTION_REVENUE = Endpoint("GET", "/attribution/revenue", Safety.READ, answer=dict)
+LIST_ATTRIBUTION_EVENTS = Endpoint("GET", "/attribution/events", Safety.READ, rows=("data", "items", "events"))
+
 LIST_REPORTS = Endpoint("GET", "/reports", Safety.READ, rows=("data", "items", "reports"))
-GENERATE_REPORT = Endpoint("POST", "/reports/generate", Safety.ONCE, answer={"id": str})
-EXPORT_REPORT = Endpoint("GET", "/reports/{report_id}/export", Safety.READ)
+GENERATE_REPORT = Endpoint("POST", "/reports/generate", Safety.ONCE, answer=OBJECT)
+EXPORT_REPORT = Endpoint("GET", "/reports/{report_id}/export", Safety.READ, not_yet=(202,))
+
 LIST_WORKSPACES = Endpoint("GET", "/workspaces", Safety.READ, rows=("data", "items", "workspaces"))
+GET_WORKSPACE = Endpoint("GET", "/workspaces/{workspace_id}", Safety.READ, answer=OBJECT)
+LIST_WORKSPACE_MEMBERS = Endpoint(
+    "GET", "/workspaces/{workspace_id}/members", Safety.READ, rows=("data", "items", "members")
+)
+
+LIST_WEBHOOKS = Endpoint("GET", "/webhooks", Safety.READ, rows=("data", "items", "webhooks"))
+CREATE_WEBHOOK = Endpoint("POST", "/webhooks", Safety.ONCE, answer=OBJECT)
+DELETE_WEBHOOK = Endpoint("DELETE", "/webhooks/{webhook_id}", Safety.IDEMPOTENT, answer=None, gone_is_done=True)
+
+EVENTS = ("campaign.created", "campaign.updated", "order.attributed", "creator.added", "report.ready")
+"""Events that a webhook may subscribe to."""
+LINK_FIELDS = ("download_url", "url", "link", "href")
+"""Where an export may name the address of its file instead of being the file (names assumed)."""
+NOT_READY = (202, 409)
+"""Statuses of an export that is still being made (assumed; a 404 may mean it as well)."""
 
 TOKEN_LIFETIME = 86_400.0
 REPORT_PENDING = frozenset({"pending", "processing"})

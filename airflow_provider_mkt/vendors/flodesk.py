@@ -37,13 +37,64 @@ TOKEN = Endpoint(
     form=True,
 )
 """A refresh token is single-use, so an exchange is never repeated blindly."""
-LIST_SEGMENTS = Endpoint("GET", "/segments", Safety.READ, rows=("data",))
-GET_SEGMENT = Endpoint("GET", "/segments/{segment_id}", Safety.READ, answer={"id": str})
-UPSERT_SUBSCRIBER = Endpoint("POST", "/subscribers", Safety.IDEMPOTENT, answer={"id": str})
+AUTHORIZE = Endpoint(
+    "GET", "/oauth2/authorize", Safety.READ, budgets=(), base="oauth", authenticated=False, redirect=True
+)
+"""Opened in a browser, by a person who consents."""
+GET_USERINFO = Endpoint("GET", "/oauth2/userinfo", Safety.READ, answer={"id": str}, base="oauth")
+
+OBJECT = {"id": str}
+ROWS = ("data",)
+
+LIST_SUBSCRIBERS = Endpoint("GET", "/subscribers", Safety.READ, rows=ROWS)
+UPSERT_SUBSCRIBER = Endpoint("POST", "/subscribers", Safety.IDEMPOTENT, answer=OBJECT)
 UPSERT_SUBSCRIBERS = Endpoint(
     "POST", "/subscribers/batch", Safety.IDEMPOTENT, budgets=("batch",), answer={"successes": list, "failures": list}
 )
-GET_SUBSCRIBER = Endpoint("GET", "/subscribers/{id_or_email}", Safety.READ, answer={"id": str})
+GET_SUBSCRIBER = Endpoint("GET", "/subscribers/{id_or_email}", Safety.READ, answer=OBJECT)
+ADD_TO_SEGMENTS = Endpoint("POST", "/subscribers/{id_or_email}/segments", Safety.IDEMPOTENT, answer=OBJECT)
+REMOVE_FROM_SEGMENTS = Endpoint("DELETE", "/subscribers/{id_or_email}/segments", Safety.IDEMPOTENT, answer=OBJECT)
+UNSUBSCRIBE = Endpoint("POST", "/subscribers/{id_or_email}/unsubscribe", Safety.IDEMPOTENT, answer=OBJECT)
+
+LIST_SEGMENTS = Endpoint("GET", "/segments", Safety.READ, rows=ROWS)
+CREATE_SEGMENT = Endpoint("POST", "/segments", Safety.ONCE, answer=OBJECT)
+LIST_SEGMENT_COLORS = Endpoint("GET", "/segments/colors", Safety.READ, rows=(), row=str)
+GET_SEGMENT = Endpoint("GET", "/segments/{segment_id}", Safety.READ, answer=OBJECT)
+
+LIST_WORKFLOWS = Endpoint("GET", "/workflows", Safety.READ, rows=ROWS)
+ADD_TO_WORKFLOW = Endpoint("POST", "/workflows/{workflow_id}/subscribers", Safety.ONCE, answer=None)
+"""A subscriber who has completed a workflow may enter it again, so a repetition is no harmless one."""
+REMOVE_FROM_WORKFLOW = Endpoint(
+    "DELETE",
+    "/workflows/{workflow_id}/subscribers/{id_or_email}",
+    Safety.IDEMPOTENT,
+    answer=None,
+    gone_is_done=True,
+)
+
+LIST_CUSTOM_FIELDS = Endpoint("GET", "/custom-fields", Safety.READ, rows=ROWS)
+CREATE_CUSTOM_FIELD = Endpoint("POST", "/custom-fields", Safety.ONCE, answer={"key": str})
+LIST_ALL_CUSTOM_FIELDS = Endpoint("GET", "/custom-fields/all", Safety.READ, rows=())
+
+LIST_WEBHOOKS = Endpoint("GET", "/webhooks", Safety.READ, rows=ROWS)
+CREATE_WEBHOOK = Endpoint("POST", "/webhooks", Safety.ONCE, answer=OBJECT)
+GET_WEBHOOK = Endpoint("GET", "/webhooks/{webhook_id}", Safety.READ, answer=OBJECT)
+UPDATE_WEBHOOK = Endpoint("PUT", "/webhooks/{webhook_id}", Safety.IDEMPOTENT, answer=OBJECT)
+DELETE_WEBHOOK = Endpoint("DELETE", "/webhooks/{webhook_id}", Safety.IDEMPOTENT, answer=None, gone_is_done=True)
+
+LIST_CAMPAIGNS = Endpoint("GET", "/campaigns", Safety.READ, rows=ROWS)
+PUBLISH_CANVA_DESIGN = Endpoint("POST", "/campaigns/canva", Safety.NEVER, answer=OBJECT)
+GET_CANVA_DESIGN_STATE = Endpoint("GET", "/campaigns/canva/design-state", Safety.READ, answer=dict)
+PUBLISH_STUDIO_DESIGN = Endpoint("POST", "/campaigns/studio", Safety.NEVER, answer=OBJECT)
+
+EVENTS = ("subscriber.created", "subscriber.added_to_segment", "subscriber.unsubscribed")
+"""Events that a webhook may subscribe to."""
+SUBSCRIBER_STATUSES = ("active", "unsubscribed", "unconfirmed", "bounced", "complained", "cleaned")
+"""What subscribers can be filtered by; answers may hold others."""
+WORKFLOW_STATUSES = ("active", "paused", "draft")
+CAMPAIGN_STATUSES = ("draft", "pending", "scheduled", "composing", "sending", "done", "failed")
+CANVA_FIELDS = ("bundle_url", "title", "design_token", "page_id", "campaign_id")
+STUDIO_FIELDS = ("html", "title", "campaign_id", "asset_id")
 
 TOKEN_LIFETIME = 86_400.0
 MOST_IN_BATCH = 50

@@ -44,6 +44,23 @@ VALIDATE = Endpoint("POST", "/campaigns/publish", Safety.READ, budgets=("default
 STATUS = Endpoint("GET", "/campaigns/status/{campaign_tracking_id}", Safety.READ, answer={"status": str})
 UPDATE_STATUS = Endpoint("POST", "/campaigns/status/{campaign_tracking_id}", Safety.IDEMPOTENT, answer={"status": str})
 
+PROCESS_LISTING = Endpoint("POST", "/v3/properties-api/process-listing", Safety.IDEMPOTENT, answer=str)
+"""An upsert by the listing's id; answered with a sentence. Vendor page "Listing API"."""
+
+
+def _analytics(path: str, *rows: str) -> Endpoint:
+    """Return a route of the analytics host: all are reads although they are POSTs. Vendor page "Analytics API"."""
+    return Endpoint("POST", path, Safety.READ, rows=rows, base="analytics", authenticated=False)
+
+
+LIST_BRANCH_CAMPAIGNS = _analytics(
+    "/api/rest/v2/campaigns/branch", "external_sharing_allFacebookCampaigns_campaignLevel"
+)
+LIST_AGENT_INSIGHTS_BY_EMAIL = _analytics("/api/rest/v2/insights/daily/agent/email", "data")
+LIST_AGENT_INSIGHTS_BY_ID = _analytics("/api/rest/v2/insights/daily/agent/externalId", "data")
+
+LISTING_REQUEST_TYPE = "propertyAPI"
+"""Request type of the token that the listing route wants."""
 RENEWABLE = (401, 403)
 """An expired token is answered with 403 "JWT expired", an invalid one with 401."""
 TOKEN_LIFETIME = 600.0

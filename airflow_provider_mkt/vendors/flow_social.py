@@ -6,6 +6,8 @@ Vendor document: Flow developer documentation, "API Reference". Success answers 
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
 from airflow_provider_mkt.vendors.base import Extra, Vendor
 
@@ -20,17 +22,113 @@ VENDOR = Vendor(
     limits={"default": Limit(100), "post_creation": Limit(30), "webhook_creation": Limit(10), "key_creation": Limit(5)},
 )
 
+OBJECT = {"id": str}
 POST = {"id": str, "status": str}
+BATCH = {"results": list, "summary": dict}
 
-LIST_CHANNELS = Endpoint("GET", "/channels", Safety.READ, rows=("data",))
-LIST_POSTS = Endpoint("GET", "/posts", Safety.READ, rows=("data",))
-CREATE_POST = Endpoint(
-    "POST", "/posts", Safety.KEYED, budgets=("default", "post_creation"), answer=POST, envelope="data"
+
+def _list(path: str) -> Endpoint:
+    return Endpoint("GET", path, Safety.READ, rows=("data",))
+
+
+def _one(method: str, path: str, safety: Safety, answer: Any, *budgets: str) -> Endpoint:
+    return Endpoint(method, path, safety, budgets=("default", *budgets), answer=answer, envelope="data")
+
+
+def _delete(path: str) -> Endpoint:
+    return Endpoint("DELETE", path, Safety.IDEMPOTENT, answer=None, gone_is_done=True)
+
+
+LIST_CHANNELS = _list("/channels")
+CREATE_CHANNEL = _one("POST", "/channels", Safety.KEYED, OBJECT)
+GET_CHANNEL = _one("GET", "/channels/{channel_id}", Safety.READ, OBJECT)
+UPDATE_CHANNEL = _one("PATCH", "/channels/{channel_id}", Safety.IDEMPOTENT, OBJECT)
+DELETE_CHANNEL = _delete("/channels/{channel_id}")
+
+LIST_POSTS = _list("/posts")
+CREATE_POST = _one("POST", "/posts", Safety.KEYED, POST, "post_creation")
+GET_POST = _one("GET", "/posts/{post_id}", Safety.READ, POST)
+UPDATE_POST = _one("PATCH", "/posts/{post_id}", Safety.IDEMPOTENT, POST)
+DELETE_POST = _delete("/posts/{post_id}")
+CREATE_POSTS = _one("POST", "/posts/batch", Safety.KEYED, BATCH, "post_creation")
+UPDATE_POSTS = _one("PATCH", "/posts/batch", Safety.IDEMPOTENT, BATCH)
+DELETE_POSTS = _one("DELETE", "/posts/batch", Safety.IDEMPOTENT, BATCH)
+PREFLIGHT_POST = _one("POST", "/posts/preflight", Safety.READ, dict)
+"""A check without effect. Named in the vendor's FAQ only; its answer is not described."""
+
+LIST_CONNECTIONS = _list("/connections")
+DELETE_CONNECTION = _delete("/connections/{connection_id}")
+ADD_CONNECTION_TO_CHANNEL = _one("POST", "/connections/{connection_id}/add-to-channel", Safety.KEYED, dict)
+REFRESH_CONNECTION = _one("POST", "/connections/{connection_id}/refresh", Safety.ONCE, dict)
+"""It may rotate the network's own token."""
+VERIFY_CONNECTION = _one("POST", "/connections/{connection_id}/verify", Safety.READ, dict)
+VERIFY_CHANNEL_CONNECTIONS = Endpoint(
+    "POST", "/connections/verify-channel/{channel_id}", Safety.READ, envelope="data", rows=("data",)
 )
-GET_POST = Endpoint("GET", "/posts/{post_id}", Safety.READ, answer=POST, envelope="data")
-DELETE_POST = Endpoint("DELETE", "/posts/{post_id}", Safety.IDEMPOTENT, answer=None)
-GET_USAGE = Endpoint("GET", "/usage", Safety.READ, envelope="data")
+CONNECTION_AUTH = Endpoint(
+    "GET", "/connections/{platform}/auth", Safety.READ, answer={"location": str}, envelope="data", redirect=True
+)
+COMPLETE_CONNECTION_AUTH = Endpoint(
+    "GET", "/connections/{platform}/callback", Safety.ONCE, answer=None, redirect=True
+)
+"""It spends the code. The answer, usually a redirect, is not needed."""
 
+UPLOAD_MEDIA = _one("POST", "/media/upload", Safety.KEYED, {"key": str})
+GET_MEDIA = Endpoint("GET", "/media/{key}", Safety.READ)
+DELETE_MEDIA = _delete("/media/{key}")
+
+LIST_WEBHOOKS = _list("/webhooks")
+CREATE_WEBHOOK = _one("POST", "/webhooks", Safety.KEYED, OBJECT, "webhook_creation")
+GET_WEBHOOK = _one("GET", "/webhooks/{webhook_id}", Safety.READ, OBJECT)
+UPDATE_WEBHOOK = _one("PATCH", "/webhooks/{webhook_id}", Safety.IDEMPOTENT, OBJECT)
+DELETE_WEBHOOK = _delete("/webhooks/{webhook_id}")
+LIST_WEBHOOK_DELIVERIES = _list("/webhooks/{webhook_id}/deliveries")
+TEST_WEBHOOK = _one("POST", "/webhooks/{webhook_id}/test", Safety.ONCE, dict)
+
+LIST_API_KEYS = _list("/api-keys")
+CREATE_API_KEY = _one("POST", "/api-keys", Safety.KEYED, {"apiKey": str}, "key_creation")
+GET_API_KEY = _one("GET", "/api-keys/{key_id}", Safety.READ, dict)
+UPDATE_API_KEY = _one("PATCH", "/api-keys/{key_id}", Safety.IDEMPOTENT, dict)
+DELETE_API_KEY = _delete("/api-keys/{key_id}")
+
+GET_USAGE = _one("GET", "/usage", Safety.READ, dict)
+GET_USAGE_HISTORY = Endpoint("GET", "/usage/history", Safety.READ, envelope="data", rows=("data",))
+GET_USAGE_DAY = _one("GET", "/usage/day", Safety.READ, dict)
+
+PLATFORMS = ("twitter", "linkedin", "meta", "tiktok")
+EVENTS = (
+    "post.created",
+    "post.delivered",
+    "post.failed",
+    "post.blocked",
+    "channel.created",
+    "channel.updated",
+    "webhook.test",
+)
+"""Events that a webhook may subscribe to."""
+DELIVERY_STATUSES = ("pending", "delivered", "failed")
+PERMISSIONS = tuple(
+    f"{resource}:{right}"
+    for resource in ("posts", "channels", "connections", "webhooks", "api-keys", "media")
+    for right in ("read", "write")
+) + ("analytics:read",)
+OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "contains")
+"""Comparisons that a filter may name."""
+POST_FIELDS = frozenset({"channelId", "content", "scheduledFor", "mediaKeys", "enableOptimization"})
+POST_CHANGES = frozenset({"content", "scheduledFor", "mediaKeys"})
+MOST_IN_BATCH = 100
+LARGEST_MEDIA = 10 * 1024**2
+"""Bytes of one media file."""
+MEDIA_TYPES = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+}
+"""File name endings of the formats that the vendor takes."""
 LONGEST_CONTENT = 10_000
 """Characters; single networks allow less (Twitter 280)."""
 MOST_MEDIA = 10

@@ -9,11 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Generator, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.exceptions import INCURABLE, ApiError
 from airflow_provider_mkt.hooks.base import MarketingHook
+
+if TYPE_CHECKING:
+    from airflow_provider_mkt.client.redaction import Redactor
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,15 @@ class Verdict:
     def final(self) -> bool:
         """Whether waiting is over."""
         return self.stand in FINAL
+
+    def redacted(self, redactor: Redactor) -> Verdict:
+        """Return the verdict without secrets and personal data: the vendor's words end in logs, errors and XComs."""
+        answer = self.answer
+        if isinstance(answer, dict):
+            # One by one: the redactor leaves out what follows the hundredth key.
+            answer = {name: shown for item in answer.items() for name, shown in redactor.data(dict([item])).items()}
+        status, message = redactor.text(self.status), redactor.text(self.message)
+        return dataclasses.replace(self, status=status, message=message, answer=answer)
 
     def event(self) -> dict[str, Any]:
         """Return the verdict as JSON, to travel from a trigger to its task."""

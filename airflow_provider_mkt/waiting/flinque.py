@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Call
-from airflow_provider_mkt.client.pages import Hints, find_row
+from airflow_provider_mkt.client.pages import Hints, find_rows
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.vendors import flinque
 from airflow_provider_mkt.waiting.base import Stand, Verdict, Watch, stand_of
@@ -27,9 +27,10 @@ class ReportWatch(Watch):
 
     def look(self) -> Generator[Call, Any, Verdict]:
         """Walk the list of reports, newest first, as far as the report."""
-        report = yield from find_row(flinque.LIST_REPORTS(), Hints(), lambda row: row.get("id") == self.report_id)
-        if report is None:
+        found = yield from find_rows(flinque.LIST_REPORTS(), Hints(), lambda row: row.get("id") == self.report_id)
+        if not found:
             return Verdict(Stand.UNKNOWN, "not listed", f"Flinque lists no report {self.report_id}")
+        report = found[0]
         status = str(report.get("status"))
         stand = stand_of(status, flinque.REPORT_READY, flinque.REPORT_PENDING, flinque.REPORT_FAILED)
         message = f"Flinque report {self.report_id}: {status}"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class SyncWatch(Watch):
     :param integration_id: the integration
     :param since: a sync counts when it ended after this moment (ISO 8601). Taken from the vendor's own last answer
         where there is one, so that clocks need not agree. Empty: any sync counts
-    :param old_error: the error shown before the sync was requested, which must not be taken for its result
+    :param old_error: digest of the error shown before the sync was requested, which must not be taken for its result
     :param requested_at: Unix time of the request, when there was one
     """
 
@@ -52,7 +53,9 @@ class SyncWatch(Watch):
             return Stand.FAILED
         if status == flokit.ERROR:
             stale = (
-                self.requested_at is not None and error == self.old_error and time.time() - self.requested_at < GRACE
+                self.requested_at is not None
+                and digest(error) == self.old_error
+                and time.time() - self.requested_at < GRACE
             )
             return Stand.PENDING if stale else Stand.FAILED
         if status != flokit.CONNECTED:
@@ -60,6 +63,11 @@ class SyncWatch(Watch):
         synced = _moment(last_synced_at)
         newer = synced is not None and (not self.since or synced > checks.parsed("since", self.since))
         return Stand.DONE if newer else Stand.PENDING
+
+
+def digest(error: Any) -> str | None:
+    """Return a short digest of an error message: enough to tell whether it changed, without keeping its words."""
+    return hashlib.sha256(str(error).encode()).hexdigest()[:16] if error else None
 
 
 def _moment(value: str | None) -> datetime | None:

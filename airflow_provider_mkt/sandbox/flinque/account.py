@@ -91,6 +91,7 @@ class Report:
 
     id: str
     type: str
+    name: str | None
     campaign_id: str | None
     format: Literal["csv", "json"]
     created_at: float
@@ -121,6 +122,7 @@ class Flinque(Vendor):
     switches: ClassVar[Mapping[str, Switch]] = {
         "token_lifetime": Switch(TOKEN_LIFE, "seconds (real time) until an access token expires", float),
         "reset_unit": Switch("epoch_s", "unit of X-RateLimit-Reset: epoch_s, epoch_ms or seconds", str),
+        "report_names": Switch(True, "whether a report shows the name that it was ordered with", bool),
         "export_not_ready_status": Switch(409, "status of an export before the report is ready (409, 404, 202)", int),
         "allow_http_webhooks": Switch(False, "webhook addresses may be http and local"),
     }

@@ -44,6 +44,7 @@ class ReportView(BaseModel):
 
     id: str
     type: str
+    name: str | None
     status: str
     campaign_id: str | None
     created_at: str
@@ -64,6 +65,7 @@ def _view(flinque: Flinque, report: Report) -> dict[str, Any]:
     return {
         "id": report.id,
         "type": report.type,
+        "name": report.name if flinque.switch("report_names") else None,
         "status": stage.state,
         "campaign_id": report.campaign_id,
         "created_at": iso(report.created_at),
@@ -100,6 +102,7 @@ async def generate(flinque: Flinq, call: TheCall, order: ReportOrder) -> Any:
     report = Report(
         f"re_{number}",
         order.type,
+        order.name,
         order.campaign_id,
         order.format,
         clock.now(),

@@ -1,0 +1,101 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The part of Airflow's REST API that the command line needs: task instances and their state store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+PAGE = 100
+TIMEOUT = 30.0
+
+
+class AirflowApiError(Exception):
+    """Airflow's API refused a call, or could not be reached."""
+
+
+class AirflowApi:
+    """Airflow's REST API.
+
+    :param base_url: address of the API server, e.g. ``http://localhost:8080``
+    :param token: API token; without one it is asked for with AIRFLOW_API_USERNAME and AIRFLOW_API_PASSWORD
+    """
+
+    def __init__(self, base_url: str, token: str | None = None) -> None:
+        import requests  # noqa: PLC0415 - this module is imported at every start of Airflow's command line
+
+        self._base = base_url.rstrip("/")
+        self._session = requests.Session()
+        self._session.headers["Authorization"] = f"Bearer {token or self._sign_in()}"
+
+    def runs(self, dag_id: str, most: int) -> list[str]:
+        """Return the ids of the latest runs of a DAG."""
+        query = {"limit": most, "order_by": "-run_after"}
+        return [run["dag_run_id"] for run in self._call("GET", f"/dags/{_part(dag_id)}/dagRuns", query)["dag_runs"]]
+
+    def task_instances(self, dag_id: str, run_id: str) -> Iterator[dict[str, Any]]:
+        """Yield the task instances of a run, mapped ones one by one."""
+        path = f"/dags/{_part(dag_id)}/dagRuns/{_part(run_id)}/taskInstances"
+        offset, total = 0, 1
+        while offset < total:
+            answer = self._call("GET", path, {"limit": PAGE, "offset": offset})
+            yield from answer["task_instances"]
+            offset, total = offset + PAGE, answer["total_entries"]
+
+    def state(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> dict[str, Any]:
+        """Return what the task state store holds for a task instance."""
+        path = self._store(dag_id, run_id, task_id)
+        answer = self._call("GET", path, {"map_index": map_index, "limit": PAGE})
+        return {entry["key"]: entry["value"] for entry in answer["task_state_store"]}
+
+    def set_state(self, place: tuple[str, str, str, int], key: str, value: Any) -> None:
+        """Write an entry that never expires; ``place`` is DAG, run, task and map index."""
+        path = f"{self._store(*place[:3])}/{_part(key)}"
+        self._call("PUT", path, {"map_index": place[3]}, {"value": value, "expires_at": None})
+
+    def delete_state(self, place: tuple[str, str, str, int], key: str) -> None:
+        """Delete an entry; ``place`` is DAG, run, task and map index."""
+        self._call("DELETE", f"{self._store(*place[:3])}/{_part(key)}", {"map_index": place[3]})
+
+    @staticmethod
+    def _store(dag_id: str, run_id: str, task_id: str) -> str:
+        return f"/dags/{_part(dag_id)}/dagRuns/{_part(run_id)}/taskInstances/{_part(task_id)}/state-store"
+
+    def _sign_in(self) -> str:
+        name, password = os.environ.get("AIRFLOW_API_USERNAME"), os.environ.get("AIRFLOW_API_PASSWORD")
+        body = {"username": name, "password": password} if name else None
+        # Without a name: Airflow's simple auth manager hands out a token where everybody is an administrator.
+        answer = self._send("POST" if body else "GET", f"{self._base}/auth/token", json=body)
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if not isinstance(token, str):
+            raise AirflowApiError(
+                "Airflow wants you to sign in: set AIRFLOW_API_TOKEN, or AIRFLOW_API_USERNAME and AIRFLOW_API_PASSWORD."
+            )
+        return token
+
+    def _call(self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None) -> Any:
+        return self._send(method, f"{self._base}/api/v2{path}", params=query, json=body)
+
+    def _send(self, method: str, url: str, **parts: Any) -> Any:
+        import requests  # noqa: PLC0415
+
+        try:
+            response = self._session.request(method, url, timeout=TIMEOUT, **parts)
+        except requests.RequestException as error:
+            problem = f"{self._base} cannot be reached ({type(error).__name__}); is it the address of the API server?"
+            raise AirflowApiError(problem) from None
+        if response.status_code in (401, 403, 405):
+            raise AirflowApiError(
+                f"{self._base} refused (HTTP {response.status_code}): set AIRFLOW_API_TOKEN, or AIRFLOW_API_USERNAME "
+                "and AIRFLOW_API_PASSWORD, of somebody who may see and edit task instances."
+            )
+        if not response.ok:
+            route = f"{method} {url.removeprefix(self._base)}"
+            raise AirflowApiError(f"{route}: HTTP {response.status_code}: {response.text[:500]}")
+        return response.json() if response.content else None
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")

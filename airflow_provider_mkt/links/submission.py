@@ -1,0 +1,30 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""From a task to the record of what it submitted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from airflow.sdk import BaseOperatorLink, conf
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+
+class SubmissionLink(BaseOperatorLink):
+    """Leads to the task state store of the task instance, where the record stands."""
+
+    @property
+    def name(self) -> str:
+        """Return the text of the button."""
+        return "Submission"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
+        """Return the address of the page in Airflow's UI."""
+        base = conf.get("api", "base_url", fallback="").rstrip("/")
+        index = ti_key.map_index
+        mapped = f"/mapped/{index}" if index is not None and index >= 0 else ""
+        dag, run, task = (quote(part, safe="") for part in (ti_key.dag_id, ti_key.run_id, ti_key.task_id))
+        return f"{base}/dags/{dag}/runs/{run}/tasks/{task}{mapped}/task-state-store"

@@ -1,0 +1,234 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Rate budgets that all processes on all hosts share.
+
+A request asks for a slot and is told how long to wait for it; nothing polls. One transaction takes the slot in every
+budget that the endpoint names, first come first served, by the database's clock; :mod:`.windows` says where it may lie.
+A vendor counts arrivals, which come later than slots: an answer that arrives noticeably late moves its slot.
+
+When the store fails, requests are not refused, since a launch that does not happen is worse than a 429. This process
+then paces itself at a quarter of the limit, without bursts, and asks the store again every few seconds; what it sent in
+the meantime is entered as soon as the store is back.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from airflow_provider_mkt.client.endpoint import Limit, Priority
+from airflow_provider_mkt.client.outcome import Outcome
+from airflow_provider_mkt.state.alone import ALONE, LoneBudget, too_far
+from airflow_provider_mkt.state.budget_table import LATEST, BudgetTable, BudgetUse, snapshot
+from airflow_provider_mkt.state.lessons import Lesson, lesson
+from airflow_provider_mkt.state.store import Store, store
+from airflow_provider_mkt.state.troubles import StoreError
+from airflow_provider_mkt.state.windows import MARGIN, place
+
+__all__ = ["BudgetUse", "StoreBudget", "budget_for", "snapshot"]
+
+log = logging.getLogger(__name__)
+
+LONGEST = 3600.0
+"""Seconds beyond which no slot is handed out, so that a queue cannot grow without bound."""
+FORGOTTEN = 60.0
+"""Seconds after which a slot whose answer never came is no longer waited for."""
+ASK_AGAIN = 5.0
+"""Seconds before a store that failed is asked again."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Sent:
+    """A request under way: when its slot began, and what was left of each budget then."""
+
+    names: tuple[str, ...]
+    due: float
+    slot: float
+    left: Mapping[str, int]
+    learned: Mapping[str, int | None]
+
+
+class StoreBudget:
+    """The rate budgets of one vendor account.
+
+    :param account: what the vendor counts by
+    :param limits: the limits by budget name, as the endpoints name them
+    :param share: the part of each limit to use, between 0 and 1; the rest is left to other users of the account
+    :param get_store: returns the store
+    :param clock: seconds that only go forward, for waits within this process
+    """
+
+    def __init__(
+        self,
+        account: tuple[str, ...],
+        limits: Mapping[str, Limit],
+        share: float = 1.0,
+        get_store: Callable[[], Store] = store,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._limits = limits
+        self._table = BudgetTable(account, limits, share)
+        self._store = get_store
+        self._clock = clock
+        self._sent: deque[_Sent] = deque(maxlen=1000)
+        self._alone = LoneBudget(limits, share, clock)
+        self._ask_again = 0.0
+        self._troubled = False
+
+    def __repr__(self) -> str:
+        return f"<StoreBudget {self._table.label}>"
+
+    def reserve(self, names: tuple[str, ...], priority: Priority = Priority.LAUNCH, longest: float = LONGEST) -> float:
+        """Take the next slot that is free in every named budget.
+
+        :param names: budget names
+        :param priority: NEWS leaves the last fifth of every window to launches
+        :param longest: seconds that the slot may lie ahead; beyond it none is taken
+        :return: seconds until the slot begins
+        :raises RateLimitError: when the slot would lie further ahead; ``retry_after`` says when to ask again
+        """
+        if not names:
+            return 0.0
+        if self._clock() >= self._ask_again:
+            try:
+                wait, sent = self._store().run(lambda connection: self._take(connection, names, priority, longest))
+            except StoreError as error:
+                self._go_alone(error)
+            else:
+                self._reunite()
+                self._sent.append(sent)
+                return wait
+        return self._alone.reserve(names, priority, longest)
+
+    def observe(self, names: tuple[str, ...], outcome: Outcome) -> None:
+        """Learn from an answer. Asks the store only when there is something to tell it.
+
+        :param names: budget names of the request
+        :param outcome: how it was answered
+        """
+        taught = lesson(outcome)
+        self._alone.observe(names, taught)
+        sent = self._answered(names)
+        if self._clock() < self._ask_again or not self._news(taught, names, sent):
+            return
+        try:
+            self._store().run(lambda connection: self._learn(connection, names, taught, sent))
+        except StoreError as error:
+            self._go_alone(error)
+
+    def _take(
+        self, connection: Connection, names: tuple[str, ...], priority: Priority, longest: float
+    ) -> tuple[float, _Sent]:
+        rows, now = self._table.read(connection, names)
+        windows = [row.window for row in rows.values()]
+        self._alone.enter({name: row.window for name, row in rows.items()}, now - self._clock())
+        slot = place(windows, now, priority)
+        if slot - now > longest:
+            raise too_far(names, slot - now)
+        for window in windows:
+            window.add(slot)
+        self._table.save(connection, rows, now)
+        left = {name: row.window.limit.requests - row.used(slot, slot) for name, row in rows.items()}
+        learned = {name: row.learned for name, row in rows.items()}
+        return slot - now, _Sent(names, self._clock() + slot - now, slot, left, learned)
+
+    def _learn(self, connection: Connection, names: tuple[str, ...], taught: Lesson, sent: _Sent | None) -> None:
+        rows, now = self._table.read(connection, names)
+        if sent and (late := min(self._clock() - sent.due, LATEST)) > MARGIN:
+            for row in rows.values():
+                row.window.move(sent.slot, sent.slot + late - MARGIN)
+        for name in taught.about(names, self._limits):
+            row = rows[name]
+            if taught.throttled:
+                row.cool_down(taught.wait, now)
+                continue
+            if taught.limit is not None:
+                row.learned = taught.limit if taught.limit < self._limits[name].requests else None
+                row.window.limit = self._table.limit(name, row.learned)
+            if sent and self._clock() - sent.due < LATEST:
+                row.leave_to_others(taught, sent.slot, now)
+        self._table.save(connection, rows, now)
+
+    def _news(self, taught: Lesson, names: tuple[str, ...], sent: _Sent | None) -> bool:
+        """Tell whether an answer says anything that the store does not know."""
+        if taught.throttled:
+            return True
+        if sent is None:
+            return False
+        if self._clock() - sent.due > MARGIN:
+            return True
+        for name in taught.about(names, self._limits):
+            known = self._limits[name].requests
+            if taught.limit is not None and min(taught.limit, known) != (sent.learned[name] or known):
+                return True
+            if taught.remaining is not None and taught.remaining < sent.left[name]:
+                return True
+        return False
+
+    def _answered(self, names: tuple[str, ...]) -> _Sent | None:
+        """Return the request that an answer most likely belongs to: the last one sent for these budgets.
+
+        Which of several is meant does not matter, as they are alike; what matters is that one that was cancelled, and
+        never gets its answer, is not mistaken for it.
+        """
+        now = self._clock()
+        for sent in reversed(tuple(self._sent)):
+            if sent.due < now - FORGOTTEN:
+                break
+            if sent.names == names and sent.due <= now and self._claim(sent):
+                return sent
+        while self._sent and self._sent[0].due < now - FORGOTTEN:
+            self._claim(self._sent[0])
+        return None
+
+    def _claim(self, sent: _Sent) -> bool:
+        try:
+            self._sent.remove(sent)
+        except ValueError:  # another thread was faster
+            return False
+        return True
+
+    def _go_alone(self, error: StoreError) -> None:
+        self._ask_again = self._clock() + ASK_AGAIN
+        if not self._troubled:
+            self._troubled = True
+            part = f"{ALONE:.0%}"
+            log.warning("%s Until it works again, this process keeps to %s of the rate limits on its own.", error, part)
+
+    def _reunite(self) -> None:
+        if self._troubled:
+            self._troubled = False
+            self._alone.forget()
+            log.info("The shared state store works again; rate limits are shared.")
+
+    def after_fork(self) -> None:
+        """Forget, in a forked child, what belongs to the parent."""
+        self._sent.clear()
+        self._alone.after_fork()
+
+
+_budgets: dict[tuple[str, ...], StoreBudget] = {}
+
+
+def budget_for(account: tuple[str, ...], limits: Mapping[str, Limit], share: float) -> StoreBudget:
+    """Return the budget of an account; all processes that name the same account share its slots.
+
+    :param account: what the vendor counts by, e.g. vendor, base URL and a digest of the key
+    :param limits: limits by budget name
+    :param share: the part of them to use
+    """
+    settings = (*account, repr(sorted(limits.items())), str(share))
+    return _budgets.setdefault(settings, StoreBudget(account, limits, share))
+
+
+def _after_fork() -> None:
+    for budget in _budgets.values():
+        budget.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)

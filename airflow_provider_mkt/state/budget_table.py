@@ -1,0 +1,194 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Rate budgets as stored: read under lock, changed, written back, in one transaction."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, TextClause, text
+
+from airflow_provider_mkt.client.endpoint import Limit
+from airflow_provider_mkt.state.lessons import Lesson
+from airflow_provider_mkt.state.sealing import digest
+from airflow_provider_mkt.state.store import CLOCK, Store, store
+from airflow_provider_mkt.state.windows import Window, pack, part_of, unpack
+
+LATEST = 5.0
+"""Seconds after its slot within which a request has certainly reached the vendor: the time to connect."""
+LONGEST_COOLDOWN = 600.0
+CLOCK_SET = 2.0
+"""Seconds that the database's clock must go back before it is taken to have been set."""
+
+
+@dataclass
+class Row:
+    """One budget as stored.
+
+    :param window: its slots, with the limit that applies now
+    :param quiet_from: when the last cooldown began
+    :param learned: the limit that the vendor last stated, if it was lower than the known one
+    :param seen: the latest moment that the database's clock has shown
+    """
+
+    name: str
+    window: Window
+    quiet_from: float
+    learned: int | None
+    seen: float
+
+    def used(self, slot: float, now: float) -> int:
+        """Count what a vendor may have counted of ours when it answered, by ``now``, the request in ``slot``."""
+        return self.window.count(slot - self.window.span) - self.window.count(now)
+
+    def cool_down(self, wait: float | None, now: float) -> None:
+        """Be quiet for as long as the vendor says; else for a window, twice as long each time it was not enough."""
+        window = self.window
+        if wait is None:
+            wait = window.limit.window
+            if now < window.quiet_until:
+                return  # the others who were refused at the same time
+            if now < window.quiet_until + window.limit.window:
+                wait = min(2 * (window.quiet_until - self.quiet_from), LONGEST_COOLDOWN)
+        if now + wait > window.quiet_until:
+            self.quiet_from, window.quiet_until = now, now + wait
+
+    def leave_to_others(self, taught: Lesson, slot: float, now: float) -> None:
+        """Take out of the window what others have used of it, going by what the vendor says is left.
+
+        :param taught: the answer to the request in ``slot``
+        """
+        window = self.window
+        if taught.remaining is None:
+            return
+        surplus = window.limit.requests - self.used(slot, now) - taught.remaining
+        if surplus > 0 and taught.remaining == 0 and taught.reset is not None:
+            window.quiet_until = max(window.quiet_until, now + min(taught.reset, window.limit.window))
+        else:
+            for _ in range(surplus):
+                window.add(now)
+
+
+class BudgetTable:
+    """The rows of one vendor account.
+
+    :param account: what the vendor counts by
+    :param limits: the limits by budget name
+    :param share: the part of each limit to use
+    """
+
+    def __init__(self, account: tuple[str, ...], limits: Mapping[str, Limit], share: float) -> None:
+        self._limits, self._share = limits, share
+        self._key = digest("\n".join(account))[:32]
+        self.label = " ".join((*account[:2], self._key[:8]))[:160]
+
+    def limit(self, name: str, learned: int | None) -> Limit:
+        """Return what may be used of a budget when the vendor has stated the limit ``learned``."""
+        known = self._limits[name]
+        return Limit(part_of(min(known.requests, learned or known.requests), self._share), known.window)
+
+    def read(self, connection: Connection, names: tuple[str, ...]) -> tuple[dict[str, Row], float]:
+        """Lock and read the named budgets, making them if need be, and read the clock."""
+        keys = {f"{self._key}/{name}": name for name in sorted(set(names))}
+        query = _select(connection.dialect.name, len(keys))
+        parameters = {f"key{number}": key for number, key in enumerate(keys)}
+        found = connection.execute(query, parameters).all()
+        if len(found) < len(keys):
+            for key, name in keys.items():
+                values = {"name": key, "label": f"{self.label} {name}", "slots": b""}
+                connection.execute(_INSERT, {**values, **self._scale(name)})
+            found = connection.execute(query, parameters).all()
+        now = max(row.now for row in found)
+        return {keys[row.name]: self._row(row, keys[row.name], now) for row in found}, now
+
+    def _row(self, stored: Any, name: str, now: float) -> Row:
+        window = Window(self.limit(name, stored.learned), unpack(bytes(stored.slots)), stored.quiet_until)
+        row = Row(stored.name, window, stored.quiet_from, stored.learned, stored.seen)
+        if row.seen - now > CLOCK_SET:
+            window.shift(now - row.seen)
+            row.quiet_from += now - row.seen
+        window.forget(now - window.span - LATEST)
+        return row
+
+    def save(self, connection: Connection, rows: Mapping[str, Row], now: float) -> None:
+        """Write the rows back."""
+        for name, row in rows.items():
+            values = {
+                "name": row.name,
+                "slots": pack(row.window.slots),
+                "quiet_from": row.quiet_from,
+                "quiet_until": row.window.quiet_until,
+                "learned": row.learned,
+                "seen": now,
+            }
+            connection.execute(_UPDATE, {**values, **self._scale(name)})
+
+    def _scale(self, name: str) -> dict[str, float]:
+        limit = self._limits[name]
+        return {"requests": part_of(limit.requests, self._share), "period": limit.window}
+
+
+@lru_cache(maxsize=8)
+def _select(kind: str, number: int) -> TextClause:
+    """Read, locked, this number of budgets, and the clock after the lock was had."""
+    keys = ", ".join(f":key{index}" for index in range(number))
+    columns = "name, slots, quiet_from, quiet_until, learned, seen"
+    rows = f"SELECT {columns} FROM mkt_budget WHERE name IN ({keys}) ORDER BY name"  # noqa: S608 - parameters
+    if kind == "postgresql":
+        return text(f"WITH locked AS ({rows} FOR UPDATE) SELECT {columns}, {CLOCK[kind]} AS now FROM locked")  # noqa: S608
+    return text(rows.replace(columns, f"{columns}, {CLOCK[kind]} AS now", 1))
+
+
+_INSERT = text(
+    "INSERT INTO mkt_budget (name, label, requests, period, slots, quiet_from, quiet_until, learned, seen) "
+    "VALUES (:name, :label, :requests, :period, :slots, 0, 0, NULL, 0) ON CONFLICT (name) DO NOTHING"
+)
+_UPDATE = text(
+    "UPDATE mkt_budget SET slots = :slots, quiet_from = :quiet_from, quiet_until = :quiet_until, learned = :learned, "
+    "seen = :seen, requests = :requests, period = :period WHERE name = :name"
+)
+
+
+@dataclass(frozen=True)
+class BudgetUse:
+    """How much of a budget is in use.
+
+    :param label: vendor, base URL, a digest that tells accounts apart, and the budget's name
+    :param requests: what may be used per window: the limit, less the share of others
+    :param window: length of the window in seconds
+    :param learned: the limit that the vendor stated, when it is lower than the known one
+    :param used: slots in the window that ends now
+    :param queued: slots handed out for later
+    :param quiet: seconds of cooldown left
+    """
+
+    label: str
+    requests: int
+    window: float
+    learned: int | None
+    used: int
+    queued: int
+    quiet: float
+
+
+def snapshot(used: Store | None = None) -> list[BudgetUse]:
+    """Return the state of every budget in the store.
+
+    :param used: the store; this process's when None
+    :raises StoreError: when the store fails
+    """
+    used = used or store()
+    columns = "label, requests, period, slots, quiet_until, learned"
+    query = text(f"SELECT {columns}, {used.clock} AS now FROM mkt_budget ORDER BY label")  # noqa: S608 - constants
+    uses = []
+    for row in used.run(lambda connection: connection.execute(query).all()):
+        slots: array[float] = unpack(bytes(row.slots))
+        window = Window(Limit(row.requests, row.period), slots)
+        queued = window.count(row.now)
+        used_now = window.count(row.now - window.span) - queued
+        quiet = max(0.0, row.quiet_until - row.now)
+        uses.append(BudgetUse(row.label, row.requests, row.period, row.learned, used_now, queued, quiet))
+    return uses

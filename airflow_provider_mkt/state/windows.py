@@ -1,0 +1,120 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The arithmetic of sliding windows, free of I/O.
+
+A window is kept as the sorted moments of its requests, past and planned. A new one goes to the earliest moment at which
+no stretch of the window's length, wherever it begins, would hold more than the limit. That stays exact when moments are
+not handed out in order: a request that needs two budgets may have to wait for the scarcer one while others pass it by.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from array import array
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from airflow_provider_mkt.client.endpoint import Limit, Priority
+
+MARGIN = 0.1
+"""Seconds added to a window: requests do not all travel equally fast, and strict servers count arrivals."""
+OPEN_TO_NEWS = 0.8
+"""The part of a window that reads which only wait for news may fill; the rest is kept free for launches."""
+
+
+def part_of(requests: int, share: float) -> int:
+    """Return ``share`` of ``requests``, rounded down, but at least one."""
+    return max(1, math.floor(requests * share + 1e-9))
+
+
+@dataclass
+class Window:
+    """One budget at work.
+
+    :param limit: what may be used of it
+    :param slots: the moments taken, sorted, in seconds of any one clock
+    :param quiet_until: no request begins before this moment
+    """
+
+    limit: Limit
+    slots: array[float] = field(default_factory=lambda: array("d"))
+    quiet_until: float = 0.0
+
+    @property
+    def span(self) -> float:
+        """The window's length with its margin, in seconds."""
+        return self.limit.window + MARGIN
+
+    def free_from(self, moment: float, most: int) -> float:
+        """Return the first moment, from ``moment`` on, that can be added with at most ``most`` in any window."""
+        slots, span = self.slots, self.span
+        moment = max(moment, self.quiet_until)
+        first = bisect_right(slots, moment - span)
+        last = first + most - 1
+        # Any `most` neighbours closer together than a window forbid everything within a window of all of them.
+        while last < len(slots) and slots[last] < moment + span:
+            begin = slots[first]
+            if slots[last] - begin < span and begin + span > moment:
+                moment = begin + span
+            first, last = first + 1, last + 1
+        return moment
+
+    def most(self, priority: Priority) -> int:
+        """Return how many requests of any kind a window may hold once one of ``priority`` joins it."""
+        return self.limit.requests if priority is Priority.LAUNCH else part_of(self.limit.requests, OPEN_TO_NEWS)
+
+    def add(self, moment: float) -> None:
+        """Take the slot at ``moment``."""
+        insort(self.slots, moment)
+
+    def move(self, moment: float, to: float) -> None:
+        """Record that the request planned at ``moment`` was sent at ``to``. Unknown moments are left alone."""
+        index = bisect_left(self.slots, moment)
+        if index < len(self.slots) and self.slots[index] == moment:
+            del self.slots[index]
+            insort(self.slots, to)
+
+    def forget(self, before: float) -> None:
+        """Drop the slots before ``before``."""
+        del self.slots[: bisect_left(self.slots, before)]
+
+    def count(self, after: float) -> int:
+        """Return how many slots lie after ``after``."""
+        return len(self.slots) - bisect_right(self.slots, after)
+
+    def shift(self, by: float) -> None:
+        """Move everything by ``by`` seconds: the clock was set."""
+        self.slots = array("d", (slot + by for slot in self.slots))
+        self.quiet_until += by
+
+
+def place(windows: Sequence[Window], now: float, priority: Priority) -> float:
+    """Return the first moment from ``now`` on at which every window has room for one more.
+
+    :param windows: the budgets that the request counts in
+    :param now: the present, by the windows' clock
+    :param priority: reads that only wait for news leave room for launches
+    """
+    moment = now
+    while True:
+        later = max((window.free_from(moment, window.most(priority)) for window in windows), default=moment)
+        if later == moment or len(windows) == 1:
+            return later
+        moment = later
+
+
+def pack(slots: array[float]) -> bytes:
+    """Return ``slots`` as bytes that any machine can read: 64-bit floats, little-endian."""
+    if sys.byteorder == "big":
+        slots = array("d", slots)
+        slots.byteswap()
+    return slots.tobytes()
+
+
+def unpack(data: bytes) -> array[float]:
+    """Return the slots that :func:`pack` was given."""
+    slots = array("d", data)
+    if sys.byteorder == "big":
+        slots.byteswap()
+    return slots

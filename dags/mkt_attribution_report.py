@@ -1,0 +1,80 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""### File yesterday's attribution report
+
+Every day: has Flinque generate the report for the data interval, waits for it, files it, and logs the revenue credited
+to creators in the same interval.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Param, dag, get_current_context, task
+
+from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
+from airflow_provider_mkt.sensors.flinque import FlinqueReportReadySensor
+
+EXPORTS = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "exports"
+
+
+@dag(
+    schedule="@daily",
+    catchup=False,
+    max_active_runs=1,
+    tags=["marketing", "example"],
+    doc_md=__doc__,
+    params={"export_to": Param(str(EXPORTS), type="string", description="Folder for the reports")},
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+)
+def mkt_attribution_report() -> None:
+    report = FlinqueGenerateReportOperator(
+        task_id="generate_report",
+        report={
+            "type": "dashboard",
+            "name": "attribution {{ data_interval_start | ds }}",
+            "from": "{{ data_interval_start.isoformat() }}",
+            "to": "{{ data_interval_end.isoformat() }}",
+        },
+        wait_for_completion=False,
+    )
+    ready = FlinqueReportReadySensor(
+        task_id="wait_for_report",
+        report_id=report.output["report_id"],
+        poke_interval=timedelta(seconds=30),
+        exponential_backoff=True,
+        max_wait=timedelta(minutes=5),
+        timeout=timedelta(hours=4),
+    )
+
+    @task
+    def export_report(report_id: str) -> str:
+        """File the report: whole, or not at all."""
+        from airflow_provider_mkt.hooks.flinque import FlinqueHook
+
+        context = get_current_context()
+        folder = Path(context["params"]["export_to"])
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = folder / f".{report_id}.part"
+        with unfinished.open("wb") as file:
+            file.writelines(FlinqueHook().export_report(report_id))
+        return str(unfinished.rename(folder / f"attribution-{context['data_interval_start']:%Y-%m-%d}.csv"))
+
+    @task
+    def log_revenue() -> dict[str, Any]:
+        """Read the interval's revenue; the amounts are decimal text, never floats."""
+        from airflow_provider_mkt.hooks.flinque import FlinqueHook
+
+        context = get_current_context()
+        start, end = context["data_interval_start"].isoformat(), context["data_interval_end"].isoformat()
+        revenue = FlinqueHook().get_attribution_revenue(start=start, end=end)
+        print(f"{revenue.get('orders')} orders, {revenue.get('total')} {revenue.get('currency')}")  # noqa: T201
+        return revenue
+
+    ready >> export_report(report.output["report_id"])
+    log_revenue()
+
+
+mkt_attribution_report()

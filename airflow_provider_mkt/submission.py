@@ -23,21 +23,28 @@ another fingerprint    raises ``ValidationError``: the DAG changed between tries
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import time
 import uuid
-from collections.abc import Callable, Generator
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any, Protocol
 
 from airflow_provider_mkt.client.endpoint import Call, Safety
 from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError, OutcomeUnknownError, ValidationError
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
+from airflow_provider_mkt.submission_record import (
+    ABSENT,
+    FAILED,
+    INTENT,
+    PREFIX,
+    REFUSED,
+    SUBMITTED,
+    Order,
+    Place,
+    Record,
+    fingerprint,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +52,8 @@ KEYS = uuid.UUID("6d1d4f2e-5b1c-5f4e-9a53-2f0f5c5f7a10")
 """Namespace of the idempotency keys. Changing it would make every unfinished launch look new."""
 KEY_TRUSTED = 20 * 3600.0
 """Seconds for which a key is used again; the vendors keep theirs for 24 hours."""
-LONGEST_REFERENCE = 255
-PREFIX = "mkt.submission."
-"""Beginning of the keys under which records stand in the task state store."""
-
-ABSENT: dict[str, Any] = {}
-"""What a trace returns when the vendor shows that the submission never happened; recognised by identity."""
-INTENT, SUBMITTED, REFUSED, FAILED = "intent", "submitted", "refused", "failed"
+SETTLED = 180.0
+"""Seconds after the last request may have left after which a vendor that does not list it never executed it."""
 
 
 class Store(Protocol):
@@ -62,113 +64,6 @@ class Store(Protocol):
 
     def set(self, key: str, value: Any, *, retention: Any = None) -> None:
         """Write the value of ``key``."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where in Airflow a submission belongs. It names the submission for ever: the try is no part of it.
-
-    :param conn_id: connection
-    :param dag_id: DAG
-    :param run_id: DAG run
-    :param task_id: task
-    :param map_index: index of a mapped task, -1 for others
-    :param round: changes when a user clears the task, and only then
-    """
-
-    conn_id: str
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int
-    round: int = field(compare=False, default=0)
-
-    @classmethod
-    def of(cls, context: Context, conn_id: str) -> Place:
-        """Return the place of the running task."""
-        ti = context["ti"]
-        index = -1 if ti.map_index is None else ti.map_index
-        # Clearing raises max_tries, a retry does not.
-        return cls(conn_id, ti.dag_id, ti.run_id, ti.task_id, index, ti.max_tries)
-
-    @property
-    def reference(self) -> str:
-        """A readable handle for the vendor's side, at most 255 characters."""
-        parts = [self.dag_id, self.run_id, self.task_id, *([str(self.map_index)] if self.map_index >= 0 else [])]
-        text = "/".join(parts)
-        if len(text) <= LONGEST_REFERENCE:
-            return text
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        return f"{text[: LONGEST_REFERENCE - 17]}~{digest}"
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be submitted.
-
-    :param vendor: the vendor's name
-    :param what: what it starts, for messages, e.g. "campaign"
-    :param body: the exact request body
-    :param call: builds the request from a body and an idempotency key
-    :param prepare: called right before a first submission: refuses what can only be refused then, such as a start that
-        has passed, and returns what has to be known of the time before
-    :param receipt: takes from the answer what the submission is followed by
-    :param reference: what to look for at the vendor
-    :param id_field: name of the receipt's field that holds the vendor's id or ids; a plural holds a list
-    :param trace: asks the vendor what became of a recorded submission: returns its receipt, :data:`ABSENT` when it
-        certainly did not happen, None when that cannot be told; the whole is None where the vendor cannot be asked
-    """
-
-    vendor: str
-    what: str
-    body: Any
-    call: Callable[[Any, str], Call]
-    receipt: Callable[[Any], dict[str, Any]]
-    reference: str
-    id_field: str
-    prepare: Callable[[], dict[str, Any]] = dict
-    trace: Callable[[Record], Generator[Call, Any, dict[str, Any] | None]] | None = None
-
-
-@dataclass(frozen=True)
-class Record:
-    """What is known about one submission; plain JSON in the task state store."""
-
-    key: str
-    generation: int
-    state: str
-    fingerprint: str
-    body: Any
-    reference: str
-    id_field: str
-    intent_at: float
-    round: int
-    baseline: dict[str, Any] = field(default_factory=dict)
-    doubtful: bool = False
-    receipt: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def time(self) -> str:
-        """When the intent was written, in UTC."""
-        return datetime.fromtimestamp(self.intent_at, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-    def adopt(self, ids: list[str]) -> Record:
-        """Return the record with the receipt that a person found at the vendor.
-
-        :param ids: the vendor's ids
-        :raises ValueError: when there are none, or several where there can only be one
-        """
-        several = self.id_field.endswith("s")
-        if not ids or (len(ids) > 1 and not several):
-            raise ValueError(
-                f"{self.id_field} takes {'one id or more' if several else 'exactly one id'}, got {len(ids)}"
-            )
-        return replace(self, state=SUBMITTED, receipt={self.id_field: ids if several else ids[0], "status": "adopted"})
-
-
-def fingerprint(body: Any) -> str:
-    """Return the SHA-256 of the body's canonical JSON."""
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 class Submission:
@@ -193,7 +88,7 @@ class Submission:
     def record(self) -> Record | None:
         """Return what earlier tries left behind."""
         found = self._store.get(self._name)
-        return None if found is None else Record(**found)
+        return None if found is None else Record.of(found)
 
     def _save(self, record: Record) -> Record:
         from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
@@ -258,16 +153,18 @@ class Submission:
 
     def _resolve(self, record: Record, order: Order, send: Callable[[Call], Any], talk: Callable[..., Any]) -> Record:
         """Settle an intent that has no receipt."""
-        record = self._save(replace(record, doubtful=True))
+        if not record.doubtful:
+            # The task died without a word: when its last request left is not known, but it was before now.
+            record = self._doubt(record)
         if self._repeatable(record, order):
             log.info("The answer to %s of %s was lost; sending it again with the same key.", order.what, record.time)
             return self._send(record, order, send)
         if order.trace is not None:
             receipt = talk(order.trace(record))
-            if receipt is ABSENT:
+            if receipt is ABSENT and self._unsettled_for(record) == 0:
                 log.info("%s does not have the %s of %s; submitting it.", order.vendor, order.what, record.time)
                 return self._send(self._intend(order, record), order, send)
-            if receipt is not None:
+            if receipt:
                 log.info("%s of %s was found at %s: %s.", order.what, record.time, order.vendor, receipt)
                 return self._save(replace(record, state=SUBMITTED, receipt=receipt))
         raise self._unknown(record, order)
@@ -276,7 +173,7 @@ class Submission:
         try:
             receipt = order.receipt(send(order.call(record.body, record.key)))
         except (OutcomeUnknownError, MalformedResponseError) as error:
-            record = self._save(replace(record, doubtful=True))
+            record = self._doubt(record)
             unknown = (
                 self._unreadable(record, order, error) if _executed(error) else self._unknown(record, order, error)
             )
@@ -287,6 +184,8 @@ class Submission:
             # Certainly not executed this time, but an earlier try may have been.
             unknown = self._unknown(record, order, error)
         else:
+            # Said before it is written: should the writing fail, the ids are in the log.
+            log.info("%s accepted the %s: %s", order.vendor, order.what, receipt)
             return self._save(replace(record, state=SUBMITTED, receipt=receipt))
         raise unknown
 
@@ -300,6 +199,8 @@ class Submission:
         )
         error.reference = record.reference
         error.resolvable = self._resolvable(record, order)
+        if error.retry_after is None and order.trace is not None:
+            error.retry_after = self._unsettled_for(record) or None
         return error
 
     def _unreadable(self, record: Record, order: Order, cause: ApiError) -> MalformedResponseError:
@@ -312,6 +213,13 @@ class Submission:
         )
         error.resolvable = self._resolvable(record, order)
         return error
+
+    def _doubt(self, record: Record) -> Record:
+        return self._save(replace(record, doubtful=True, doubt_at=self._clock()))
+
+    def _unsettled_for(self, record: Record) -> float:
+        """Return for how many seconds the vendor may still be at work on a request that it does not show yet."""
+        return max(0.0, record.doubt_at + SETTLED - self._clock())
 
     def _repeatable(self, record: Record, order: Order) -> bool:
         keyed = order.call(record.body, record.key).endpoint.safety is Safety.KEYED

@@ -16,7 +16,7 @@ from airflow.sdk import conf
 
 from airflow_provider_mkt.airflow_api import AirflowApi, AirflowApiError
 from airflow_provider_mkt.client.redaction import Redactor
-from airflow_provider_mkt.submission import INTENT, PREFIX, SUBMITTED, Record
+from airflow_provider_mkt.submission_record import INTENT, PREFIX, SUBMITTED, Record
 
 Place = tuple[str, str, str, int]
 
@@ -88,7 +88,7 @@ def _found(api: AirflowApi, dag_id: str, run_id: str) -> Iterator[tuple[Place, s
         place = (dag_id, run_id, str(instance["task_id"]), int(instance["map_index"]))
         for key, value in api.state(*place).items():
             if key.startswith(PREFIX):
-                yield place, key, Record(**value)
+                yield place, key, Record.of(value)
 
 
 def _row(place: Place, key: str, record: Record) -> dict[str, Any]:
@@ -114,4 +114,4 @@ def _one(api: AirflowApi, args: argparse.Namespace) -> tuple[str, Record]:
         raise SystemExit(
             f"{args.task_id} in {args.run_id} has no submission {args.number}; 'list' shows what there is."
         )
-    return key, Record(**value)
+    return key, Record.of(value)

@@ -47,9 +47,10 @@ def failure(call: Call, outcome: Outcome, following: Next, vendor: str, redactor
     """
     endpoint = call.endpoint
     words = vendor_words(outcome.answer)
-    redactor = redactor.also(personal_values(call.body))
+    addresses = (str(value) for value in call.path.values() if "@" in str(value))
+    redactor = redactor.also([*personal_values(call.body), *addresses])
     kind, told = _kind(call, outcome, following)
-    said = redactor.text(words["message"] or outcome.reason)
+    said = redactor.text((words["message"] or outcome.reason) + _listed(words["details"]))
     message = told.format(vendor=vendor, route=f"{endpoint.method} {endpoint.path}")
     if outcome.status:
         message += f" (HTTP {outcome.status})"
@@ -112,6 +113,13 @@ def vendor_words(answer: Any) -> dict[str, Any]:
         "request_id": _first_text(error, "request_id")
         or _first_text(meta if isinstance(meta, dict) else {}, "request_id"),
     }
+
+
+def _listed(details: Any) -> str:
+    """Return the fields and problems that an error names: without them, "Invalid request" says nothing."""
+    rows = [row for row in details if isinstance(row, dict)] if isinstance(details, list) else []
+    told = [f"{row.get('field')}: {row.get('message')}" for row in rows[:10] if row.get("message")]
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def _first_text(source: dict[str, Any], *names: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -197,16 +197,20 @@ def read_answer(endpoint: Endpoint, body: bytes) -> Any:
         if not isinstance(answer, endpoint.answer):
             raise UnreadableError(f"expected {KINDS[endpoint.answer]}, got {_kind(answer)}")
         return answer
-    if endpoint.answer and not isinstance(answer, dict):
+    _check_fields(endpoint.answer, answer)
+    return answer
+
+
+def _check_fields(fields: Mapping[str, type | tuple[type, ...]], answer: Any) -> None:
+    if fields and not isinstance(answer, dict):
         raise UnreadableError(f"expected an object, got {_kind(answer)}")
-    for name, kind in endpoint.answer.items():
+    for name, kind in fields.items():
         if name not in answer:
             raise UnreadableError(f"the field {name!r} is missing")
         if not isinstance(answer[name], kind) or (isinstance(answer[name], bool) and kind is not bool):
             raise UnreadableError(f"the field {name!r} is {_kind(answer[name])}")
         if kind is str and not answer[name]:
             raise UnreadableError(f"the field {name!r} is empty")
-    return answer
 
 
 def rows_of(endpoint: Endpoint, answer: Any) -> Rows:
@@ -218,7 +222,7 @@ def rows_of(endpoint: Endpoint, answer: Any) -> Rows:
     if isinstance(answer, dict):
         rows = next((answer[name] for name in endpoint.rows or () if name in answer), None)
     if not isinstance(rows, list):
-        raise UnreadableError(f"no list under {' or '.join(map(repr, endpoint.rows or ()))}")
+        raise UnreadableError(f"no list under {' or '.join(map(repr, endpoint.rows or ()))}".removesuffix(" under "))
     if not all(isinstance(row, endpoint.row) for row in rows):
         raise UnreadableError(f"the list holds something else than {'objects' if endpoint.row is dict else 'texts'}")
     return rows

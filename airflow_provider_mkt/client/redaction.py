@@ -31,8 +31,8 @@ PATTERNS = (
     ),
     re.compile(r"(?P<keep>)\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"),
     re.compile(r"(?P<keep>)\b(?:flow_sk_(?:live|test)|fd_[a-z]+|whsec)_[A-Za-z0-9_-]+"),
-    re.compile(r"(?P<keep>)[^\s@<>\"(),:;&?=/]{1,128}(?:@|%40)[\w-]+(?:\.[\w-]+)+"),
-    re.compile(r"(?P<keep>)\b\d{1,3}(?:\.\d{1,3}){3}\b"),
+    re.compile(r"(?P<keep>)[^\s@<>\"(),:;&?=/]{1,128}(?:@|%(?:25){0,3}40|&#64;)[\w-]+(?:\.[\w-]+)+"),
+    re.compile(r"(?P<keep>(?<![\w.])|(?<=%[0-9A-Fa-f]{2}))\d{1,3}(?:\.\d{1,3}){3}(?!\w)"),
     re.compile(r"(?P<keep>)(?<![\w:])(?:[0-9a-f]{1,4}:){1,6}(?::[0-9a-f]{1,4}){1,6}(?![\w:])", re.IGNORECASE),
     re.compile(r"(?P<keep>)(?<![\w:])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:])", re.IGNORECASE),
 )

@@ -358,6 +358,8 @@ class ApiClient:
                 auth=self.auth if endpoint.authenticated else _no_auth,
             )
             prepared = session.prepare_request(request)
+            # A token may have been fetched by another hook or process: this client has to learn what to hide.
+            self.redactor.add(prepared.headers.get("Authorization", "").partition(" ")[2])
             _check_headers(prepared)
         except ApiError:
             # The vendor's token call failed, and says so itself.

@@ -11,6 +11,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_mkt.client.endpoint import Call, Limit
 from airflow_provider_mkt.exceptions import ApiError
+from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.account import Account, account_of
 from airflow_provider_mkt.vendors.base import Vendor
 
@@ -78,6 +79,17 @@ class MarketingHook(BaseHook):
     @cached_property
     def client(self) -> ApiClient:
         """The client for this account. Hooks of one account share its rate budget and its token."""
+        return self.client_with(self.auth(self.account))
+
+    @cached_property
+    def unsigned(self) -> ApiClient:
+        """The client for calls without this account's usual credentials, such as a call for other ones."""
+        from airflow_provider_mkt.client.auth import Auth  # noqa: PLC0415
+
+        return self.client_with(Auth())
+
+    def client_with(self, auth: Auth) -> ApiClient:
+        """Return a client for this account that signs with ``auth``."""
         from airflow_provider_mkt.client.transport import ApiClient, Settings  # noqa: PLC0415
         from airflow_provider_mkt.state.budget import budget_for  # noqa: PLC0415
 
@@ -90,7 +102,7 @@ class MarketingHook(BaseHook):
             verify=account.extras["verify"],
         )
         budget = budget_for(account.identity, self.limits(account), account.extras["budget_share"])
-        return ApiClient(settings, self.auth(account), budget, self.redactor)
+        return ApiClient(settings, auth, budget, self.redactor)
 
     def get_conn(self) -> ApiClient:
         """Return the client."""
@@ -103,13 +115,31 @@ class MarketingHook(BaseHook):
         (redactor or self.redactor).add(secret)
         mask_secret(secret)
 
+    def hide_in(self, answer: Mapping[str, Any], *names: str) -> None:
+        """Keep the secrets that ``answer`` holds under ``names`` out of messages and logs."""
+        for name in names:
+            if isinstance(answer.get(name), str):
+                self.hide(answer[name])
+
     def send(self, call: Call) -> Any:
         """Send ``call`` and return the vendor's JSON; see :meth:`ApiClient.send`."""
         return self.client.send(call)
 
+    def fetch(self, call: Call) -> dict[str, Any]:
+        """Send ``call``, whose endpoint is answered with an object, and return that."""
+        answer: dict[str, Any] = self.send(call)
+        return answer
+
     def rows(self, call: Call, paging: Paging) -> Iterator[dict[str, Any]]:
         """Yield the rows of a list; see :meth:`ApiClient.rows`."""
         return self.client.rows(call, paging)
+
+    def callback(self, field: str, url: Any) -> str:
+        """Return the checked address of a webhook: https and public, unless the vendor itself is reached over http.
+
+        :raises ValidationError: naming ``field``
+        """
+        return checks.https_url(field, url, anywhere=self.account.base_url.startswith("http:"))
 
     def check(self) -> str:
         """Make one cheap, harmless call and return what it proved."""

@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ipaddress
+import json
+import re
+import uuid
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow_provider_mkt.exceptions import ValidationError
 
@@ -45,8 +50,103 @@ def ids(field: str, values: Any) -> list[str]:
     return [text(field, values)] if isinstance(values, str) else texts(field, values, most=10_000)
 
 
+def choice(field: str, value: Any, allowed: Collection[str]) -> str:
+    """Return ``value``, which must be one of ``allowed``."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValidationError(f"{field} must be one of {', '.join(allowed)}, got {_shown(value)}.")
+    return value
+
+
+def choices(field: str, values: Any, allowed: Collection[str]) -> list[str]:
+    """Return ``values`` as a list of one or more different members of ``allowed``."""
+    checked = texts(field, values, most=len(allowed))
+    return [choice(f"{field}[{index}]", value, allowed) for index, value in enumerate(checked)]
+
+
+def known_fields(field: str, value: Any, known: Collection[str]) -> Mapping[str, Any]:
+    """Return ``value``, which must be an object without other fields than ``known``. No value is quoted."""
+    if not isinstance(value, Mapping):
+        raise ValidationError(f"{field} must be an object with some of {', '.join(sorted(known))}.")
+    unknown = sorted(set(map(str, value)) - set(known))
+    if unknown:
+        raise ValidationError(f"{field} has unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}.")
+    return value
+
+
+def json_object(field: str, value: Any, example: str) -> dict[str, Any]:
+    """Return ``value`` as a non-empty JSON object.
+
+    :param example: what it could be, for the message
+    """
+    if not isinstance(value, Mapping) or not value:
+        raise ValidationError(f"{field} must be an object such as {example}, got {_shown(value)}.")
+    for name, part in value.items():
+        if not isinstance(name, str) or not _is_json(part):
+            raise ValidationError(f"{field}[{name!r}] is not JSON: {_shown(part)}; write dates and decimals as text.")
+    return dict(value)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def flag(field: str, value: Any) -> bool:
+    """Return ``value``, which must be true or false."""
+    if not isinstance(value, bool):
+        raise ValidationError(f"{field} must be true or false, got {_shown(value)}.")
+    return value
+
+
+def key(value: str | None) -> str:
+    """Return an idempotency key: the given one, or a new UUID."""
+    return str(uuid.uuid4()) if value is None else text("idempotency_key", value)
+
+
+def https_url(field: str, value: Any, *, anywhere: bool = False) -> str:
+    """Return ``value`` as an address that a vendor calls. It is not quoted in messages: it may hold a token.
+
+    :param anywhere: allow http and hosts inside a network as well
+    """
+    url = text(field, value, longest=2_048)
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    schemes = ("https", "http") if anywhere else ("https",)
+    if parts.scheme not in schemes or not host or any(sign.isspace() for sign in url):
+        raise ValidationError(f"{field} must be a full {schemes[0]} address, like https://example.com/hook.")
+    if not anywhere and not _public(host):
+        raise ValidationError(f"{field} must have a public host, which the vendor can reach; {host} is not one.")
+    return url
+
+
+def _public(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." in host.strip(".") and not host.endswith((".localhost", ".local", ".internal"))
+
+
+def day(field: str, value: Any) -> str:
+    """Return ``value`` as a day, ``YYYY-MM-DD``; of a date and time it is the day in UTC."""
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, flags=re.ASCII) is None:
+        raise ValidationError(f"{field} must be a day like 2026-06-08, got {_shown(value)}.")
+    return parsed(field, value).astimezone(timezone.utc).date().isoformat()
+
+
+def in_order(start_field: str, start: str | None, end_field: str, end: str | None) -> None:
+    """Refuse an end before its start; both as :func:`moment` or :func:`day` return them."""
+    if start is not None and end is not None and end < start:
+        raise ValidationError(f"{end_field} must not be before {start_field}: {end} is before {start}; swap them.")
+
+
 def parsed(field: str, value: Any) -> datetime:
-    """Return ``value`` as an aware datetime; without a time zone it is UTC."""
+    """Return ``value`` as an aware datetime; without a time zone it is UTC, a day is its first moment."""
     try:
         return _aware(value)
     except (TypeError, ValueError, OverflowError):

@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.client.pages import Hints
-from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.account import Account
 from airflow_provider_mkt.hooks.base import MarketingHook
+from airflow_provider_mkt.hooks.flinque_export import export
 from airflow_provider_mkt.vendors import flinque
 
 if TYPE_CHECKING:
@@ -58,29 +59,102 @@ class FlinqueHook(MarketingHook):
         """Return the rate limit of the connection's plan."""
         return {"default": flinque.PLANS[account.extras["plan"]]}
 
+    def list_creators(self) -> Iterator[dict[str, Any]]:
+        """Yield the creators that the workspace can see."""
+        return self.rows(flinque.LIST_CREATORS(), Hints())
+
+    def get_creator(self, creator_id: str) -> dict[str, Any]:
+        """Read a creator's profile.
+
+        :param creator_id: the creator
+        """
+        return self.fetch(flinque.GET_CREATOR(path={"creator_id": creator_id}))
+
+    def get_creator_audience(self, creator_id: str) -> dict[str, Any]:
+        """Read who follows a creator.
+
+        :param creator_id: the creator
+        """
+        return self.fetch(flinque.GET_CREATOR_AUDIENCE(path={"creator_id": creator_id}))
+
+    def list_creator_posts(self, creator_id: str) -> Iterator[dict[str, Any]]:
+        """Yield a creator's posts.
+
+        :param creator_id: the creator
+        """
+        return self.rows(flinque.LIST_CREATOR_POSTS(path={"creator_id": creator_id}), Hints())
+
     def list_campaigns(self) -> Iterator[dict[str, Any]]:
         """Yield the workspace's campaigns."""
         return self.rows(flinque.LIST_CAMPAIGNS(), Hints())
 
-    def list_attribution_orders(self, *, start: str | None = None, end: str | None = None) -> Iterator[dict[str, Any]]:
+    def create_campaign(self, campaign: Mapping[str, Any]) -> dict[str, Any]:
+        """Create a campaign. The vendor has no idempotency key: nothing here is repeated blindly.
+
+        :param campaign: ``name`` and what else the vendor takes; its fields are not published. Money as decimal text,
+            dates as ISO 8601
+        :return: the campaign, with its ``id``
+        :raises ValidationError: naming the field, before anything is sent; or the vendor's refusal
+        :raises OutcomeUnknownError: when nobody can know whether it was created
+        """
+        return self.fetch(flinque.CREATE_CAMPAIGN(body=campaign_body(campaign)))
+
+    def get_campaign(self, campaign_id: str) -> dict[str, Any]:
+        """Read a campaign.
+
+        :param campaign_id: the campaign
+        """
+        return self.fetch(flinque.GET_CAMPAIGN(path={"campaign_id": campaign_id}))
+
+    def update_campaign(self, campaign_id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Change a campaign. It may be sent more than once, so it must name values, not increments.
+
+        :param campaign_id: the campaign
+        :param changes: fields to their new values
+        :return: the campaign
+        """
+        body = checks.json_object("changes", changes, "{'status': 'active'}")
+        return self.fetch(flinque.UPDATE_CAMPAIGN(path={"campaign_id": campaign_id}, body=body))
+
+    def list_attribution_orders(
+        self, *, start: datetime | str | None = None, end: datetime | str | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Yield orders credited to creators.
 
         :param start: from this moment on, ISO 8601 (assumed filter ``from``)
         :param end: up to this moment, ISO 8601 (assumed filter ``to``)
         """
-        return self.rows(flinque.LIST_ATTRIBUTION_ORDERS(query={"from": start, "to": end}), Hints())
+        return self.rows(flinque.LIST_ATTRIBUTION_ORDERS(query=_between(start, end)), Hints())
 
-    def get_attribution_revenue(self, *, start: str | None = None, end: str | None = None) -> dict[str, Any]:
+    def get_attribution_revenue(
+        self, *, start: datetime | str | None = None, end: datetime | str | None = None
+    ) -> dict[str, Any]:
         """Read the revenue credited to creators.
 
         :param start: from this moment on, ISO 8601 (assumed filter ``from``)
         :param end: up to this moment, ISO 8601 (assumed filter ``to``)
         """
-        return self.send(flinque.GET_ATTRIBUTION_REVENUE(query={"from": start, "to": end}))  # type: ignore[no-any-return]
+        return self.fetch(flinque.GET_ATTRIBUTION_REVENUE(query=_between(start, end)))
 
-    def list_reports(self) -> Iterator[dict[str, Any]]:
-        """Yield the workspace's reports."""
-        return self.rows(flinque.LIST_REPORTS(), Hints())
+    def list_attribution_events(
+        self, *, start: datetime | str | None = None, end: datetime | str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the steps that led to orders.
+
+        :param start: from this moment on, ISO 8601 (assumed filter ``from``)
+        :param end: up to this moment, ISO 8601 (assumed filter ``to``)
+        """
+        return self.rows(flinque.LIST_ATTRIBUTION_EVENTS(query=_between(start, end)), Hints())
+
+    def list_reports(
+        self, *, start: datetime | str | None = None, end: datetime | str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the workspace's reports.
+
+        :param start: created from this moment on, ISO 8601 (assumed filter ``from``)
+        :param end: created up to this moment, ISO 8601 (assumed filter ``to``)
+        """
+        return self.rows(flinque.LIST_REPORTS(query=_between(start, end)), Hints())
 
     def generate_report(self, report: Mapping[str, Any]) -> dict[str, Any]:
         """Start generating a report.
@@ -89,23 +163,77 @@ class FlinqueHook(MarketingHook):
         :return: the report, pending, with its ``id``
         :raises OutcomeUnknownError: when nobody can know whether it was started
         """
-        return self.send(flinque.GENERATE_REPORT(body=report_body(report)))  # type: ignore[no-any-return]
+        return self.fetch(flinque.GENERATE_REPORT(body=report_body(report)))
 
     def export_report(self, report_id: str) -> Iterator[bytes]:
         """Yield the file of a finished report in chunks of at most 64 KiB.
 
+        Where the vendor answers with a link, the file behind it is read; a foreign host is not shown the credentials.
+
         :param report_id: the report
-        :raises NotFoundError: when it does not exist or is not ready
+        :raises NotFoundError: when it does not exist
+        :raises ApiError: with status 202 or 409 when it is not ready yet
         """
-        return self.client.stream(flinque.EXPORT_REPORT(path={"report_id": report_id}))
+        call = flinque.EXPORT_REPORT(path={"report_id": checks.text("report_id", report_id)})
+        return export(self.client, self.account.base_url, call)
 
     def list_workspaces(self) -> Iterator[dict[str, Any]]:
         """Yield the workspaces of the credentials."""
         return self.rows(flinque.LIST_WORKSPACES(), Hints())
 
+    def get_workspace(self, workspace_id: str) -> dict[str, Any]:
+        """Read a workspace.
+
+        :param workspace_id: the workspace
+        """
+        return self.fetch(flinque.GET_WORKSPACE(path={"workspace_id": workspace_id}))
+
+    def list_workspace_members(self, workspace_id: str) -> Iterator[dict[str, Any]]:
+        """Yield the members of a workspace.
+
+        :param workspace_id: the workspace
+        """
+        return self.rows(flinque.LIST_WORKSPACE_MEMBERS(path={"workspace_id": workspace_id}), Hints())
+
+    def list_webhooks(self) -> Iterator[dict[str, Any]]:
+        """Yield the webhook subscriptions, without their secrets."""
+        return self.rows(flinque.LIST_WEBHOOKS(), Hints())
+
+    def create_webhook(self, url: str, events: Sequence[str]) -> dict[str, Any]:
+        """Subscribe to events. There is no way to change a subscription: create the new one, then delete the old one.
+
+        :param url: where deliveries go, https and public
+        :param events: ``campaign.created``, ``campaign.updated``, ``order.attributed``, ``creator.added``,
+            ``report.ready``
+        :return: the subscription with its ``secret``, which the vendor shows this once
+        :raises OutcomeUnknownError: when nobody can know whether it was created
+        """
+        body = {"url": self.callback("url", url), "events": checks.choices("events", events, flinque.EVENTS)}
+        webhook = self.fetch(flinque.CREATE_WEBHOOK(body=body))
+        self.hide_in(webhook, "secret")
+        return webhook
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        """Unsubscribe.
+
+        :param webhook_id: the subscription
+        :raises NotFoundError: when there is none, and none was deleted by this very call
+        """
+        self.send(flinque.DELETE_WEBHOOK(path={"webhook_id": webhook_id}))
+
     def check(self) -> str:
         """List the workspaces."""
         return f"Flinque accepts the credentials; they reach {len(list(self.list_workspaces()))} workspace(s)."
+
+
+def campaign_body(campaign: Any) -> dict[str, Any]:
+    """Return the body of a new campaign.
+
+    :raises ValidationError: when it is not an object, has no name, or holds what is not JSON
+    """
+    body = checks.json_object("campaign", campaign, "{'name': 'Spring open house'}")
+    checks.text("campaign.name", body.get("name"))
+    return body
 
 
 def report_body(report: Any) -> dict[str, Any]:
@@ -113,17 +241,10 @@ def report_body(report: Any) -> dict[str, Any]:
 
     :raises ValidationError: when it is not an object, is empty, or holds what is not JSON
     """
-    if not isinstance(report, Mapping) or not report:
-        raise ValidationError(f"report must be an object such as {{'type': 'campaign'}}, got {report!r}.")
-    for name, value in report.items():
-        if not isinstance(name, str) or not _is_json(value):
-            raise ValidationError(f"report[{name!r}] is not JSON: {value!r}; write dates and decimals as text.")
-    return dict(report)
+    return checks.json_object("report", report, "{'type': 'campaign'}")
 
 
-def _is_json(value: Any) -> bool:
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return True
+def _between(start: datetime | str | None, end: datetime | str | None) -> dict[str, str | None]:
+    first, last = checks.moment("start", start), checks.moment("end", end)
+    checks.in_order("start", first, "end", last)
+    return {"from": first, "to": last}

@@ -1,35 +1,36 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Hook for Flodesk. Vendor document: Flodesk API reference, version 1.0.0."""
+"""Hook for Flodesk. Vendor document: Flodesk API reference, version 1.0.0.
+
+Most of its methods are kept by resource, in the modules whose names begin like this one's.
+"""
 
 from __future__ import annotations
 
 import base64
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
-from airflow_provider_mkt.client.pages import LARGEST_PAGE, PageNumbers
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.account import Account
-from airflow_provider_mkt.hooks.base import MarketingHook
+from airflow_provider_mkt.hooks.flodesk_audience import AudienceMethods, subscriber_body
+from airflow_provider_mkt.hooks.flodesk_settings import SettingMethods
 from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.client.auth import Auth, Token
 
-TEXT_FIELDS = frozenset({"id", "first_name", "last_name", "optin_ip", "optin_timestamp"})
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+__all__ = ["FlodeskHook", "subscriber_body"]
 
 
-class FlodeskHook(MarketingHook):
+class FlodeskHook(AudienceMethods, SettingMethods):
     """Keeps an e-mail audience in step.
 
     :param flodesk_conn_id: connection with an API key as password, or with OAuth client id, secret and refresh token
     """
 
-    vendor = flodesk.VENDOR
     conn_name_attr = "flodesk_conn_id"
     default_conn_name = "flodesk_default"
     conn_type = "flodesk"
@@ -76,88 +77,72 @@ class FlodeskHook(MarketingHook):
     def _token_call(self, form: dict[str, str]) -> dict[str, Any]:
         credentials = f"{self.account.login}:{self.account.password}"
         headers = {"Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}"}
-        answer: dict[str, Any] = self.send(flodesk.TOKEN(body=form, headers=headers))
+        answer: dict[str, Any] = self.unsigned.send(flodesk.TOKEN(body=form, headers=headers))
         for name in ("access_token", "refresh_token"):
             self.hide(answer[name])
         return answer
 
-    def list_segments(self, *, per_page: int = LARGEST_PAGE) -> Iterator[dict[str, Any]]:
-        """Yield all segments.
+    def authorize_url(self, redirect_uri: str, state: str) -> str:
+        """Return the address at which the account's owner consents, for their browser. Nothing is sent.
 
-        :param per_page: rows per request, at most 100
+        :param redirect_uri: where the vendor sends them back with ``code`` and ``state``; exactly as registered
+        :param state: unguessable text that has to come back unchanged
+        :raises ValidationError: naming the field; also when the connection has no OAuth client id
         """
-        return self.rows(flodesk.LIST_SEGMENTS(), PageNumbers(per_page, total_pages="total_pages"))
+        self._need_client("authorize_url")
+        query = {
+            "client_id": self.account.login,
+            "redirect_uri": checks.https_url("redirect_uri", redirect_uri, anywhere=True),
+            "response_type": "code",
+            "state": checks.text("state", state, longest=1_024),
+        }
+        call = flodesk.AUTHORIZE()
+        return f"{call.url(self.bases(self.account)[call.endpoint.base])}?{urlencode(query)}"
 
-    def get_segment(self, segment_id: str) -> dict[str, Any]:
-        """Read a segment.
+    def exchange_code(self, code: str, redirect_uri: str) -> dict[str, Any]:
+        """Exchange the code of a consent for tokens. A code works once and for 30 minutes, so this is not repeated.
 
-        :param segment_id: the segment
+        When the connection has a refresh token, the new tokens replace it in the shared store at once. When it has none
+        yet, put the returned ``refresh_token`` into its extra of that name. The tokens are secrets: do not return them
+        from a task.
+
+        :param code: what the vendor sent the browser back with
+        :param redirect_uri: the same as for :meth:`authorize_url`
+        :return: ``access_token``, ``refresh_token``, ``expires_in``, ``token_type``, ``scopes``
+        :raises OutcomeUnknownError: when the answer was lost; the owner has to consent again
         """
-        return self.send(flodesk.GET_SEGMENT(path={"segment_id": segment_id}))  # type: ignore[no-any-return]
+        from airflow_provider_mkt.client.auth import Token, lifetime_of  # noqa: PLC0415
+        from airflow_provider_mkt.state.tokens import TOKENS  # noqa: PLC0415
 
-    def get_subscriber(self, id_or_email: str) -> dict[str, Any]:
-        """Read a subscriber.
-
-        :param id_or_email: Flodesk's id, or the e-mail address
-        """
-        return self.send(flodesk.GET_SUBSCRIBER(path={"id_or_email": id_or_email}))  # type: ignore[no-any-return]
-
-    def upsert_subscriber(self, subscriber: Mapping[str, Any]) -> dict[str, Any]:
-        """Create or update one subscriber; the vendor does not say which. Repeating it changes nothing.
-
-        :param subscriber: ``email`` or ``id``, and any of ``first_name``, ``last_name``, ``custom_fields`` (text
-            values), ``segment_ids`` (added, at most 50), ``double_optin``, ``optin_ip``, ``optin_timestamp``
-        :return: the subscriber
-        :raises ValidationError: naming the field, before anything is sent; or the vendor's refusal
-        """
-        return self.send(flodesk.UPSERT_SUBSCRIBER(body=subscriber_body(subscriber)))  # type: ignore[no-any-return]
-
-    def upsert_subscribers(self, subscribers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Create or update up to 50 subscribers in one request. Some may fail: read ``failures``.
-
-        :param subscribers: as for :meth:`upsert_subscriber`
-        :return: ``successes`` (in any order) and ``failures`` (with the ``index`` in the request)
-        """
-        if not 1 <= len(subscribers) <= flodesk.MOST_IN_BATCH:
-            raise ValidationError(
-                f"subscribers has {len(subscribers)} entries; a batch takes 1 to {flodesk.MOST_IN_BATCH}. Split it."
+        self._need_client("exchange_code")
+        self.hide(checks.text("code", code, longest=4_096))
+        uri = checks.https_url("redirect_uri", redirect_uri, anywhere=True)
+        answer = self._token_call({"grant_type": "authorization_code", "code": code, "redirect_uri": uri})
+        seed = self.account.extras["refresh_token"]
+        if seed:
+            lifetime = lifetime_of(answer, flodesk.TOKEN_LIFETIME)
+            TOKENS.adopt(
+                "/".join(self.account.identity), seed, Token(answer["access_token"], lifetime, answer["refresh_token"])
             )
-        bodies = [subscriber_body(subscriber, f"subscribers[{index}]") for index, subscriber in enumerate(subscribers)]
-        return self.send(flodesk.UPSERT_SUBSCRIBERS(body={"subscribers": bodies}))  # type: ignore[no-any-return]
+        return answer
+
+    def get_userinfo(self) -> dict[str, Any]:
+        """Read who gave the consent.
+
+        :return: ``id``, ``email``, ``full_name``, ``created_at``
+        :raises ValidationError: when the connection uses an API key, which this route does not take
+        """
+        self._need_client("get_userinfo")
+        return self.fetch(flodesk.GET_USERINFO())
+
+    def _need_client(self, method: str) -> None:
+        if not self.account.login:
+            raise ValidationError(
+                f"Connection {self.conn_id!r} (Flodesk): {method} needs OAuth; enter client id and client secret in place "
+                "of the API key."
+            )
 
     def check(self) -> str:
         """Read one page of segments."""
         next(iter(self.list_segments(per_page=1)), None)
         return "Flodesk accepts the credentials."
-
-
-def subscriber_body(subscriber: Mapping[str, Any], field: str = "subscriber") -> dict[str, Any]:
-    """Return the checked body of an upsert.
-
-    :param subscriber: as for :meth:`FlodeskHook.upsert_subscriber`
-    :param field: how messages call it; they never quote its values, which are personal data
-    :raises ValidationError: naming the field, the problem and the remedy
-    """
-    if not isinstance(subscriber, Mapping):
-        raise ValidationError(f"{field} must be an object with an 'email' or an 'id'.")
-    unknown = sorted(set(map(str, subscriber)) - flodesk.SUBSCRIBER_FIELDS)
-    if unknown:
-        known = ", ".join(sorted(flodesk.SUBSCRIBER_FIELDS))
-        raise ValidationError(f"{field} has unknown fields {', '.join(unknown)}; known are {known}.")
-    email = subscriber.get("email")
-    if not email and not subscriber.get("id"):
-        raise ValidationError(f"{field} has neither 'email' nor 'id'; one of them is needed.")
-    if email and (not isinstance(email, str) or not EMAIL.fullmatch(email)):
-        raise ValidationError(f"{field}.email is not an e-mail address; correct or remove the entry.")
-    for name in TEXT_FIELDS & set(subscriber):
-        if not isinstance(subscriber[name], (str, type(None))):
-            raise ValidationError(f"{field}.{name} must be text; put it in quotes.")
-    if not isinstance(subscriber.get("double_optin"), (bool, type(None))):
-        raise ValidationError(f"{field}.double_optin must be true or false.")
-    custom = subscriber.get("custom_fields")
-    custom = {} if custom is None else custom
-    if not isinstance(custom, Mapping) or not all(isinstance(value, str) for value in custom.values()):
-        raise ValidationError(f"{field}.custom_fields must map field keys to text; convert numbers and dates to text.")
-    if subscriber.get("segment_ids") is not None:
-        checks.texts(f"{field}.segment_ids", subscriber["segment_ids"], most=flodesk.MOST_SEGMENTS, least=0)
-    return {name: value for name, value in subscriber.items() if value is not None}

@@ -16,7 +16,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.links.submission import SubmissionLink
 from airflow_provider_mkt.retry_policy import DEFAULT
-from airflow_provider_mkt.submission import Order, Place, Record, Submission
+from airflow_provider_mkt.submission import Submission
+from airflow_provider_mkt.submission_record import Order, Place, Record
 from airflow_provider_mkt.waiting.base import Patience, Stand, Verdict, Watch
 
 if TYPE_CHECKING:
@@ -104,6 +105,11 @@ class SubmittingOperator(MarketingOperator):
 
     def execute(self, context: Context) -> Any:
         """Submit, then wait or return."""
+        if conf.getboolean("state_store", "clear_on_success", fallback=False):
+            self.log.warning(
+                "[state_store] clear_on_success is on: clearing this task after it succeeded submits again instead of "
+                "attaching to what was submitted."
+            )
         place = Place.of(context, self.conn_id)
         submission = self._submission(context, place)
         client = self.hook.client

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Call
@@ -13,15 +13,15 @@ from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.flinque import FlinqueHook, report_body
 from airflow_provider_mkt.operators.base import SubmittingOperator
-from airflow_provider_mkt.submission import ABSENT, Order, Place, Record
+from airflow_provider_mkt.submission_record import ABSENT, Order, Place, Record
 from airflow_provider_mkt.vendors import flinque
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flinque import ReportWatch
 
-SETTLED = 180.0
-"""Seconds after which a request that the vendor does not list was never executed: no timeout on the way is longer."""
 CLOCK_SKEW = 300.0
 """Seconds by which the vendor's clock may differ from ours."""
+NEWEST = 20
+"""Reports, the newest first, that are noted before one is generated: a page, and thus one request."""
 MOST_RECENT = 1_000
 """Reports since the request that are looked through."""
 
@@ -65,8 +65,14 @@ class FlinqueGenerateReportOperator(SubmittingOperator):
             receipt=lambda answer: {"report_id": answer["id"]},
             reference=str(body["name"]),
             id_field="report_id",
+            prepare=self._before,
             trace=trace_report,
         )
+
+    def _before(self) -> dict[str, Any]:
+        """Note the newest reports, so that none of them is taken for the one to come."""
+        hook: FlinqueHook = self.hook  # type: ignore[assignment]
+        return {"known": [report.get("id") for report in islice(hook.list_reports(), NEWEST)]}
 
     def watch(self, record: Record) -> ReportWatch:
         """Return the report."""
@@ -81,13 +87,13 @@ def trace_report(record: Record) -> Generator[Call, Any, dict[str, Any] | None]:
     """Ask Flinque what became of a report request: its receipt, ABSENT, or None when that cannot be told."""
     since = record.intent_at - CLOCK_SKEW
     recent = yield from find_rows(flinque.LIST_REPORTS(), Hints(), lambda row: _created(row) >= since, most=MOST_RECENT)
-    ours = [row for row in recent if row.get("name") == record.reference and _fits(row, record.body)]
+    new = [row for row in recent if row.get("id") not in record.baseline.get("known", [])]
+    ours = [row for row in new if row.get("name") == record.reference and _fits(row, record.body)]
     if len(ours) == 1 and isinstance(ours[0].get("id"), str):
         return {"report_id": ours[0]["id"]}
     # A list that hides names, or is too long to be read, proves nothing by not showing ours.
     conclusive = len(recent) < MOST_RECENT and all(isinstance(row.get("name"), str) for row in recent)
-    settled = time.time() - record.intent_at > SETTLED
-    return ABSENT if not ours and conclusive and settled else None
+    return ABSENT if not ours and conclusive else None
 
 
 def _created(row: dict[str, Any]) -> float:

@@ -10,7 +10,7 @@ from airflow_provider_mkt.exceptions import ApiError, ValidationError
 from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.operators.base import SubmittingOperator
-from airflow_provider_mkt.submission import Order, Place, Record
+from airflow_provider_mkt.submission_record import Order, Place, Record
 from airflow_provider_mkt.vendors import flokit
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flokit import SyncWatch, digest

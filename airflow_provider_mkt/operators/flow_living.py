@@ -11,7 +11,7 @@ from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError, Va
 from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook, check_dates, publish_body
 from airflow_provider_mkt.operators.base import MarketingOperator, SubmittingOperator
-from airflow_provider_mkt.submission import Order, Place, Record
+from airflow_provider_mkt.submission_record import Order, Place, Record
 from airflow_provider_mkt.vendors import flow_living
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flow_living import CampaignWatch

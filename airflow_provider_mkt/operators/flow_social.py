@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook, check_time, post_body
 from airflow_provider_mkt.operators.base import SubmittingOperator
-from airflow_provider_mkt.submission import Order, Place, Record
+from airflow_provider_mkt.submission_record import Order, Place, Record
 from airflow_provider_mkt.vendors import flow_social
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flow_social import PostWatch

@@ -73,7 +73,7 @@ class WatchSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:  # noqa: ARG002
         """Go on when the trigger has something to tell."""
-        from airflow_provider_mkt.triggers.watch import event_error  # noqa: PLC0415
+        from airflow_provider_mkt.triggers.watch import FIRST_LOOK, event_error  # noqa: PLC0415
 
         if event["stand"] != "error":
             return _result(Verdict.of(event))
@@ -81,7 +81,7 @@ class WatchSensor(BaseSensorOperator):
         if not self.silent_fail:
             raise error
         self.log.error("Sensor poke failed: %s", error)
-        return self._defer_until(deadline or time.time() + self.timeout)
+        return self._defer_until(deadline or time.time() + self.timeout, max(FIRST_LOOK, self.poke_interval))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Keep ``soft_fail`` and ``never_fail`` to what they cover when poking.
@@ -97,14 +97,16 @@ class WatchSensor(BaseSensorOperator):
                 raise
         raise error
 
-    def _defer_until(self, deadline: float) -> NoReturn:
+    def _defer_until(self, deadline: float, first_look: float | None = None) -> NoReturn:
         from airflow_provider_mkt.triggers.watch import WatchTrigger  # noqa: PLC0415
 
         longest = None
         if self.exponential_backoff:
             longest = self.max_wait.total_seconds() if self.max_wait else float(self.timeout)
         self.defer(
-            trigger=WatchTrigger.of(self.watch(), self.conn_id, self.poke_interval, longest_interval=longest),
+            trigger=WatchTrigger.of(
+                self.watch(), self.conn_id, self.poke_interval, longest_interval=longest, first_look=first_look
+            ),
             method_name="execute_complete",
             kwargs={"deadline": deadline},
             timeout=timedelta(seconds=max(1.0, deadline - time.time())),

@@ -65,6 +65,7 @@ class Tokens:
     :param clock: seconds that only go forward
     :param lease: seconds after which a process that was getting a token is taken to be dead
     :param mask: hides a secret in logs
+    :param sleep: waits for some seconds
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class Tokens:
         clock: Callable[[], float] = time.monotonic,
         lease: float = LEASE,
         mask: Callable[[str], None] = _mask,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store, self._sealer, self._clock, self._lease, self._mask = get_store, get_sealer, clock, lease, mask
+        self._sleep = sleep
         self._kept: dict[str, _Kept] = {}
         self._refused: set[str] = set()
         self._masked: set[str] = set()
@@ -240,7 +243,7 @@ class Tokens:
             if self._clock() > deadline:
                 raise StoreError(Trouble.LOCKED, used.where, "another process has been getting a token for minutes")
             began = step.now if began is None else began
-            time.sleep(look)
+            self._sleep(look)
             look = min(2 * look, LONGEST_LOOK)
 
     def _give_up(self, used: Store, key: str, owner: str, error: BaseException) -> None:

@@ -34,6 +34,7 @@ class WatchTrigger(BaseEventTrigger):
     :param conn_id: connection
     :param poll_interval: seconds between looks
     :param longest_interval: seconds up to which the interval doubles from look to look; None keeps it constant
+    :param first_look: seconds before the first look, by default 10
     :param cancel_on_kill: stop it at the vendor when a user stops the task; never on a restart or a timeout
     """
 
@@ -44,6 +45,7 @@ class WatchTrigger(BaseEventTrigger):
         conn_id: str,
         poll_interval: float,
         longest_interval: float | None = None,
+        first_look: float | None = None,
         cancel_on_kill: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -52,6 +54,7 @@ class WatchTrigger(BaseEventTrigger):
         self.conn_id = conn_id
         self.poll_interval = poll_interval
         self.longest_interval = longest_interval
+        self.first_look = first_look
         self.cancel_on_kill = cancel_on_kill
 
     @classmethod
@@ -67,6 +70,7 @@ class WatchTrigger(BaseEventTrigger):
             "conn_id": self.conn_id,
             "poll_interval": self.poll_interval,
             "longest_interval": self.longest_interval,
+            "first_look": self.first_look,
             "cancel_on_kill": self.cancel_on_kill,
         }
 
@@ -83,7 +87,7 @@ class WatchTrigger(BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look again and again, and yield one event when there is something to tell."""
         watch = self._watch()
-        await asyncio.sleep(FIRST_LOOK)
+        await asyncio.sleep(FIRST_LOOK if self.first_look is None else self.first_look)
         patience = Patience()
         interval = self.poll_interval
         client: ApiClient | None = None

@@ -68,9 +68,7 @@ VERIFY_CHANNEL_CONNECTIONS = Endpoint(
 CONNECTION_AUTH = Endpoint(
     "GET", "/connections/{platform}/auth", Safety.READ, answer={"location": str}, envelope="data", redirect=True
 )
-COMPLETE_CONNECTION_AUTH = Endpoint(
-    "GET", "/connections/{platform}/callback", Safety.ONCE, answer=None, redirect=True
-)
+COMPLETE_CONNECTION_AUTH = Endpoint("GET", "/connections/{platform}/callback", Safety.ONCE, answer=None, redirect=True)
 """It spends the code. The answer, usually a redirect, is not needed."""
 
 UPLOAD_MEDIA = _one("POST", "/media/upload", Safety.KEYED, {"key": str})
@@ -107,11 +105,14 @@ EVENTS = (
 )
 """Events that a webhook may subscribe to."""
 DELIVERY_STATUSES = ("pending", "delivered", "failed")
-PERMISSIONS = tuple(
-    f"{resource}:{right}"
-    for resource in ("posts", "channels", "connections", "webhooks", "api-keys", "media")
-    for right in ("read", "write")
-) + ("analytics:read",)
+PERMISSIONS = (
+    "analytics:read",
+    *(
+        f"{resource}:{right}"
+        for resource in ("posts", "channels", "connections", "webhooks", "api-keys", "media")
+        for right in ("read", "write")
+    ),
+)
 OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "contains")
 """Comparisons that a filter may name."""
 POST_FIELDS = frozenset({"channelId", "content", "scheduledFor", "mediaKeys", "enableOptimization"})

@@ -1,0 +1,143 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""What a submission is described by, and what is remembered of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mkt.client.endpoint import Call
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+LONGEST_REFERENCE = 255
+PREFIX = "mkt.submission."
+"""Beginning of the keys under which records stand in the task state store."""
+ABSENT: dict[str, Any] = {}
+"""What a trace returns when the vendor shows that the submission never happened; recognised by identity."""
+INTENT, SUBMITTED, REFUSED, FAILED = "intent", "submitted", "refused", "failed"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in Airflow a submission belongs. It names the submission for ever: the try is no part of it.
+
+    :param conn_id: connection
+    :param dag_id: DAG
+    :param run_id: DAG run
+    :param task_id: task
+    :param map_index: index of a mapped task, -1 for others
+    :param round: changes when a user clears the task, and only then
+    """
+
+    conn_id: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    round: int = field(compare=False, default=0)
+
+    @classmethod
+    def of(cls, context: Context, conn_id: str) -> Place:
+        """Return the place of the running task."""
+        ti = context["ti"]
+        index = -1 if ti.map_index is None else ti.map_index
+        # Clearing raises max_tries, a retry does not.
+        return cls(conn_id, ti.dag_id, ti.run_id, ti.task_id, index, ti.max_tries)
+
+    @property
+    def reference(self) -> str:
+        """A readable handle for the vendor's side, at most 255 characters."""
+        parts = [self.dag_id, self.run_id, self.task_id, *([str(self.map_index)] if self.map_index >= 0 else [])]
+        text = "/".join(parts)
+        if len(text) <= LONGEST_REFERENCE:
+            return text
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return f"{text[: LONGEST_REFERENCE - 17]}~{digest}"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be submitted.
+
+    :param vendor: the vendor's name
+    :param what: what it starts, for messages, e.g. "campaign"
+    :param body: the exact request body
+    :param call: builds the request from a body and an idempotency key
+    :param prepare: called right before a first submission: refuses what can only be refused then, such as a start that
+        has passed, and returns what has to be known of the time before
+    :param receipt: takes from the answer what the submission is followed by
+    :param reference: what to look for at the vendor
+    :param id_field: name of the receipt's field that holds the vendor's id or ids; a plural holds a list
+    :param trace: asks the vendor what became of a recorded submission: returns its receipt, :data:`ABSENT` when it
+        certainly did not happen, None when that cannot be told; the whole is None where the vendor cannot be asked
+    """
+
+    vendor: str
+    what: str
+    body: Any
+    call: Callable[[Any, str], Call]
+    receipt: Callable[[Any], dict[str, Any]]
+    reference: str
+    id_field: str
+    prepare: Callable[[], dict[str, Any]] = dict
+    trace: Callable[[Record], Generator[Call, Any, dict[str, Any] | None]] | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known about one submission; plain JSON in the task state store."""
+
+    key: str
+    generation: int
+    state: str
+    fingerprint: str
+    body: Any
+    reference: str
+    id_field: str
+    intent_at: float
+    round: int
+    baseline: dict[str, Any] = field(default_factory=dict)
+    doubtful: bool = False
+    doubt_at: float = 0.0
+    receipt: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def time(self) -> str:
+        """When the intent was written, in UTC."""
+        return datetime.fromtimestamp(self.intent_at, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+    @classmethod
+    def of(cls, value: Any) -> Record:
+        """Return the record that stands in the store; fields of a later version of this package are passed over.
+
+        :raises ValueError: when it is no record
+        """
+        names = {each.name for each in fields(cls)}
+        try:
+            return cls(**{name: part for name, part in value.items() if name in names})
+        except (TypeError, AttributeError):
+            raise ValueError("the task state store holds something else than a record of a submission") from None
+
+    def adopt(self, ids: list[str]) -> Record:
+        """Return the record with the receipt that a person found at the vendor.
+
+        :param ids: the vendor's ids
+        :raises ValueError: when there are none, or several where there can only be one
+        """
+        several = self.id_field.endswith("s")
+        if not ids or (len(ids) > 1 and not several):
+            raise ValueError(
+                f"{self.id_field} takes {'one id or more' if several else 'exactly one id'}, got {len(ids)}"
+            )
+        return replace(self, state=SUBMITTED, receipt={self.id_field: ids if several else ids[0], "status": "adopted"})
+
+
+def fingerprint(body: Any) -> str:
+    """Return the SHA-256 of the body's canonical JSON."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

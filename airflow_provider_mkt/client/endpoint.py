@@ -22,8 +22,6 @@ class Safety(Enum):
     """Repeat after any failure, with the same ``Idempotency-Key``."""
     ONCE = "once"
     """Repeat only when the request was certainly not executed."""
-    NEVER = "never"
-    """Do not repeat, not even after a 429; only a refused token is renewed, once."""
 
 
 class Priority(Enum):
@@ -79,6 +77,7 @@ class Endpoint:
     :param form: whether the body is form-encoded instead of JSON
     :param redirect: whether a redirect is the answer: it is not followed, ``location`` is what the call returns
     :param gone_is_done: for deletions: a 404 means "done" after an attempt that may have been executed
+    :param final_429: whether a 429 is final, for what must not be repeated even when it was certainly not executed
     :param not_yet: success statuses that mean "not ready yet", which is a refusal
     """
 
@@ -95,6 +94,7 @@ class Endpoint:
     form: bool = False
     redirect: bool = False
     gone_is_done: bool = False
+    final_429: bool = False
     not_yet: tuple[int, ...] = ()
 
     def __call__(self, **parts: Any) -> Call:

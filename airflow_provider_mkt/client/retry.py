@@ -66,14 +66,12 @@ def decide(
 
 def may_repeat(safety: Safety, outcome: Outcome) -> bool:
     """Return whether a request may be sent again after ``outcome``: always, unless it is ONCE and may have happened."""
-    if safety is Safety.NEVER:
-        return False
     return safety is not Safety.ONCE or outcome.known in (Known.NOT_SENT, Known.THROTTLED)
 
 
 def leaves_doubt(safety: Safety, outcome: Outcome) -> bool:
     """Return whether a request that must not happen twice may have happened, or has, without leaving its result."""
-    return safety in (Safety.KEYED, Safety.ONCE, Safety.NEVER) and may_have_happened(outcome)
+    return safety in (Safety.KEYED, Safety.ONCE) and may_have_happened(outcome)
 
 
 def may_have_happened(outcome: Outcome) -> bool:

@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, Protocol, TypeVar
 
@@ -24,13 +24,14 @@ from airflow_provider_mkt.client.failures import failure
 from airflow_provider_mkt.client.outcome import Known, Outcome, judge_exception, judge_response
 from airflow_provider_mkt.client.pages import Paging, Walk
 from airflow_provider_mkt.client.redaction import Redactor, guard_urllib3_logs
-from airflow_provider_mkt.client.retry import Decision, Next, decide, leaves_doubt, may_have_happened
+from airflow_provider_mkt.client.retry import LONGEST_WAIT, Decision, Next, decide, leaves_doubt, may_have_happened
 from airflow_provider_mkt.client.upload import Multipart
 from airflow_provider_mkt.exceptions import (
     ApiError,
     MalformedResponseError,
     NotSentError,
     OutcomeUnknownError,
+    RateLimitError,
     ValidationError,
 )
 
@@ -40,6 +41,7 @@ LARGEST_ANSWER = 16 * 1024 * 1024
 CHUNK = 64 * 1024
 THREADS = 32
 GONE = (404, 410)
+HOUR = 3600.0
 WORTH_A_LINE = 2.0
 """Seconds of waiting for the rate budget above which the log says so."""
 
@@ -51,8 +53,11 @@ Talk = Generator[Call, Any, T]
 class Budget(Protocol):
     """The rate budget that all requests of a connection go through."""
 
-    def reserve(self, names: tuple[str, ...], priority: Priority = Priority.LAUNCH) -> float:
-        """Take the next free slot in every named budget and return the seconds until it begins."""
+    def reserve(self, names: tuple[str, ...], priority: Priority, longest: float) -> float:
+        """Take the next free slot in every named budget and return the seconds until it begins.
+
+        :raises RateLimitError: when that would be more than ``longest`` seconds; no slot is taken then
+        """
 
     def observe(self, names: tuple[str, ...], outcome: Outcome) -> None:
         """Learn from an answer: what is left, and how long to be quiet."""
@@ -154,7 +159,7 @@ class ApiClient:
         progress = _Progress(call)
 
         async def turn() -> Outcome:
-            await asyncio.sleep(await in_thread(self._reserve, call))
+            await asyncio.sleep(await in_thread(self._reserve, progress))
             return await in_thread(self._attempt, progress)
 
         retrying = tenacity.AsyncRetrying(**self._policy(progress), sleep=asyncio.sleep)
@@ -222,7 +227,7 @@ class ApiClient:
 
     def _repeat(self, progress: _Progress) -> Outcome:
         def turn() -> Outcome:
-            time.sleep(self._reserve(progress.call))
+            time.sleep(self._reserve(progress))
             return self._attempt(progress)
 
         return tenacity.Retrying(**self._policy(progress), sleep=time.sleep)(turn)
@@ -242,22 +247,40 @@ class ApiClient:
         name = f"{self.settings.vendor} {endpoint.method} {endpoint.path}"
         log.warning("%s: %s; attempt %d %s", name, self.redactor.text(outcome.reason), progress.attempt + 1, what)
 
-    def _reserve(self, call: Call) -> float:
-        wait = self.budget.reserve(call.endpoint.budgets, call.priority)
+    def _reserve(self, progress: _Progress) -> float:
+        """Take a slot of the rate budget and return the seconds until it begins.
+
+        A launch that has not begun does not hold a worker for longer than a minute: :class:`RateLimitError` says when
+        to come back. Waiting for news may take its time, and what has been sent once is seen through.
+        """
+        call = progress.call
+        patient = progress.attempt > 0 or call.priority is Priority.NEWS
+        try:
+            wait = self.budget.reserve(call.endpoint.budgets, call.priority, HOUR if patient else LONGEST_WAIT)
+        except RateLimitError as error:
+            if not progress.doubt:
+                raise
+            lost = f"{self.settings.vendor} {call.endpoint.method} {call.endpoint.path} may have been executed: {error}"
+        else:
+            self._say_wait(call, wait)
+            return wait
+        raise OutcomeUnknownError(lost, vendor=self.settings.vendor)
+
+    def _say_wait(self, call: Call, wait: float) -> None:
         if wait > WORTH_A_LINE:
             budgets = " and ".join(call.endpoint.budgets)
             log.info("%s: waiting %.1f s for the rate budget %s", self.settings.vendor, wait, budgets)
-        return wait
 
     def _attempt(self, progress: _Progress) -> Outcome:
         """Make one attempt and decide what follows. The only place that sends anything."""
         progress.attempt += 1
         endpoint = progress.call.endpoint
         begun = time.monotonic()
-        outcome = _settled(progress, self._exchange(progress))
+        outcome = self._exchange(progress)
         took = time.monotonic() - begun
         log.debug("%s %s %s: %s in %.3f s", self.settings.vendor, endpoint.method, endpoint.path, outcome.status, took)
         self.budget.observe(endpoint.budgets, outcome)
+        outcome = _as_declared(progress, outcome)
         curable = endpoint.authenticated and outcome.status in self.auth.renewable
         progress.decision = decide(
             progress.call.safety,
@@ -277,7 +300,7 @@ class ApiClient:
     def _exchange(self, progress: _Progress) -> Outcome:
         call, session = progress.call, self.session
         progress.request = request = self._sign(session, progress)
-        if call.safety in (Safety.ONCE, Safety.NEVER):
+        if call.safety is Safety.ONCE:
             # A launch never rides on an idle connection, not even on that of its own token call: the vendor may be
             # closing it this very moment.
             session.close()
@@ -406,8 +429,11 @@ def _follows(call: Call) -> bool:
     return endpoint.method == "GET" and not endpoint.redirect and (endpoint.authenticated or call.link is not None)
 
 
-def _settled(progress: _Progress, outcome: Outcome) -> Outcome:
-    """Take what is gone for deleted, when an earlier attempt to delete it may have been executed."""
-    if progress.call.endpoint.gone_is_done and progress.uncertain and outcome.status in GONE:
-        return Outcome(Known.ANSWERED, outcome.status, "gone", None, outcome.headers)
+def _as_declared(progress: _Progress, outcome: Outcome) -> Outcome:
+    """Read an outcome as the endpoint declares it: gone after an uncertain deletion is deleted, a 429 may be final."""
+    endpoint = progress.call.endpoint
+    if endpoint.gone_is_done and progress.uncertain and outcome.status in GONE:
+        return replace(outcome, known=Known.ANSWERED, answer=None)
+    if endpoint.final_429 and outcome.known is Known.THROTTLED:
+        return replace(outcome, known=Known.REFUSED)
     return outcome

@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator, conf
-from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
+from airflow.sdk import BaseOperator, conf, timezone
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowTaskTimeout
 
-from airflow_provider_mkt.exceptions import ApiError
+from airflow_provider_mkt.client.retry import LONGEST_WAIT
+from airflow_provider_mkt.exceptions import ApiError, RateLimitError
 from airflow_provider_mkt.links.submission import SubmissionLink
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.submission import Submission
@@ -25,9 +29,26 @@ if TYPE_CHECKING:
 
     from airflow_provider_mkt.hooks.base import MarketingHook
 
+log = logging.getLogger(__name__)
+
 DAY = 86_400.0
 CANCEL_TIMEOUT = 4.0
 """Seconds. Airflow kills a task five seconds after it has asked it to stop."""
+
+
+@contextmanager
+def come_back_later() -> Iterator[None]:
+    """Reschedule the task when the vendor wants more than a minute of quiet: no worker is held, no try is used up."""
+    try:
+        yield
+    except RateLimitError as error:
+        if (error.retry_after or 0.0) <= LONGEST_WAIT:
+            raise
+        later = error
+    else:
+        return
+    log.warning("Coming back in %.0f s: %s", later.retry_after, later)
+    raise AirflowRescheduleException(timezone.utcnow() + timedelta(seconds=min(later.retry_after or 0.0, DAY)))
 
 
 class MarketingOperator(BaseOperator):
@@ -95,8 +116,8 @@ class SubmittingOperator(MarketingOperator):
         """
         raise NotImplementedError
 
-    def watch(self, record: Record) -> Watch:
-        """Return what to wait for after the submission."""
+    def watch(self, record: Record) -> Watch | None:
+        """Return what to wait for after the submission; None when there is nothing that it could be followed by."""
         raise NotImplementedError
 
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
@@ -114,10 +135,10 @@ class SubmittingOperator(MarketingOperator):
         submission = self._submission(context, place)
         client = self.hook.client
         anew = self.resubmit or bool((context["dag_run"].conf or {}).get("mkt_resubmit"))
-        record = submission.submit(self.order(place), client.send, client.talk, anew=anew)
-        if not self.wait_for_completion:
-            return self.result(record, None)
-        return self._wait(context, record)
+        with come_back_later():
+            record = submission.submit(self.order(place), client.send, client.talk, anew=anew)
+        watch = self.watch(record) if self.wait_for_completion else None
+        return self.result(record, None) if watch is None else self._wait(context, record, watch)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on when the trigger has something to tell."""
@@ -158,10 +179,10 @@ class SubmittingOperator(MarketingOperator):
     def _submission(self, context: Context, place: Place | None = None) -> Submission:
         return Submission(context["task_state_store"], place or Place.of(context, self.conn_id))
 
-    def _wait(self, context: Context, record: Record) -> Any:
+    def _wait(self, context: Context, record: Record, watch: Watch) -> Any:
         from airflow_provider_mkt.triggers.watch import WatchTrigger  # noqa: PLC0415
 
-        watch, client = self.watch(record), self.hook.client
+        client = self.hook.client
         self._waiting = (context, watch)
         patience = Patience()
         deadline = time.monotonic() + self.wait_timeout

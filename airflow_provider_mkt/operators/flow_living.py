@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.client.outcome import rows_of
 from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError, ValidationError
 from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook, check_dates, publish_body
-from airflow_provider_mkt.operators.base import MarketingOperator, SubmittingOperator
+from airflow_provider_mkt.operators.base import MarketingOperator, SubmittingOperator, come_back_later
 from airflow_provider_mkt.submission_record import Order, Place, Record
 from airflow_provider_mkt.vendors import flow_living
 from airflow_provider_mkt.waiting.base import Verdict
@@ -81,13 +83,18 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         self.validate_only = dry_run
         self.target_statuses = target_statuses
 
+    @property
+    def living(self) -> FlowLivingHook:
+        """The hook."""
+        return self.hook  # type: ignore[return-value]
+
     def execute(self, context: Context) -> Any:
         """Publish; or, for a dry run, only have the request validated."""
         if not self.validate_only:
             return super().execute(context)
         body = {**self._body(Place.of(context, self.conn_id)), "dryRun": True}
         check_dates(body)
-        answer = self.hook.send(self.hook.publish_call(body))  # type: ignore[attr-defined]
+        answer = self.living.send(self.living.publish_call(body))
         self.log.info("Flow Living accepts the campaign (dry run, nothing was published): %s", answer)
         return {"status": answer["status"], "order_ref": body["orderRef"], "campaign_tracking_ids": []}
 
@@ -103,15 +110,28 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
             vendor=flow_living.VENDOR.name,
             what="campaign",
             body=body,
-            call=lambda frozen, _: self.hook.publish_call(frozen),  # type: ignore[attr-defined]
+            call=lambda frozen, _: self.living.publish_call(frozen),
             receipt=_receipt,
             reference=body["orderRef"],
             id_field="campaign_tracking_ids",
             prepare=prepare,
+            trace=self._trace if self.living.has_analytics else None,
         )
 
-    def watch(self, record: Record) -> CampaignWatch:
-        """Return the campaigns of all tracking ids."""
+    def _trace(self, record: Record) -> Generator[Call, Any, dict[str, Any] | None]:
+        """Look for the reference among the branch's campaigns: proof that it was published, never that it was not.
+
+        The analytics host knows no tracking ids. The names of its campaigns hold the reference (assumed).
+        """
+        endpoint = flow_living.LIST_BRANCH_CAMPAIGNS
+        answer = yield self.living.analytics_call(endpoint, {"branchId": record.body["branchId"]})
+        found = [row.get("flowCampaignId") for row in rows_of(endpoint, answer) if _shows(row, record)]
+        return {"campaign_tracking_ids": [], "status": "published", "flow_campaign_ids": found} if found else None
+
+    def watch(self, record: Record) -> CampaignWatch | None:
+        """Return the campaigns of all tracking ids; None when those were lost and only the campaigns were found."""
+        if not record.receipt["campaign_tracking_ids"]:
+            return None
         return CampaignWatch(record.receipt["campaign_tracking_ids"], list(self.target_statuses), record.intent_at)
 
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
@@ -131,6 +151,11 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
             budget_override=None if self.budget_override in (None, "") else self.budget_override,  # type: ignore[arg-type]
             order_ref=self.order_ref or place.reference,
         )
+
+
+def _shows(row: dict[str, Any], record: Record) -> bool:
+    listed = row.get("listingReference") in record.body["listingExternalIds"]
+    return listed and record.reference in str(row.get("campaignName"))
 
 
 def _receipt(answer: dict[str, Any]) -> dict[str, Any]:
@@ -174,6 +199,10 @@ class FlowLivingUpdateCampaignStatusOperator(MarketingOperator):
         """Ask for the status and confirm it."""
         if self.status not in flow_living.UPDATES:
             raise ValidationError(f"status must be one of {', '.join(flow_living.UPDATES)}, got {self.status!r}.")
+        with come_back_later():
+            return self._update_all()
+
+    def _update_all(self) -> dict[str, str]:
         return {each: self._update(each) for each in checks.ids("campaign_tracking_id", self.campaign_tracking_id)}
 
     def _update(self, tracking_id: str) -> str:

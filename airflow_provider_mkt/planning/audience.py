@@ -39,7 +39,8 @@ def read_audience(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _csv_lines(name: str, file: TextIO) -> Iterator[tuple[str, dict[str, Any]]]:
-    reader = csv.DictReader(file)
+    # Without "strict" a quote that is never closed swallows the people behind it.
+    reader = csv.DictReader(file, strict=True)
     columns = _readable(name, reader, lambda: reader.fieldnames) or []
     if "email" not in columns and "id" not in columns:
         raise ValidationError(f"{name}, line 1: no column is called 'email'; name the columns in the first line.")

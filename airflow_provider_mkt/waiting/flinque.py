@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.client.pages import Hints, find_rows
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.vendors import flinque
@@ -27,7 +27,9 @@ class ReportWatch(Watch):
 
     def look(self) -> Generator[Call, Any, Verdict]:
         """Walk the list of reports, newest first, as far as the report."""
-        found = yield from find_rows(flinque.LIST_REPORTS(), Hints(), lambda row: row.get("id") == self.report_id)
+        found = yield from find_rows(
+            flinque.LIST_REPORTS(priority=Priority.NEWS), Hints(), lambda row: row.get("id") == self.report_id
+        )
         if not found:
             return Verdict(Stand.UNKNOWN, "not listed", f"Flinque lists no report {self.report_id}")
         report = found[0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.flokit import FlokitHook
@@ -41,7 +41,7 @@ class SyncWatch(Watch):
 
     def look(self) -> Generator[Call, Any, Verdict]:
         """Read the integration."""
-        answer = yield flokit.GET_INTEGRATION(path={"integration_id": self.integration_id})
+        answer = yield flokit.GET_INTEGRATION(path={"integration_id": self.integration_id}, priority=Priority.NEWS)
         status, error = answer["status"], answer.get("error_message")
         message = f"FloKit integration {self.integration_id}: {status}" + (f" ({error})" if error else "")
         return Verdict(self._stand(status, error, answer.get("last_synced_at")), status, message, answer)

@@ -8,15 +8,17 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_mkt.client.endpoint import Call
-from airflow_provider_mkt.exceptions import NotFoundError
+from airflow_provider_mkt.client.endpoint import Call, Priority
+from airflow_provider_mkt.exceptions import ApiError, NotFoundError
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.vendors import flow_living
 from airflow_provider_mkt.waiting.base import Stand, Verdict, Watch, overall, stand_of
 
 QUEUE_DELAY = 120.0
 """Seconds for which a new tracking id may still be unknown to the status route (assumed)."""
-PAUSE_REASON = "The Airflow task was stopped by a user."
+STOP_REASON = "The Airflow task was stopped by a user."
+STOPPED = flow_living.FAILED | {"paused", "completed"}
+"""Statuses in which a campaign spends nothing."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class CampaignWatch(Watch):
         pending = flow_living.PENDING | {"published", "paused"}
         for tracking_id in self.tracking_ids:
             try:
-                answer = yield flow_living.STATUS(path={"campaign_tracking_id": tracking_id})
+                answer = yield flow_living.STATUS(path={"campaign_tracking_id": tracking_id}, priority=Priority.NEWS)
             except NotFoundError:
                 if self.published_at is None or time.time() - self.published_at > QUEUE_DELAY:
                     raise
@@ -61,8 +63,33 @@ class CampaignWatch(Watch):
         return Verdict(overall(stands.values()), statuses, message, answers, untouched)
 
     def cancel(self) -> Generator[Call, Any, str]:
-        """Pause every part: the one status change that the vendor documents, and it stops the spending."""
+        """Pause every part, or call it off where it cannot be paused yet, and confirm that by reading the status.
+
+        :raises ApiError: naming what may still run, and spend
+        """
+        stopped, running = [], []
         for tracking_id in self.tracking_ids:
-            body = {"status": "paused", "reason": PAUSE_REASON}
-            yield flow_living.UPDATE_STATUS(path={"campaign_tracking_id": tracking_id}, body=body)
-        return f"paused {', '.join(self.tracking_ids)}"
+            try:
+                now = yield from _stop(tracking_id)
+            except ApiError as error:
+                running.append(f"{tracking_id} ({error})")
+            else:
+                (stopped if now in STOPPED else running).append(f"{tracking_id} ({now})")
+        if running:
+            raise ApiError(
+                f"Not stopped: {', '.join(running)}. Stopped: {', '.join(stopped) or 'none'}. Pause the rest at Flow Living.",
+                vendor=flow_living.VENDOR.name,
+            )
+        return f"stopped {', '.join(stopped)}"
+
+
+def _stop(tracking_id: str) -> Generator[Call, Any, str]:
+    """Return the status after asking for a pause, the one change that is documented, or else for a cancellation."""
+    path, now = {"campaign_tracking_id": tracking_id}, ""
+    for status in ("paused", "cancelled"):
+        yield flow_living.UPDATE_STATUS(path=path, body={"status": status, "reason": STOP_REASON})
+        answer = yield flow_living.STATUS(path=path)
+        now = str(answer["status"])
+        if now in STOPPED:
+            break
+    return now

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.vendors import flow_social
 from airflow_provider_mkt.waiting.base import Verdict, Watch, overall, stand_of
@@ -30,7 +30,7 @@ class PostWatch(Watch):
         """Read every post."""
         answers = {}
         for post_id in self.post_ids:
-            answers[post_id] = yield flow_social.GET_POST(path={"post_id": post_id})
+            answers[post_id] = yield flow_social.GET_POST(path={"post_id": post_id}, priority=Priority.NEWS)
         failed = (flow_social.FAILED | set(flow_social.DELIVERED)) - set(self.targets)
         stands = [stand_of(answer["status"], self.targets, flow_social.PENDING, failed) for answer in answers.values()]
         told = ", ".join(f"{key}: {answer['status']}" for key, answer in answers.items())

@@ -1,0 +1,109 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""CPU that one call of a hook costs, next to a bare ``requests.Session`` doing the same GET.
+
+    python benchmarks/call_overhead.py [--calls 1000] [--rounds 5]
+
+One loopback server in a process of its own serves both, in turns, in one run; the median of the rounds is shown. The
+provider's calls go through authentication, the shared rate budget, classification, the retry policy and redaction.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+
+SERVER = """
+import json, socketserver, sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Post(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    body = json.dumps({"data": {"id": "post_1", "channelId": "c", "content": "hello", "status": "queued"}}).encode()
+
+    def do_GET(self):
+        head = "HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n"
+        self.wfile.write((head % len(self.body)).encode() + self.body)
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Post)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+"""
+KEY = "flow_sk_live_benchmark_0000"
+
+
+def cpu(calls: int, call: Callable[[], object]) -> tuple[float, float]:
+    """Return CPU seconds and wall-clock seconds of this process for so many calls."""
+    used, begun = time.process_time(), time.perf_counter()
+    for _ in range(calls):
+        call()
+    return time.process_time() - used, time.perf_counter() - begun
+
+
+def bare(url: str) -> Callable[[], object]:
+    """Do what a user writes without the provider."""
+    import requests
+
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {KEY}"
+
+    def get() -> object:
+        response = session.get(f"{url}/posts/post_1", timeout=(5, 30))
+        response.raise_for_status()
+        return response.json()["data"]
+
+    return get
+
+
+def hooked(url: str) -> Callable[[], object]:
+    """Do the same with the hook."""
+    from airflow.sdk import Connection
+
+    from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+
+    extra = json.dumps({"requests_per_minute": 100_000})
+    connection = Connection(conn_id="b", conn_type="flow_social", host=url, password=KEY, extra=extra)
+    hook = FlowSocialHook("b", connection=connection)
+    return lambda: hook.get_post("post_1")
+
+
+def compare(url: str, calls: int, rounds: int) -> None:
+    """Print the medians of both, taken in turns."""
+    ways = {"requests.Session.get": bare(url), "FlowSocialHook.get_post": hooked(url)}
+    for call in ways.values():
+        cpu(20, call)
+    seen: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, call in ways.items():
+            seen[name].append(cpu(calls, call))
+    scale = 1000 / calls
+    for name, figures in seen.items():
+        used, took = (statistics.median(column) * scale for column in zip(*figures, strict=True))
+        print(f"{name:26} {used:6.3f} s of CPU, {took:6.3f} s in all, for 1,000 calls")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--calls", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        # Before Airflow is imported: the budgets' store is a file in its home.
+        os.environ["AIRFLOW_HOME"] = home
+        server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
+        try:
+            assert server.stdout is not None
+            compare(f"http://127.0.0.1:{int(server.stdout.readline())}/v1", arguments.calls, arguments.rounds)
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""What is known after an attempt: by the innermost reason, and by what an answer looks like."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import ssl
+from email.utils import formatdate
+from http.client import BadStatusLine, IncompleteRead, RemoteDisconnected
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+from urllib3 import exceptions as urllib3_exceptions
+
+from airflow_provider_mkt.client.endpoint import Endpoint, Safety
+from airflow_provider_mkt.client.outcome import (
+    LONGEST_RETRY_AFTER,
+    Known,
+    NeverConnectedError,
+    UnreadableError,
+    judge_exception,
+    judge_response,
+    parse,
+    read_answer,
+    reset_in,
+    retry_after,
+    rows_of,
+)
+
+POST = Endpoint("POST", "/things", Safety.ONCE, answer={"id": str})
+LIST = Endpoint("GET", "/things", Safety.READ, rows=("data", "items"))
+NOW = 1_800_000_000.0
+
+
+def wrapped(inner: BaseException) -> requests.ConnectionError:
+    """Return ``inner`` as ``requests`` hands it out."""
+    reason = urllib3_exceptions.ProtocolError("Connection aborted.", inner)
+    return requests.ConnectionError(urllib3_exceptions.MaxRetryError(None, "/x?apiKey=secret", reason))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        NeverConnectedError("could not connect"),
+        socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+        ssl.SSLCertVerificationError("self-signed"),
+        urllib3_exceptions.NewConnectionError(None, "refused"),  # type: ignore[arg-type]
+        urllib3_exceptions.ConnectTimeoutError(None, "late"),
+        urllib3_exceptions.ClosedPoolError(None, "another thread's launch closed the idle connections"),  # type: ignore[arg-type]
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_never_sent(inner: BaseException) -> None:
+    assert judge_exception(wrapped(inner)).known is Known.NOT_SENT
+    assert judge_exception(inner).known is Known.NOT_SENT
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        wrapped(ConnectionResetError(104, "Connection reset by peer")),
+        wrapped(RemoteDisconnected("Remote end closed connection without response")),
+        wrapped(BadStatusLine("garbage")),
+        wrapped(BrokenPipeError(32, "Broken pipe")),
+        wrapped(ssl.SSLEOFError("EOF in the middle")),
+        wrapped(TimeoutError("timed out")),
+        requests.ReadTimeout("read timed out"),
+        requests.exceptions.ChunkedEncodingError(urllib3_exceptions.ProtocolError("x", IncompleteRead(b""))),
+        # Contradictory Content-Length headers of an answer: it came, so the request was sent.
+        requests.exceptions.InvalidHeader("Content-Length contained multiple unmatching values (5, 6)"),
+        requests.exceptions.TooManyRedirects("30"),
+        ValueError("Invalid IPv6 URL"),
+    ],
+    ids=lambda error: f"{type(error).__name__}",
+)
+def test_anything_may_have_happened(error: BaseException) -> None:
+    assert judge_exception(error).known is Known.UNKNOWN
+
+
+def test_what_the_caller_was_handling_says_nothing_about_this_request() -> None:
+    """A launch made in an ``except`` block for another connection's failure: that failure is its ``__context__``."""
+
+    def raise_reset() -> None:
+        raise requests.ConnectionError(ConnectionResetError(104, "Connection reset by peer"))
+
+    try:
+        raise socket.gaierror("another vendor is away")
+    except socket.gaierror:
+        with pytest.raises(requests.ConnectionError) as caught:
+            raise_reset()
+    assert isinstance(caught.value.__context__, socket.gaierror)
+    assert judge_exception(caught.value).known is Known.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "error", [wrapped(ConnectionResetError(104, "reset")), requests.ReadTimeout("/x?apiKey=secret")]
+)
+def test_reasons_quote_no_addresses(error: BaseException) -> None:
+    assert "secret" not in judge_exception(error).reason
+
+
+def test_exceptions_in_a_circle() -> None:
+    first, second = requests.ConnectionError("a"), requests.ConnectionError("b")
+    first.__cause__, second.__cause__ = second, first
+    assert judge_exception(first).known is Known.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "known"),
+    [
+        (200, b'{"id": "x"}', Known.ANSWERED),
+        (202, b'{"id": "x"}', Known.ANSWERED),
+        (200, b"", Known.UNREADABLE),
+        (204, b"", Known.UNREADABLE),
+        (200, b"<html>", Known.UNREADABLE),
+        (200, b'{"id": 7}', Known.UNREADABLE),
+        (200, b'{"id": ""}', Known.UNREADABLE),
+        (200, b'{"id": true}', Known.UNREADABLE),
+        (200, b"[]", Known.UNREADABLE),
+        (200, b"null", Known.UNREADABLE),
+        (200, b"[" * 100_000, Known.UNREADABLE),
+        (200, b'"\xff"', Known.UNREADABLE),
+        (300, b"", Known.UNKNOWN),
+        (307, b"", Known.UNKNOWN),
+        (400, b"", Known.REFUSED),
+        (401, b"", Known.UNAUTHORIZED),
+        (403, b"", Known.UNAUTHORIZED),
+        (404, b"<html>", Known.REFUSED),
+        (418, b"", Known.REFUSED),
+        (429, b"", Known.THROTTLED),
+        (500, b"", Known.FAILED),
+        (503, b"{}", Known.FAILED),
+        (599, b"", Known.FAILED),
+    ],
+)
+def test_answers(status: int, body: bytes, known: Known) -> None:
+    assert judge_response(POST, status, {}, body, NOW).known is known
+
+
+@given(st.integers(100, 999), st.binary(max_size=40), st.dictionaries(st.just("retry-after"), st.text(max_size=10)))
+def test_every_answer_is_judged(status: int, body: bytes, headers: dict[str, str]) -> None:
+    outcome = judge_response(POST, status, headers, body, NOW)
+    assert (outcome.known in (Known.ANSWERED, Known.UNREADABLE)) is (200 <= status < 300)
+    assert outcome.retry_after is None or 0 <= outcome.retry_after <= LONGEST_RETRY_AFTER
+
+
+@pytest.mark.parametrize(
+    ("headers", "answer", "seconds"),
+    [
+        ({}, None, None),
+        ({"retry-after": "7"}, None, 7.0),
+        ({"retry-after": "0"}, None, 0.0),
+        ({"retry-after": "1.5"}, None, 1.5),
+        ({"retry-after": "-3"}, None, None),
+        ({"retry-after": "nan"}, None, None),
+        ({"retry-after": "inf"}, None, None),
+        ({"retry-after": "1e400"}, None, None),
+        ({"retry-after": "soon"}, None, None),
+        ({"retry-after": ""}, None, None),
+        ({"retry-after": "1e12"}, None, LONGEST_RETRY_AFTER),
+        ({"retry-after": formatdate(NOW + 90, usegmt=True)}, None, 90.0),
+        ({"retry-after": formatdate(NOW - 90, usegmt=True)}, None, 0.0),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, None, LONGEST_RETRY_AFTER),
+        ({"retry-after": "Fri, 99 Dec 2026 23:59:59 GMT"}, None, None),
+        ({}, {"error": {"retry_after": 4}}, 4.0),
+        ({}, {"error": "slow down", "retry_after": 5}, 5.0),
+        ({}, {"error": {"retry_after": -4}, "retry_after": 6}, 6.0),
+        ({}, {"retry_after": True}, None),
+        ({}, {"retry_after": [1]}, None),
+        ({}, ["retry_after"], None),
+        ({"retry-after": "2"}, {"retry_after": 5}, 2.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "12"}, None, 12.0),
+        ({"x-ratelimit-remaining": "3", "x-ratelimit-reset": "12"}, None, None),
+        ({"x-ratelimit-remaining": "0"}, None, None),
+    ],
+)
+def test_how_long_to_wait(headers: dict[str, str], answer: Any, seconds: float | None) -> None:
+    assert retry_after(headers, answer, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("30", 30.0),
+        (str(NOW + 30), 30.0),
+        (str(int((NOW + 30) * 1000)), 30.0),
+        (str(NOW - 30), 0.0),
+        ("-1", None),
+        ("x", None),
+        (None, None),
+    ],
+)
+def test_when_the_budget_is_reset(value: str | None, seconds: float | None) -> None:
+    assert reset_in(value, NOW) == seconds
+
+
+@pytest.mark.parametrize("body", [b"[1]", b'{"data": []}', b'{"items": [{}]}', b"[]", b'{"data": {}}', b"7", b"{}"])
+def test_rows(body: bytes) -> None:
+    readable = body in (b'{"data": []}', b'{"items": [{}]}', b"[]")
+    if readable:
+        assert isinstance(rows_of(LIST, read_answer(LIST, body)), list)
+    else:
+        with pytest.raises(UnreadableError):
+            read_answer(LIST, body)
+
+
+def test_an_envelope_is_taken_off_where_there_is_one() -> None:
+    endpoint = Endpoint("GET", "/x", Safety.READ, answer={"id": str}, envelope="data")
+    assert read_answer(endpoint, b'{"data": {"id": "a"}}') == read_answer(endpoint, b'{"id": "a"}') == {"id": "a"}
+
+
+def test_an_ignored_answer_may_be_anything() -> None:
+    assert read_answer(Endpoint("DELETE", "/x", Safety.IDEMPOTENT, answer=None), b"<html>") is None
+
+
+@given(st.binary(max_size=200))
+def test_parse_raises_one_kind_of_error(body: bytes) -> None:
+    with contextlib.suppress(UnreadableError):
+        json.dumps(parse(body))

@@ -11,7 +11,8 @@ COMMANDS = "airflow_provider_mkt.submission_commands"
 
 DAG_ID = Arg(("dag_id",), help="The DAG")
 API_URL = Arg(
-    ("--api-url",), help="Address of Airflow's API server (default: [api] base_url); AIRFLOW_API_TOKEN signs in"
+    ("--api-url",),
+    help="Address of Airflow's API server (default: base_url of section api); AIRFLOW_API_TOKEN signs in",
 )
 PLACE = (
     DAG_ID,
@@ -81,7 +82,26 @@ SUBMISSIONS = (
 )
 
 
+ACCOUNTS = (
+    ActionCommand(
+        name="authorize",
+        help="Have the owner of a Flodesk account consent (OAuth), and store the tokens for all tasks",
+        func=lazy_load_command("airflow_provider_mkt.account_commands.authorize"),
+        args=(
+            Arg(("conn_id",), help="The connection, with client id, client secret and a refresh token to be replaced"),
+            Arg(("--redirect-uri",), required=True, help="Redirect URI, exactly as registered with the vendor"),
+        ),
+    ),
+    ActionCommand(
+        name="budgets",
+        help="How much of each vendor's rate limit is in use, by all tasks together",
+        func=lazy_load_command("airflow_provider_mkt.account_commands.budgets"),
+        args=(ARG_OUTPUT,),
+    ),
+)
+
+
 def get_mkt_commands() -> list[CLICommand]:
     """Return the provider's commands for Airflow's CLI."""
     submissions = GroupCommand(name="submissions", help="What tasks have submitted to vendors", subcommands=SUBMISSIONS)
-    return [GroupCommand(name="mkt", help="Marketing platforms", subcommands=[SANDBOX, submissions])]
+    return [GroupCommand(name="mkt", help="Marketing platforms", subcommands=[SANDBOX, *ACCOUNTS, submissions])]

@@ -12,6 +12,26 @@ PACKAGE = "airflow_provider_mkt"
 HIDDEN_FIELDS = ["schema", "port"]
 
 
+CONFIG: dict[str, Any] = {
+    "mkt": {
+        "description": "Marketing platforms: what all tasks share.",
+        "options": {
+            "state_url": {
+                "description": (
+                    "SQLAlchemy URL of the database that holds rate budgets and access tokens. Empty: a SQLite file in "
+                    "AIRFLOW_HOME, which is enough for one host. Use PostgreSQL when workers run on several hosts."
+                ),
+                "version_added": "0.1.0",
+                "type": "string",
+                "sensitive": True,
+                "example": "postgresql+psycopg2://airflow:password@postgres/airflow",
+                "default": "",
+            }
+        },
+    }
+}
+
+
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata in the form of Airflow's ``provider_info.schema.json``."""
     return {
@@ -25,6 +45,7 @@ def get_provider_info() -> dict[str, Any]:
         **{room: [_modules(vendor, room) for vendor in VENDORS] for room in ("hooks", "operators")},
         "sensors": [_modules(vendor, "sensors") for vendor in VENDORS if vendor.conn_type != "flodesk"],
         "connection-types": [_connection_type(vendor) for vendor in VENDORS],
+        "config": CONFIG,
         "extra-links": [f"{PACKAGE}.links.submission.SubmissionLink"],
         "cli": [f"{PACKAGE}.cli.get_mkt_commands"],
     }

@@ -94,6 +94,13 @@ def _is_json(value: Any) -> bool:
     return True
 
 
+def count(field: str, value: Any, *, most: int) -> int:
+    """Return a whole number from 1 to ``most``."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise ValidationError(f"{field} must be a whole number from 1 to {most}, got {_shown(value)}.")
+    return value
+
+
 def flag(field: str, value: Any) -> bool:
     """Return ``value``, which must be true or false."""
     if not isinstance(value, bool):

@@ -21,6 +21,7 @@ from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.client.auth import Auth, Token
+    from airflow_provider_mkt.client.transport import ApiClient
 
 __all__ = ["FlodeskHook", "subscriber_body"]
 
@@ -69,15 +70,15 @@ class FlodeskHook(AudienceMethods, SettingMethods):
         from airflow_provider_mkt.client.auth import Token, lifetime_of  # noqa: PLC0415
 
         self.hide(refresh_token)
-        answer = self._token_call({"grant_type": "refresh_token", "refresh_token": refresh_token})
+        answer = self._token_call({"grant_type": "refresh_token", "refresh_token": refresh_token}, self.client)
         return Token(
             answer["access_token"], lifetime_of(answer, flodesk.TOKEN_LIFETIME), refresh_token=answer["refresh_token"]
         )
 
-    def _token_call(self, form: dict[str, str]) -> dict[str, Any]:
+    def _token_call(self, form: dict[str, str], client: ApiClient) -> dict[str, Any]:
         credentials = f"{self.account.login}:{self.account.password}"
         headers = {"Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}"}
-        answer: dict[str, Any] = self.unsigned.send(flodesk.TOKEN(body=form, headers=headers))
+        answer: dict[str, Any] = client.send(flodesk.TOKEN(body=form, headers=headers))
         for name in ("access_token", "refresh_token"):
             self.hide(answer[name])
         return answer
@@ -117,7 +118,9 @@ class FlodeskHook(AudienceMethods, SettingMethods):
         self._need_client("exchange_code")
         self.hide(checks.text("code", code, longest=4_096))
         uri = checks.https_url("redirect_uri", redirect_uri, anywhere=True)
-        answer = self._token_call({"grant_type": "authorization_code", "code": code, "redirect_uri": uri})
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": uri}
+        # The first consent comes before there is a refresh token, which all other calls need.
+        answer = self._token_call(form, self.unsigned)
         seed = self.account.extras["refresh_token"]
         if seed:
             lifetime = lifetime_of(answer, flodesk.TOKEN_LIFETIME)
@@ -138,8 +141,8 @@ class FlodeskHook(AudienceMethods, SettingMethods):
     def _need_client(self, method: str) -> None:
         if not self.account.login:
             raise ValidationError(
-                f"Connection {self.conn_id!r} (Flodesk): {method} needs OAuth; enter client id and client secret in place "
-                "of the API key."
+                f"Connection {self.conn_id!r} (Flodesk): {method} needs OAuth; enter the client id as login and the "
+                "client secret in place of the API key."
             )
 
     def check(self) -> str:

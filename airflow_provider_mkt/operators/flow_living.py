@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
 
         def prepare() -> dict[str, Any]:
             check_dates(body)
-            return {}
+            return {"known": self._listed_already(body)}
 
         return Order(
             vendor=flow_living.VENDOR.name,
@@ -123,10 +124,27 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
 
         The analytics host knows no tracking ids. The names of its campaigns hold the reference (assumed).
         """
-        endpoint = flow_living.LIST_BRANCH_CAMPAIGNS
+        endpoint, known = flow_living.LIST_BRANCH_CAMPAIGNS, record.baseline.get("known")
+        if known is None:
+            return None
         answer = yield self.living.analytics_call(endpoint, {"branchId": record.body["branchId"]})
-        found = [row.get("flowCampaignId") for row in rows_of(endpoint, answer) if _shows(row, record)]
-        return {"campaign_tracking_ids": [], "status": "published", "flow_campaign_ids": found} if found else None
+        listed = [row.get("flowCampaignId") for row in rows_of(endpoint, answer) if _shows(row, record.body)]
+        new = [each for each in listed if each not in known]
+        return {"campaign_tracking_ids": [], "status": "seen in analytics", "flow_campaign_ids": new} if new else None
+
+    def _listed_already(self, body: dict[str, Any]) -> list[Any] | None:
+        """Note which campaigns show the reference before the request; None when analytics cannot be asked.
+
+        That is no reason not to publish: it only means that a lost answer will have to be settled by a person.
+        """
+        if not self.living.has_analytics:
+            return None
+        try:
+            rows = list(self.living.list_branch_campaigns(body["branchId"]))
+        except ApiError as error:
+            self.log.warning("A lost answer could not be settled by analytics: %s", error)
+            return None
+        return [row.get("flowCampaignId") for row in rows if _shows(row, body)]
 
     def watch(self, record: Record) -> CampaignWatch | None:
         """Return the campaigns of all tracking ids; None when those were lost and only the campaigns were found."""
@@ -153,9 +171,10 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         )
 
 
-def _shows(row: dict[str, Any], record: Record) -> bool:
-    listed = row.get("listingReference") in record.body["listingExternalIds"]
-    return listed and record.reference in str(row.get("campaignName"))
+def _shows(row: dict[str, Any], body: dict[str, Any]) -> bool:
+    """Tell whether an analytics row is about one of the listings and names the reference, not merely one like it."""
+    named = re.search(rf"(?<![\w/-]){re.escape(body['orderRef'])}(?![\w/-])", str(row.get("campaignName")))
+    return named is not None and row.get("listingReference") in body["listingExternalIds"]
 
 
 def _receipt(answer: dict[str, Any]) -> dict[str, Any]:

@@ -14,4 +14,6 @@ def connections(base: str) -> dict[str, dict[str, Any]]:
     :param base: address of the sandbox, such as ``http://127.0.0.1:8095``
     """
     root = base.rstrip("/")
-    return {f"{vendor.name}_default": {"conn_type": vendor.name, **vendor.connection_to(root)} for vendor in VENDORS}
+    given = {f"{vendor.name}_default": {"conn_type": vendor.name, **vendor.connection_to(root)} for vendor in VENDORS}
+    # Airflow 3.3 cannot import an extra that is an empty object.
+    return {conn_id: {name: value for name, value in fields.items() if value} for conn_id, fields in given.items()}

@@ -72,6 +72,7 @@ class Tokens:
         self,
         get_store: Callable[[], Store] = store,
         get_sealer: Callable[[], Sealer] = configured_sealer,
+        *,
         clock: Callable[[], float] = time.monotonic,
         lease: float = LEASE,
         mask: Callable[[str], None] = _mask,

@@ -19,6 +19,13 @@ from airflow_provider_mkt.client.endpoint import Limit, Priority
 
 MARGIN = 0.1
 """Seconds added to a window: requests do not all travel equally fast, and strict servers count arrivals."""
+SPREAD = 0.125
+"""The part of a window over which its requests are spread at least. Were all to go at once when it opens, the quickest
+process would ask again first, and get most of it."""
+LONGEST_SPREAD = 1.0
+"""Seconds over which they are spread at most, so that a launch gets past a burst of others soon."""
+INSTANT = 1e-6
+"""Seconds that are no difference: adding and subtracting the length of a window is not exact."""
 OPEN_TO_NEWS = 0.8
 """The part of a window that reads which only wait for news may fill; the rest is kept free for launches."""
 
@@ -50,14 +57,22 @@ class Window:
         """Return the first moment, from ``moment`` on, that can be added with at most ``most`` in any window."""
         slots, span = self.slots, self.span
         moment = max(moment, self.quiet_until)
-        first = bisect_right(slots, moment - span)
+        first = bisect_right(slots, moment - span + INSTANT)
         last = first + most - 1
         # Any `most` neighbours closer together than a window forbid everything within a window of all of them.
-        while last < len(slots) and slots[last] < moment + span:
+        while last < len(slots) and slots[last] < moment + span - INSTANT:
             begin = slots[first]
-            if slots[last] - begin < span and begin + span > moment:
+            if slots[last] - begin < span - INSTANT and begin + span > moment:
                 moment = begin + span
             first, last = first + 1, last + 1
+        return moment
+
+    def spaced(self, moment: float) -> float:
+        """Return ``moment``, or when the next one may follow the slot before it."""
+        gap = min(SPREAD * self.span, LONGEST_SPREAD) / self.limit.requests
+        before = bisect_right(self.slots, moment + INSTANT) - 1
+        if before >= 0 and moment - self.slots[before] < gap - INSTANT:
+            return self.slots[before] + gap
         return moment
 
     def most(self, priority: Priority) -> int:
@@ -92,13 +107,23 @@ class Window:
 def place(windows: Sequence[Window], now: float, priority: Priority) -> float:
     """Return the first moment from ``now`` on at which every window has room for one more.
 
+    Slots keep a small distance, so that processes take turns.
+
     :param windows: the budgets that the request counts in
     :param now: the present, by the windows' clock
     :param priority: reads that only wait for news leave room for launches
     """
-    moment = now
+    moment = _free(windows, now, priority)
     while True:
-        later = max((window.free_from(moment, window.most(priority)) for window in windows), default=moment)
+        later = _free(windows, max(window.spaced(moment) for window in windows), priority)
+        if later == moment:
+            return later
+        moment = later
+
+
+def _free(windows: Sequence[Window], moment: float, priority: Priority) -> float:
+    while True:
+        later = max(window.free_from(moment, window.most(priority)) for window in windows)
         if later == moment or len(windows) == 1:
             return later
         moment = later

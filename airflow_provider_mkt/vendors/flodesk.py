@@ -83,9 +83,9 @@ UPDATE_WEBHOOK = Endpoint("PUT", "/webhooks/{webhook_id}", Safety.IDEMPOTENT, an
 DELETE_WEBHOOK = Endpoint("DELETE", "/webhooks/{webhook_id}", Safety.IDEMPOTENT, answer=None, gone_is_done=True)
 
 LIST_CAMPAIGNS = Endpoint("GET", "/campaigns", Safety.READ, rows=ROWS)
-PUBLISH_CANVA_DESIGN = Endpoint("POST", "/campaigns/canva", Safety.NEVER, answer=OBJECT)
+PUBLISH_CANVA_DESIGN = Endpoint("POST", "/campaigns/canva", Safety.ONCE, answer=OBJECT, final_429=True)
 GET_CANVA_DESIGN_STATE = Endpoint("GET", "/campaigns/canva/design-state", Safety.READ, answer=dict)
-PUBLISH_STUDIO_DESIGN = Endpoint("POST", "/campaigns/studio", Safety.NEVER, answer=OBJECT)
+PUBLISH_STUDIO_DESIGN = Endpoint("POST", "/campaigns/studio", Safety.ONCE, answer=OBJECT, final_429=True)
 
 EVENTS = ("subscriber.created", "subscriber.added_to_segment", "subscriber.unsubscribed")
 """Events that a webhook may subscribe to."""

@@ -59,6 +59,7 @@ LIST_BRANCH_CAMPAIGNS = _analytics(
 LIST_AGENT_INSIGHTS_BY_EMAIL = _analytics("/api/rest/v2/insights/daily/agent/email", "data")
 LIST_AGENT_INSIGHTS_BY_ID = _analytics("/api/rest/v2/insights/daily/agent/externalId", "data")
 
+ANALYTICS_EXTRAS = ("analytics_host", "analytics_user_id", "analytics_user_secret")
 LISTING_REQUEST_TYPE = "propertyAPI"
 """Request type of the token that the listing route wants."""
 RENEWABLE = (401, 403)

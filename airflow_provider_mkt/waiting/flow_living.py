@@ -67,7 +67,8 @@ class CampaignWatch(Watch):
 
         :raises ApiError: naming what may still run, and spend
         """
-        stopped, running = [], []
+        stopped: list[str] = []
+        running: list[str] = []
         for tracking_id in self.tracking_ids:
             try:
                 now = yield from _stop(tracking_id)
@@ -76,10 +77,8 @@ class CampaignWatch(Watch):
             else:
                 (stopped if now in STOPPED else running).append(f"{tracking_id} ({now})")
         if running:
-            raise ApiError(
-                f"Not stopped: {', '.join(running)}. Stopped: {', '.join(stopped) or 'none'}. Pause the rest at Flow Living.",
-                vendor=flow_living.VENDOR.name,
-            )
+            rest = f"Stopped: {', '.join(stopped) or 'none'}. Pause the rest at Flow Living."
+            raise ApiError(f"Not stopped: {', '.join(running)}. {rest}", vendor=flow_living.VENDOR.name)
         return f"stopped {', '.join(stopped)}"
 
 

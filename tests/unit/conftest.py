@@ -1,0 +1,112 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Vendors whose time stands still until a test moves it, and tasks in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_mkt.client.endpoint import Limit
+from airflow_provider_mkt.sandbox.server import Sandbox
+from tests.unit.context import FIRST_LOOK, Task, Waits
+
+TESTS = itertools.count()
+STANDSTILL = 1e-4
+"""Vendor seconds in one real second."""
+
+
+@pytest.fixture(scope="session")
+def running_vendors() -> Iterator[Sandbox]:
+    with Sandbox(speed=STANDSTILL) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Backoff, the first look of a trigger and the rate budgets take no time; the vendors' own waits still do."""
+    from airflow_provider_mkt.client import retry
+    from airflow_provider_mkt.hooks.base import MarketingHook
+    from airflow_provider_mkt.triggers import watch
+
+    def unlimited(self: MarketingHook, account: Any) -> Mapping[str, Limit]:
+        return {name: Limit(1_000_000, 0.001) for name in self.vendor_limits(account)}
+
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(watch, "FIRST_LOOK", 0.0)
+    monkeypatch.setattr(MarketingHook, "limits", unlimited)
+
+
+@pytest.fixture
+def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No token and no rate budget is left over from another test."""
+    from airflow_provider_mkt.hooks.account import Account
+
+    known = Account.identity.fget
+    assert known is not None
+    test = str(next(TESTS))
+    monkeypatch.setattr(Account, "identity", property(lambda account: (*known(account), test)))
+
+
+@pytest.fixture
+def vendors(running_vendors: Sandbox, monkeypatch: pytest.MonkeyPatch, no_waits: None, strangers: None) -> Sandbox:
+    """The five vendors, as new, behind the default connections. Time passes by ``advance`` only."""
+    running_vendors.reset()
+    running_vendors.limits({"*": None})
+    for conn_id, connection in running_vendors.connections.items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+    return running_vendors
+
+
+@pytest.fixture
+def connect(vendors: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Define a connection: a vendor's one with some fields replaced; extras are merged. Returns its id."""
+
+    def define(conn_type: str, conn_id: str = "changed", **fields: Any) -> str:
+        connection = json.loads(json.dumps(vendors.connections[f"{conn_type}_default"]))
+        if isinstance(fields.get("extra"), Mapping):
+            fields["extra"] = {**(connection.get("extra") or {}), **fields["extra"]}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps({**connection, **fields}))
+        return conn_id
+
+    return define
+
+
+@pytest.fixture
+def task() -> Task:
+    """A task at its first try."""
+    return Task()
+
+
+class _Asyncio(SimpleNamespace):
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+
+@pytest.fixture
+def waits(no_waits: None, monkeypatch: pytest.MonkeyPatch) -> Waits:
+    """Sensors, operators and triggers wait on a clock that only their waiting moves."""
+    from airflow.sdk.bases import sensor as airflow_sensor
+
+    from airflow_provider_mkt.operators import base as operators
+    from airflow_provider_mkt.sensors import base as sensors
+    from airflow_provider_mkt.triggers import watch
+
+    waits = Waits()
+    clock = SimpleNamespace(
+        sleep=waits.sleep,
+        monotonic=lambda: time.monotonic() + waits.passed,
+        time=lambda: time.time() + waits.passed,
+    )
+    monkeypatch.setattr(airflow_sensor, "timezone", SimpleNamespace(utcnow=waits.now))
+    for module in (airflow_sensor, operators, sensors):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(watch, "asyncio", _Asyncio(sleep=waits.asleep))
+    monkeypatch.setattr(watch, "FIRST_LOOK", FIRST_LOOK)
+    return waits

@@ -1,0 +1,149 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Every vendor's sensor, in every mode, against the vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.hooks.flinque import FlinqueHook
+from airflow_provider_mkt.hooks.flokit import FlokitHook
+from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.sensors.base import WatchSensor
+from airflow_provider_mkt.sensors.flinque import FlinqueReportReadySensor
+from airflow_provider_mkt.sensors.flokit import FlokitIntegrationSyncSensor
+from airflow_provider_mkt.sensors.flow_living import FlowLivingCampaignStatusSensor
+from airflow_provider_mkt.sensors.flow_social import FlowSocialPostStatusSensor
+from tests.unit.context import Task, Waits
+from tests.unit.sensors.conftest import MODES
+
+Outcome = Callable[[Any], tuple[str, Any]]
+POST = {"channelId": "channel_1", "content": "Open house on Sunday"}
+
+
+def options(mode: str) -> dict[str, Any]:
+    modes = {"deferrable": True} if mode == "deferrable" else {"deferrable": False, "mode": mode}
+    return {"task_id": "wait", "poke_interval": 60, "timeout": 600, **modes}
+
+
+def post_sensor(mode: str) -> tuple[WatchSensor, Any]:
+    post_id = FlowSocialHook().create_post(POST)["id"]
+    return FlowSocialPostStatusSensor(post_id=post_id, **options(mode)), {post_id: "done"}
+
+
+def report_sensor(mode: str) -> tuple[WatchSensor, Any]:
+    report_id = FlinqueHook().generate_report({"type": "campaign", "campaign_id": "ca_1"})["id"]
+    return FlinqueReportReadySensor(report_id=report_id, **options(mode)), report_id
+
+
+def sync_sensor(mode: str) -> tuple[WatchSensor, Any]:
+    hook = FlokitHook()
+    since = hook.get_integration("int_adjust")["last_synced_at"]
+    hook.trigger_sync("int_adjust")
+    return FlokitIntegrationSyncSensor(integration_id="int_adjust", since=since, **options(mode)), "int_adjust"
+
+
+SENSORS = {"flow_social": post_sensor, "flinque": report_sensor, "flokit": sync_sensor}
+FAILURES = {"flow_social": "blocked", "flinque": "failed", "flokit": "error"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("vendor", SENSORS)
+def test_done_later(vendor: str, mode: str, vendors: Sandbox, waits: Waits, outcome: Outcome) -> None:
+    sensor, expected = SENSORS[vendor](mode)
+    waits.happenings = [lambda: vendors.advance(70), lambda: vendors.advance(400)]
+    end, result = outcome(sensor)
+    assert end == "success"
+    assert (result if vendor == "flow_social" else result["id"]) == expected
+    assert len(waits.each) == (1 if vendor == "flow_social" else 2)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("vendor", SENSORS)
+def test_failed_at_the_vendor(vendor: str, mode: str, vendors: Sandbox, waits: Waits, outcome: Outcome) -> None:
+    vendors.outcome(vendor, FAILURES[vendor])
+    sensor, _ = SENSORS[vendor](mode)
+    waits.happenings = [lambda: vendors.advance(400)]
+    end, message = outcome(sensor)
+    assert end == "failed"
+    assert FAILURES[vendor] in message
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("vendor", SENSORS)
+def test_stuck(vendor: str, mode: str, vendors: Sandbox, waits: Waits, outcome: Outcome) -> None:
+    vendors.outcome(vendor, "stuck")
+    sensor, _ = SENSORS[vendor](mode)
+    waits.happenings = [lambda: vendors.advance(400)]
+    assert outcome(sensor)[0] == "timeout"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_post_that_the_vendor_tries_again(mode: str, vendors: Sandbox, waits: Waits, outcome: Outcome) -> None:
+    vendors.outcome("flow_social", "retried")
+    sensor, _ = post_sensor(mode)
+    waits.happenings = [lambda: vendors.advance(65), lambda: vendors.advance(60), lambda: vendors.advance(60)]
+    assert outcome(sensor)[0] == "success"
+    assert len(waits.each) == 3
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_earlier_sync_counts_only_without_a_moment(mode: str, vendors: Sandbox, waits: Waits, outcome: Outcome) -> None:
+    any_sync = FlokitIntegrationSyncSensor(integration_id="int_adjust", **options(mode))
+    assert outcome(any_sync)[0] == "success"
+    later = FlokitIntegrationSyncSensor(integration_id="int_adjust", since="2999-01-01", **options(mode))
+    assert outcome(later)[0] == "timeout"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("integration_id", "problem"), [("int_google_play", "error"), ("int_appsflyer", "disconnected")]
+)
+def test_integration_that_cannot_sync(
+    *, mode: str, integration_id: str, problem: str, vendors: Sandbox, waits: Waits, outcome: Outcome
+) -> None:
+    end, message = outcome(FlokitIntegrationSyncSensor(integration_id=integration_id, **options(mode)))
+    assert end == "failed"
+    assert f"{integration_id}: {problem}" in message
+
+
+@pytest.mark.parametrize(
+    ("sensor", "arguments", "problem"),
+    [
+        (FlowLivingCampaignStatusSensor, {"campaign_tracking_id": ""}, "campaign_tracking_id must be non-empty text"),
+        (FlowLivingCampaignStatusSensor, {"campaign_tracking_id": []}, "campaign_tracking_id is empty"),
+        (FlowLivingCampaignStatusSensor, {"campaign_tracking_id": None}, "campaign_tracking_id must be a list"),
+        (FlowLivingCampaignStatusSensor, {"campaign_tracking_id": ["a", ""]}, "campaign_tracking_id[1] must be"),
+        (FlowLivingCampaignStatusSensor, {"campaign_tracking_id": ["a", "a"]}, "names a more than once"),
+        (
+            FlowLivingCampaignStatusSensor,
+            {"campaign_tracking_id": "a", "target_statuses": []},
+            "target_statuses is empty",
+        ),
+        (FlowSocialPostStatusSensor, {"post_id": " "}, "post_id must be non-empty text"),
+        (FlowSocialPostStatusSensor, {"post_id": {"a": 1}}, "post_id must be a list"),
+        (FlinqueReportReadySensor, {"report_id": None}, "report_id must be non-empty text"),
+        (FlokitIntegrationSyncSensor, {"integration_id": ""}, "integration_id must be non-empty text"),
+        (FlokitIntegrationSyncSensor, {"integration_id": "i", "since": "soon"}, "since must be a date and time"),
+        (FlokitIntegrationSyncSensor, {"integration_id": "i", "since": 17}, "since must be a date and time"),
+    ],
+)
+@pytest.mark.parametrize("mode", MODES)
+def test_bad_input(
+    *, mode: str, sensor: Any, arguments: dict[str, Any], problem: str, vendors: Sandbox, task: Task
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        sensor(**options(mode), **arguments).execute(task.context)
+    assert problem in str(caught.value)
+    assert vendors.requests() == []
+
+
+def test_one_post_or_many(vendors: Sandbox, waits: Waits, outcome: Outcome) -> None:
+    ids = [FlowSocialHook().create_post({**POST, "content": f"{number}"})["id"] for number in range(3)]
+    vendors.advance(120)
+    assert outcome(FlowSocialPostStatusSensor(post_id=ids, **options("poke")))[1] == dict.fromkeys(ids, "done")
+    assert outcome(FlowSocialPostStatusSensor(post_id=ids[0], **options("poke")))[1] == {ids[0]: "done"}

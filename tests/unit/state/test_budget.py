@@ -1,0 +1,347 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Invariant: however processes, budgets, answers and failures mix, no window holds more than the vendor permits."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from airflow_provider_mkt.client.endpoint import Limit, Priority
+from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.exceptions import RateLimitError
+from airflow_provider_mkt.state import windows
+from airflow_provider_mkt.state.alone import ALONE
+from airflow_provider_mkt.state.budget import ASK_AGAIN, StoreBudget, budget_for, snapshot
+from airflow_provider_mkt.state.store import Store
+from airflow_provider_mkt.state.troubles import StoreError, Trouble
+from airflow_provider_mkt.state.windows import MARGIN
+
+LIMITS = {"default": Limit(10, 60.0), "posts": Limit(3, 60.0)}
+ACCOUNT = ("flow_social", "https://api.flowsocial.app/v1", "login", "digest")
+ONE = ("default",)
+BOTH = ("default", "posts")
+FINE = Outcome(Known.ANSWERED, 200)
+SPAN = 60.0 + MARGIN
+
+Make = Callable[..., StoreBudget]
+
+
+@pytest.fixture(autouse=True)
+def bursts_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a wait of nothing is nothing."""
+    monkeypatch.setattr(windows, "SPREAD", 0.0)
+
+
+def answer(remaining: int, limit: int = 10, **more: str) -> Outcome:
+    headers = {"x-ratelimit-limit": str(limit), "x-ratelimit-remaining": str(remaining)}
+    return Outcome(
+        Known.ANSWERED, 200, headers={**headers, **{f"x-ratelimit-{name}": text for name, text in more.items()}}
+    )
+
+
+def refused(retry_after: float | None = None, **headers: str) -> Outcome:
+    return Outcome(Known.THROTTLED, 429, headers=headers, retry_after=retry_after)
+
+
+@pytest.fixture
+def make(store: Store, clock: Any) -> Make:
+    def make(limits: dict[str, Limit] | None = None, share: float = 1.0, used: Store | None = None) -> StoreBudget:
+        return StoreBudget(ACCOUNT, limits or LIMITS, share, lambda: used or store, clock)
+
+    return make
+
+
+def test_processes_share_the_slots(make: Make, clock: Any) -> None:
+    first, second = make(), make()
+    waits = [budget.reserve(ONE) for _ in range(6) for budget in (first, second)]
+    assert waits == pytest.approx([0.0] * 10 + [SPAN] * 2, abs=0.01)
+    clock.now += 60.2
+    assert second.reserve(ONE) == pytest.approx(0.0, abs=0.01)
+
+
+def test_a_slot_is_taken_in_every_named_budget_or_in_none(make: Make) -> None:
+    budget = make()
+    assert [budget.reserve(BOTH) for _ in range(3)] == pytest.approx([0.0] * 3, abs=0.01)
+    with pytest.raises(RateLimitError) as caught:
+        budget.reserve(BOTH, longest=30.0)
+    assert caught.value.retry_after == pytest.approx(SPAN, abs=0.01)
+    assert [budget.reserve(ONE) for _ in range(8)] == pytest.approx([0.0] * 7 + [SPAN], abs=0.01)
+
+
+def test_other_accounts_are_other_budgets(store: Store, clock: Any) -> None:
+    budgets = [StoreBudget(("v", "http://x", key), {"default": Limit(1)}, 1.0, lambda: store, clock) for key in "ab"]
+    assert [budget.reserve(ONE) for budget in budgets] == [0.0, 0.0]
+
+
+def test_share(make: Make) -> None:
+    budget = make(share=0.5)
+    assert [budget.reserve(ONE) for _ in range(6)] == pytest.approx([0.0] * 5 + [SPAN], abs=0.01)
+
+
+def test_two_connections_with_different_shares_share_the_slots(make: Make) -> None:
+    for _ in range(5):
+        make().reserve(ONE)
+    assert make(share=0.5).reserve(ONE) == pytest.approx(SPAN, abs=0.01)
+
+
+def test_news_leaves_room_for_launches(make: Make) -> None:
+    budget = make()
+    news = [budget.reserve(ONE, Priority.NEWS) for _ in range(200)]
+    assert news[7] == 0.0
+    assert news[-1] > 20 * SPAN
+    assert budget.reserve(ONE) == pytest.approx(0.0, abs=0.01)
+
+
+def test_the_queue_is_bounded(make: Make, store: Store) -> None:
+    budget = make({"default": Limit(1, 600.0)})
+    taken = [budget.reserve(ONE) for _ in range(6)]
+    assert taken[-1] < 3600.0
+    with pytest.raises(RateLimitError, match=r"default is taken for the next \d+ s"):
+        budget.reserve(ONE)
+    assert snapshot(store)[0].queued < 10
+
+
+def test_old_slots_are_dropped(make: Make, store: Store, clock: Any) -> None:
+    budget = make()
+    for _ in range(300):
+        clock.now += budget.reserve(ONE)
+    size = store.run(lambda connection: connection.execute(text("SELECT length(slots) FROM mkt_budget")).scalar_one())
+    assert size <= 8 * 2 * 10
+
+
+def test_no_budget_no_wait(make: Make) -> None:
+    assert make().reserve(()) == 0.0
+
+
+class TestLearning:
+    def test_a_429_quiets_everyone_for_as_long_as_the_vendor_says(self, make: Make, clock: Any) -> None:
+        budget = make()
+        budget.reserve(ONE)
+        budget.observe(ONE, refused(17.0))
+        assert make().reserve(ONE) == pytest.approx(17.0, abs=0.01)
+
+    def test_a_shorter_wait_does_not_end_a_longer_one(self, make: Make) -> None:
+        for wait in (50.0, 5.0):
+            make().observe(ONE, refused(wait))
+        assert make().reserve(ONE) == pytest.approx(50.0, abs=0.01)
+
+    def test_without_a_wait_it_doubles_each_time_it_was_not_enough(self, make: Make, clock: Any) -> None:
+        waits = []
+        for _ in range(6):
+            for _ in range(3):
+                make().observe(ONE, refused())  # several are refused at the same time
+            waits.append(make().reserve(ONE))
+            clock.now += waits[-1] + 1
+        assert waits == pytest.approx([60.0, 120.0, 240.0, 480.0, 600.0, 600.0], abs=0.1)
+        clock.now += 100
+        make().observe(ONE, refused())
+        assert make().reserve(ONE) == pytest.approx(60.0, abs=0.1)
+
+    def test_a_429_quiets_the_budget_it_speaks_of(self, make: Make) -> None:
+        make().observe(BOTH, refused(30.0, **{"x-ratelimit-limit": "3"}))
+        assert make().reserve(ONE) == 0.0
+        assert make().reserve(BOTH) == pytest.approx(30.0, abs=0.01)
+
+    def test_a_429_that_speaks_of_none_quiets_both(self, make: Make) -> None:
+        make().observe(BOTH, refused(30.0))
+        assert make().reserve(ONE) == pytest.approx(30.0, abs=0.01)
+
+    def test_a_lower_limit_is_kept_to_until_the_vendor_raises_it_again(self, make: Make, store: Store) -> None:
+        budget = make()
+        budget.reserve(ONE)
+        budget.observe(ONE, answer(3, limit=4))
+        assert snapshot(store)[0].learned == 4
+        assert [budget.reserve(ONE) for _ in range(4)] == pytest.approx([0.0] * 3 + [SPAN], abs=0.01)
+        budget.observe(ONE, answer(500, limit=1000))
+        assert snapshot(store)[0].learned is None
+        assert [budget.reserve(ONE) for _ in range(6)] == pytest.approx([0.0] * 6, abs=0.01)
+
+    def test_a_higher_limit_teaches_nothing(self, make: Make) -> None:
+        budget = make()
+        budget.reserve(ONE)
+        budget.observe(ONE, answer(199, limit=200))
+        assert [budget.reserve(ONE) for _ in range(10)] == pytest.approx([0.0] * 9 + [SPAN], abs=0.01)
+
+    def test_what_others_used_is_left_to_them(self, make: Make, clock: Any) -> None:
+        budget = make()
+        budget.reserve(ONE)
+        budget.observe(ONE, answer(4))
+        budget.reserve(ONE)
+        budget.observe(ONE, answer(3))  # the same five, not five more
+        assert [budget.reserve(ONE) for _ in range(4)] == pytest.approx([0.0] * 3 + [SPAN], abs=0.01)
+
+    def test_flodesk_says_the_same_in_other_headers(self, make: Make) -> None:
+        budget = make()
+        budget.reserve(ONE)
+        headers = {"x-fd-ratelimit-limit": "10", "x-fd-ratelimit-remaining": "0"}
+        budget.observe(ONE, Outcome(Known.ANSWERED, 200, headers=headers))
+        assert budget.reserve(ONE) == pytest.approx(SPAN, abs=0.01)
+
+    def test_nothing_left_means_quiet_until_the_reset(self, make: Make) -> None:
+        budget = make()
+        budget.reserve(ONE)
+        budget.observe(ONE, answer(0, reset="12"))
+        assert budget.reserve(ONE) == pytest.approx(12.0, abs=0.01)
+
+    def test_what_we_used_ourselves_is_no_news(self, make: Make, store: Store) -> None:
+        budget, other = make(), make()
+        for left in range(9, -1, -1):
+            for one in (budget, other)[left % 2 :][:1]:
+                one.reserve(ONE)
+                one.observe(ONE, answer(left, reset="60"))
+        assert snapshot(store)[0].used == 10
+        assert snapshot(store)[0].quiet == 0.0
+
+    def test_old_slots_that_the_vendor_still_counted_are_no_news(self, make: Make, store: Store, clock: Any) -> None:
+        budget = make()
+        for _ in range(9):
+            budget.reserve(ONE)
+        clock.now += 60.05
+        budget.reserve(ONE)  # while the vendor still counts the nine
+        clock.now += 0.09  # and by now it does not
+        budget.observe(ONE, answer(0))
+        assert budget.reserve(ONE) == pytest.approx(0.0, abs=0.01)
+
+    def test_a_slot_moves_to_when_its_request_may_have_arrived(self, make: Make, clock: Any) -> None:
+        budget = make({"default": Limit(1, 60.0)})
+        budget.reserve(ONE)
+        clock.now += 3.0
+        budget.observe(ONE, FINE)
+        assert budget.reserve(ONE) == pytest.approx(60.0, abs=0.01)
+
+    def test_but_no_further_than_connecting_may_take(self, make: Make, clock: Any) -> None:
+        budget = make({"default": Limit(1, 60.0)})
+        budget.reserve(ONE)
+        clock.now += 30.0
+        budget.observe(ONE, FINE)
+        assert budget.reserve(ONE) == pytest.approx(60.0 + 5.0 - 30.0, abs=0.01)
+
+    def test_a_request_that_was_cancelled_is_not_taken_for_a_slow_one(
+        self, make: Make, clock: Any, store: Store
+    ) -> None:
+        budget = make()
+        budget.reserve(ONE)
+        clock.now += 4.0
+        budget.reserve(ONE)
+        budget.observe(ONE, FINE)
+        assert snapshot(store)[0].used == 2
+        clock.now += 56.2
+        assert snapshot(store)[0].used == 1
+
+    def test_prompt_answers_without_news_cost_no_transaction(
+        self, make: Make, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        budget = make()
+        budget.reserve(ONE)
+        monkeypatch.setattr(store, "run", None)
+        budget.observe(ONE, answer(9))
+        budget.observe(ONE, FINE)
+
+
+def test_a_clock_that_was_set_back_does_not_block_the_budget(make: Make, clock: Any) -> None:
+    budget = make()
+    for _ in range(10):
+        budget.reserve(ONE)
+    clock.now -= 3600.0
+    assert budget.reserve(ONE) == pytest.approx(SPAN, abs=0.01)
+
+
+def test_snapshot(make: Make, store: Store) -> None:
+    budget = make(share=0.5)
+    for _ in range(7):
+        budget.reserve(ONE)
+    (use,) = snapshot(store)
+    assert use.label.startswith("flow_social https://api.flowsocial.app/v1 ")
+    assert use.label.endswith(" default")
+    assert "digest" not in use.label
+    assert (use.requests, use.window, use.used, use.queued, use.learned, use.quiet) == (5, 60.0, 5, 2, None, 0.0)
+
+
+def test_hooks_of_an_account_get_one_budget() -> None:
+    assert budget_for(ACCOUNT, LIMITS, 1.0) is budget_for(ACCOUNT, LIMITS, 1.0)
+    assert budget_for(ACCOUNT, LIMITS, 1.0) is not budget_for(ACCOUNT, LIMITS, 0.5)
+
+
+class Failing:
+    """A store with one kind of trouble."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        self.trouble: Trouble | None = trouble
+        self.calls = 0
+
+    def failing(self, store: Store) -> Store:
+        run = store.run
+
+        def maybe(work: Any, **more: Any) -> Any:
+            self.calls += 1
+            if self.trouble:
+                raise StoreError(self.trouble, store.where)
+            return run(work, **more)
+
+        store.run = maybe  # type: ignore[method-assign]
+        return store
+
+
+@pytest.mark.parametrize("trouble", [*Trouble])
+class TestWithoutTheStore:
+    """Whatever is wrong with it: requests go on, slowly, and this is said once."""
+
+    def test_requests_are_paced_alone(
+        self, make: Make, store: Store, clock: Any, trouble: Trouble, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        budget = make(used=Failing(trouble).failing(store))
+        interval = 60.0 / (10 * ALONE) + MARGIN
+        with caplog.at_level(logging.WARNING):
+            waits = [budget.reserve(ONE) for _ in range(4)]
+        assert waits == pytest.approx([0.0, interval, 2 * interval, 3 * interval], abs=0.01)
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert trouble.value in caplog.text
+        assert "25%" in caplog.text
+
+    def test_the_store_is_not_asked_each_time(self, make: Make, store: Store, clock: Any, trouble: Trouble) -> None:
+        failing = Failing(trouble)
+        budget = make(used=failing.failing(store))
+        for _ in range(5):
+            budget.reserve(ONE)
+        assert failing.calls == 1
+        clock.now += ASK_AGAIN
+        budget.reserve(ONE)
+        assert failing.calls == 2
+
+    def test_what_was_sent_alone_is_entered_when_it_is_back(
+        self, make: Make, store: Store, clock: Any, trouble: Trouble
+    ) -> None:
+        failing = Failing(trouble)
+        budget = make(used=failing.failing(store))
+        budget.reserve(ONE)
+        clock.now += ASK_AGAIN
+        failing.trouble = None
+        assert [budget.reserve(ONE) for _ in range(10)] == pytest.approx([0.0] * 9 + [SPAN - ASK_AGAIN], abs=0.01)
+
+    def test_a_429_is_obeyed_alone(self, make: Make, store: Store, clock: Any, trouble: Trouble) -> None:
+        budget = make(used=Failing(trouble).failing(store))
+        budget.observe(ONE, refused(90.0))
+        assert budget.reserve(ONE) == pytest.approx(90.0, abs=0.01)
+
+
+def test_a_store_that_is_locked_costs_its_patience_once(
+    make: Make, make_store: Callable[..., Store], path: Path, clock: Any
+) -> None:
+    slow = make_store(0.05)
+    clock.run_in(slow)
+    budget = make(used=slow)
+    budget.reserve(ONE)
+    other = sqlite3.connect(path)
+    other.execute("BEGIN IMMEDIATE")
+    waits = [budget.reserve(ONE) for _ in range(3)]
+    other.rollback()
+    assert waits[1] > 0
+    clock.now += ASK_AGAIN
+    assert budget.reserve(ONE) == pytest.approx(0.0, abs=0.01)
+    assert snapshot(slow)[0].used >= 2

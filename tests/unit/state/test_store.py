@@ -1,0 +1,308 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The store creates itself, brings its schema forward, and says in words what is wrong with it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import Connection, event, text
+
+from airflow_provider_mkt.state import schema
+from airflow_provider_mkt.state import store as store_module
+from airflow_provider_mkt.state.sealing import Sealer
+from airflow_provider_mkt.state.store import Store, store, usable, warn_if_lonely
+from airflow_provider_mkt.state.troubles import StoreError, Trouble
+
+KEY = Fernet.generate_key().decode()
+
+
+def versions(connection: Connection) -> int:
+    return schema.version(connection)
+
+
+def add_budget(connection: Connection, name: str = "x", slots: bytes = b"") -> None:
+    values = {"name": name, "slots": slots}
+    insert = "INSERT INTO mkt_budget VALUES (:name, 'l', 1, 1, :slots, 0, 0, NULL, 0)"
+    connection.execute(text(insert), values)
+
+
+def count(connection: Connection) -> int:
+    return int(connection.execute(text("SELECT count(*) FROM mkt_budget")).scalar_one())
+
+
+def test_the_file_is_made_on_first_use_for_its_owner_only(make_store: Callable[..., Store], path: Path) -> None:
+    path.parent.chmod(0o755)
+    previous = os.umask(0)
+    try:
+        made = make_store()
+        assert not path.exists()
+        made.run(add_budget)
+        files = sorted(path.parent.iterdir())
+    finally:
+        os.umask(previous)
+    assert [file.name for file in files] == ["state.db", "state.db-shm", "state.db-wal"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o755
+
+
+def test_the_schema_is_brought_forward(make_store: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    old = make_store()
+    old.run(add_budget)
+    more = (*schema.STEPS, ("CREATE TABLE mkt_more (data {bytes})",))
+    monkeypatch.setattr(schema, "STEPS", more)
+    monkeypatch.setattr(store_module, "STEPS", more)
+    new = make_store()
+    assert new.run(versions) == 2
+    assert new.run(count) == 1
+    assert new.run(lambda connection: connection.execute(text("SELECT * FROM mkt_more")).all()) == []
+
+
+def test_a_step_that_fails_changes_nothing(make_store: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    make_store().run(add_budget)
+    broken = (*schema.STEPS, ("CREATE TABLE mkt_more (data INTEGER)", "CREATE NONSENSE"))
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "STEPS", broken)
+        patch.setattr(store_module, "STEPS", broken)
+        with pytest.raises(StoreError):
+            make_store().run(versions)
+    assert make_store().run(versions) == 1
+    assert make_store().run(count) == 1
+
+
+def test_a_newer_schema_is_refused(make_store: Callable[..., Store]) -> None:
+    make_store().run(lambda connection: connection.execute(text("UPDATE mkt_version SET version = 99")))
+    with pytest.raises(StoreError, match="newer version of this provider; upgrade") as caught:
+        make_store().run(versions)
+    assert caught.value.trouble is Trouble.NEWER
+
+
+def test_many_threads_may_start_at_once(make_store: Callable[..., Store]) -> None:
+    made, start = make_store(), threading.Barrier(16)
+    errors = []
+
+    def use(number: int) -> None:
+        start.wait()
+        try:
+            made.run(lambda connection: add_budget(connection, str(number)))
+        except StoreError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert made.run(count) == 16
+
+
+def test_what_fails_is_rolled_back(make_store: Callable[..., Store]) -> None:
+    def work(connection: Connection) -> None:
+        add_budget(connection)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        make_store().run(work)
+    assert make_store().run(count) == 0
+
+
+def read_only(path: Path, made: Store) -> None:
+    made.close()
+    event.listen(made._engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = 1"))
+
+
+def full(path: Path, made: Store) -> None:
+    made.close()
+    event.listen(made._engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 1"))
+
+
+def damaged(path: Path, made: Store) -> None:
+    made.close()
+    path.write_bytes(b"This is not a database. " * 1000)
+
+
+def emptied(path: Path, made: Store) -> None:
+    made.run(lambda connection: connection.execute(text("DROP TABLE mkt_budget")))
+
+
+def locked(path: Path, made: Store) -> None:
+    other = sqlite3.connect(path, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    made.other = other  # type: ignore[attr-defined] - kept open with the store
+
+
+def gone(path: Path, made: Store) -> None:
+    made.close()
+    for file in path.parent.glob("state.db*"):
+        file.unlink()
+    path.parent.rmdir()
+
+
+TROUBLES = [
+    (read_only, Trouble.READ_ONLY, "is read-only; make it writable"),
+    (full, Trouble.FULL, "has no space left"),
+    (damaged, Trouble.DAMAGED, "is damaged or not a database"),
+    (emptied, Trouble.DAMAGED, "is damaged or not a database"),
+    (locked, Trouble.LOCKED, "was locked for too long"),
+    (gone, Trouble.UNREACHABLE, "cannot be reached; check"),
+]
+
+
+@pytest.mark.parametrize(("break_it", "trouble", "words"), TROUBLES)
+def test_troubles_are_told_in_words(
+    make_store: Callable[..., Store], path: Path, break_it: Callable[[Path, Store], None], trouble: Trouble, words: str
+) -> None:
+    made = make_store(0.05)
+    made.run(versions)
+    break_it(path, made)
+    with pytest.raises(StoreError, match=words) as caught:
+        made.run(lambda connection: add_budget(connection, slots=b"x" * 10_000))
+    assert caught.value.trouble is trouble
+    assert str(path) in str(caught.value)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_the_store_works_again_after_trouble(make_store: Callable[..., Store], path: Path) -> None:
+    made = make_store(0.05)
+    made.run(versions)
+    locked(path, made)
+    with pytest.raises(StoreError):
+        made.run(add_budget)
+    made.other.rollback()  # type: ignore[attr-defined]
+    made.run(add_budget)
+    assert made.run(count) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "trouble"),
+    [
+        ("not a url", Trouble.MISCONFIGURED),
+        ("mysql://user:geheim@host/db", Trouble.MISCONFIGURED),
+        ("postgresql+asyncpg://user:geheim@host/db", Trouble.MISCONFIGURED),
+        ("sqlite+aiosqlite:////tmp/x.db", Trouble.MISCONFIGURED),
+    ],
+)
+def test_urls_that_cannot_be_used(url: str, trouble: Trouble) -> None:
+    with pytest.raises(StoreError, match=r"\[mkt\] state_url must be a URL for sqlite or postgresql") as caught:
+        Store(url)
+    assert caught.value.trouble is trouble
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("installed", "url", "driver"),
+    [
+        ({"psycopg", "psycopg2"}, "postgresql://h/d", "postgresql+psycopg"),
+        ({"psycopg2"}, "postgresql://h/d", "postgresql+psycopg2"),
+        ({"psycopg2"}, "postgres://h/d", "postgresql+psycopg2"),
+        ({"psycopg", "psycopg2"}, "postgresql+psycopg2://h/d", "postgresql+psycopg2"),
+        (set(), "sqlite:////x", "sqlite+pysqlite"),
+    ],
+)
+def test_the_driver_is_one_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch, installed: set[str], url: str, driver: str
+) -> None:
+    monkeypatch.setattr(store_module, "find_spec", lambda name: name if name in installed else None)
+    assert usable(url).drivername == driver
+
+
+@pytest.mark.parametrize("url", ["postgresql://h/d", "postgresql+psycopg2://h/d"])
+def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setattr(store_module, "find_spec", lambda name: None)
+    with pytest.raises(StoreError, match="needs a PostgreSQL driver; install psycopg2-binary"):
+        usable(url)
+
+
+def test_a_server_that_is_down_is_told_without_its_password() -> None:
+    pytest.importorskip("psycopg2")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"postgresql+psycopg2://airflow:geheim@127.0.0.1:{unused.getsockname()[1]}/db"
+        with pytest.raises(StoreError, match="cannot be reached") as caught:
+            Store(url).run(versions)
+    assert caught.value.trouble is Trouble.UNREACHABLE
+    shown = f"{caught.value} {Store(url)!r} {caught.value.__cause__!r}"
+    assert "geheim" not in shown
+    assert "127.0.0.1" in shown
+
+
+def test_a_forked_child_gets_a_store_of_its_own(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", f"sqlite:///{path}")
+    monkeypatch.setattr(store_module, "_stores", {})
+    mine = store()
+    mine.run(add_budget)
+    assert store() is mine
+    child = os.fork()
+    if child == 0:
+        try:
+            other = store()
+            other.run(lambda connection: add_budget(connection, "child"))
+            os._exit(0 if other is not mine else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert mine.run(count) == 2
+
+
+CONFIGURED = "from airflow_provider_mkt.state.store import store; print(store().url.database)"
+
+
+def test_the_default_is_a_file_in_airflow_home(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__MKT")}
+    shown = subprocess.run(
+        [sys.executable, "-c", CONFIGURED],
+        env={**environment, "AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.strip() == str(tmp_path / "mkt_state.db")
+
+
+@pytest.mark.parametrize(
+    ("executor", "url", "lonely"),
+    [
+        ("LocalExecutor", "sqlite:////tmp/x", None),
+        ("CeleryExecutor", "sqlite:////tmp/x", "CeleryExecutor"),
+        ("LocalExecutor,KubernetesExecutor", "sqlite:////tmp/x", "KubernetesExecutor"),
+        ("far:a.b.EdgeExecutor", "sqlite:////tmp/x", "EdgeExecutor"),
+        ("CeleryExecutor", "postgresql+psycopg2://h/d", None),
+    ],
+)
+def test_a_file_under_a_distributed_executor_is_warned_about(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, executor: str, url: str, lonely: str | None
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    monkeypatch.setattr(store_module, "find_spec", lambda name: name)
+    with caplog.at_level(logging.WARNING):
+        warn_if_lonely(Store(url))
+    assert [lonely is not None and f"but {lonely} runs tasks" in caplog.text] == [lonely is not None]
+
+
+def test_secrets_survive_the_rotation_of_the_key() -> None:
+    new = Fernet.generate_key().decode()
+    sealed = Sealer(KEY).seal("secret")
+    assert "secret" not in sealed
+    both = Sealer(f"{new}, {KEY}")
+    assert both.unseal(sealed) == "secret"
+    assert Sealer(new).unseal(both.reseal(sealed)) == "secret"
+    with pytest.raises(StoreError, match=r"none of the keys in \[core\] fernet_key"):
+        Sealer(new).unseal(sealed)
+
+
+@pytest.mark.parametrize("keys", ["", "{FERNET_KEY}", "short"])
+def test_nothing_is_kept_without_a_key(keys: str) -> None:
+    with pytest.raises(StoreError, match=r"without a valid \[core\] fernet_key"):
+        Sealer(keys)

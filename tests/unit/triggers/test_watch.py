@@ -1,0 +1,358 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The trigger: what it tells, what it outlasts, whom it never disturbs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from airflow.sdk.module_loading import import_string
+
+from airflow_provider_mkt.exceptions import AuthenticationError, NotFoundError, RateLimitError, ServerError
+from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
+from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.triggers import watch as watch_module
+from airflow_provider_mkt.triggers.watch import FIRST_LOOK as SHIPPED_FIRST_LOOK
+from airflow_provider_mkt.triggers.watch import WatchTrigger, error_event, event_error
+from airflow_provider_mkt.waiting.flow_living import CampaignWatch
+from airflow_provider_mkt.waiting.flow_social import PostWatch
+from tests.unit.context import FIRST_LOOK, Waits, fired
+
+STATUS = "GET /flow-living/campaigns/status/{id}"
+UPDATE = "POST /flow-living/campaigns/status/{id}"
+LONGEST_BLOCK = 0.2
+"""Seconds for which Airflow's triggerer lets its loop be blocked without a warning."""
+
+
+@pytest.fixture
+def ids(vendors: Sandbox) -> list[str]:
+    """A live campaign."""
+    answer = FlowLivingHook().publish_campaign("facebookv2", ["listing_1001"], "branch_harbour")
+    vendors.advance(700)
+    found: list[str] = answer["campaign_tracking_ids"]
+    return found
+
+
+def trigger(ids: list[str], targets: tuple[str, ...] = ("published",), **options: Any) -> WatchTrigger:
+    interval = options.pop("poll_interval", 0.01)
+    conn_id = options.pop("conn_id", "flow_living_default")
+    built = WatchTrigger.of(CampaignWatch(ids, list(targets)), conn_id, interval, **options)
+    path, kwargs = built.serialize()
+    again: WatchTrigger = import_string(path)(**json.loads(json.dumps(kwargs)))
+    return again
+
+
+def test_serialize_round_trip(ids: list[str]) -> None:
+    built = trigger(ids, longest_interval=300.0, cancel_on_kill=True, poll_interval=60.0)
+    path, kwargs = built.serialize()
+    assert path == "airflow_provider_mkt.triggers.watch.WatchTrigger"
+    assert trigger(ids, longest_interval=300.0, cancel_on_kill=True, poll_interval=60.0).serialize() == (path, kwargs)
+    assert kwargs["arguments"]["tracking_ids"] == ids
+    assert json.loads(json.dumps(kwargs)) == kwargs
+
+
+def test_tells_success(ids: list[str]) -> None:
+    payload = fired(trigger(ids)).payload
+    assert payload["stand"] == "done"
+    assert payload["status"] == "published"
+    assert sorted(payload["answer"]) == sorted(ids)
+    assert json.loads(json.dumps(payload)) == payload
+
+
+def test_tells_failure(ids: list[str], vendors: Sandbox) -> None:
+    for each in ids:
+        FlowLivingHook().update_campaign_status(each, "cancelled")
+    payload = fired(trigger(ids)).payload
+    assert (payload["stand"], payload["status"], payload["untouched"]) == ("failed", "cancelled", False)
+
+
+def test_tells_one_thing_and_ends(ids: list[str]) -> None:
+    async def every_event() -> list[Any]:
+        return [event.payload["stand"] async for event in trigger(ids).run()]
+
+    assert asyncio.run(every_event()) == ["done"]
+
+
+def test_first_look_is_not_at_once(ids: list[str], vendors: Sandbox, waits: Waits) -> None:
+    before = len(vendors.requests("flow_living"))
+    seen: list[int] = []
+    waits.happenings = [lambda: seen.append(len(vendors.requests("flow_living")))]
+    assert fired(trigger(ids)).payload["stand"] == "done"
+    assert waits.each == [FIRST_LOOK]
+    assert seen == [before]
+    assert FIRST_LOOK == SHIPPED_FIRST_LOOK
+
+
+# Trouble
+
+
+@pytest.mark.parametrize(("fault", "kind"), [({"status": 404}, "NotFoundError"), ({"status": 422}, "ValidationError")])
+def test_tells_at_once_what_cannot_be_cured(fault: dict[str, Any], kind: str, ids: list[str], vendors: Sandbox) -> None:
+    before = len(vendors.requests("flow_living"))
+    vendors.fault(STATUS, "status", count=None, **fault)
+    payload = fired(trigger(ids)).payload
+    assert (payload["stand"], payload["kind"]) == ("error", kind)
+    assert payload["facts"]["status"] == fault["status"]
+    assert len(vendors.requests("flow_living")) == before + 1
+
+
+def test_tells_refused_credentials(ids: list[str], connect: Callable[..., str]) -> None:
+    payload = fired(trigger(ids, conn_id=connect("flow_living", password="wrong-key-4711"))).payload
+    assert payload["kind"] == "AuthenticationError"
+    assert "4711" not in json.dumps(payload)
+
+
+def test_tells_a_bad_connection(ids: list[str], connect: Callable[..., str]) -> None:
+    payload = fired(trigger(ids, conn_id=connect("flow_living", extra={"time_out": 1}))).payload
+    assert payload["kind"] == "ValidationError"
+    assert "did you mean 'timeout'" in payload["message"]
+
+
+def test_tells_a_missing_connection(ids: list[str]) -> None:
+    payload = fired(trigger(ids, conn_id="nowhere")).payload
+    assert payload["stand"] == "error"
+    assert "nowhere" in payload["message"]
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "reset_before", "html", "malformed", "empty"])
+def test_gives_up_after_ten_looks_in_a_row(fault: str, ids: list[str], vendors: Sandbox) -> None:
+    before = len(vendors.requests("flow_living"))
+    vendors.fault(STATUS, fault, count=None)
+    payload = fired(trigger(ids)).payload
+    assert payload["kind"] in ("ServerError", "MalformedResponseError")
+    # Ten looks of five attempts each.
+    assert len(vendors.requests("flow_living")) == before + 50
+
+
+def test_outlasts_nine_failed_looks_again_and_again(ids: list[str], vendors: Sandbox) -> None:
+    for _ in range(2):
+        vendors.fault(STATUS, "status", status=503, count=45)
+        # One look that works, of two parts, which are not there yet.
+        vendors.fault(STATUS, "status", status=200, body={"status": "queued"}, count=2)
+    assert fired(trigger(ids)).payload["stand"] == "done"
+
+
+def test_renews_an_expired_token(ids: list[str], vendors: Sandbox) -> None:
+    vendors.fault(STATUS, "expired_token")
+    assert fired(trigger(ids)).payload["stand"] == "done"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotFoundError("gone", vendor="Flow Living", method="GET", path="/campaigns", status=404, request_id="r1"),
+        RateLimitError("429", vendor="Flodesk", retry_after=7.5),
+        ServerError("503"),
+        AuthenticationError("401", code="expired"),
+    ],
+)
+def test_errors_travel(error: Any) -> None:
+    again = event_error(json.loads(json.dumps(error_event(error))))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert (again.vendor, again.status, again.retry_after, again.code, again.request_id) == (
+        error.vendor,
+        error.status,
+        error.retry_after,
+        error.code,
+        error.request_id,
+    )
+
+
+# Cancelled
+
+
+def paused(vendors: Sandbox) -> int:
+    return len(vendors.ledger("flow_living", "campaign.status_updated"))
+
+
+async def begun() -> None:
+    """Let what was just started begin: a coroutine that is cancelled before its first step never runs."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - the vendors have no events to wait for
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("cancel_on_kill", [True, False])
+def test_ended_by_airflow_it_stops_nothing(cancel_on_kill: bool, ids: list[str], vendors: Sandbox) -> None:
+    """A restart of the triggerer, or a timeout, cancels the task that runs the trigger."""
+    before = len(vendors.requests("flow_living"))
+
+    async def restart() -> None:
+        built = trigger(ids, ("completed",), cancel_on_kill=cancel_on_kill)
+        running = asyncio.ensure_future(anext(built.run()))
+        await asyncio.wait_for(until(lambda: len(vendors.requests("flow_living")) > before + 2), 10)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        await built.cleanup()
+
+    asyncio.run(restart())
+    assert paused(vendors) == 0
+
+
+@pytest.mark.parametrize(("cancel_on_kill", "expected"), [(True, 2), (False, 0)])
+def test_stopped_by_a_user(cancel_on_kill: bool, expected: int, ids: list[str], vendors: Sandbox) -> None:
+    asyncio.run(trigger(ids, cancel_on_kill=cancel_on_kill).on_kill())
+    assert paused(vendors) == expected
+
+
+def test_stopping_what_cannot_be_stopped(vendors: Sandbox) -> None:
+    from airflow_provider_mkt.waiting.flokit import SyncWatch
+
+    asyncio.run(WatchTrigger.of(SyncWatch("int_adjust"), "flokit_default", 1.0, cancel_on_kill=True).on_kill())
+    assert vendors.requests() == []
+
+
+@pytest.mark.parametrize("as_airflow_calls_it", [True, False])
+def test_stopping_survives_being_cancelled_all_the_time(
+    as_airflow_calls_it: bool, ids: list[str], vendors: Sandbox
+) -> None:
+    """Airflow sends the cancellation again at every turn of its loop."""
+    vendors.fault(UPDATE, "delay", seconds=0.1, count=None)
+
+    async def insistent() -> int:
+        stopping = trigger(ids, cancel_on_kill=True).on_kill()
+        killing = asyncio.ensure_future(asyncio.wait_for(stopping, 30) if as_airflow_calls_it else stopping)
+        await begun()
+        sent = 0
+        while not killing.done():
+            killing.cancel("__airflow_user_action__")
+            sent += 1
+            await asyncio.sleep(0)
+        with suppress(asyncio.CancelledError):
+            await killing
+        # Airflow's wait_for gives up the second time; what it waited for goes on.
+        await until(lambda: paused(vendors) == 2)
+        return sent
+
+    assert asyncio.run(asyncio.wait_for(insistent(), 15)) > 1
+    assert paused(vendors) == 2
+
+
+@pytest.mark.parametrize("insistent", [True, False])
+def test_stopping_that_fails_is_told(
+    insistent: bool, ids: list[str], vendors: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    vendors.fault(UPDATE, "status", status=422, message="Too late", count=None)
+    lost: list[dict[str, Any]] = []
+
+    async def kill() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: lost.append(context))
+        killing = asyncio.ensure_future(trigger(ids, cancel_on_kill=True).on_kill())
+        await begun()
+        while not killing.done():
+            if insistent:
+                killing.cancel()
+            await asyncio.sleep(0)
+        with suppress(asyncio.CancelledError):
+            await killing
+
+    with caplog.at_level(logging.ERROR, "airflow_provider_mkt"):
+        asyncio.run(asyncio.wait_for(kill(), 15))
+    assert any("Too late" in record.getMessage() for record in caplog.records)
+    assert lost == []
+    assert paused(vendors) == 0
+
+
+def test_stopping_takes_no_longer_than_it_may(
+    ids: list[str], vendors: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(watch_module, "CANCEL_TIMEOUT", 0.2)
+    vendors.fault(UPDATE, "delay", seconds=1, count=1)
+    asyncio.run(trigger(ids, cancel_on_kill=True).on_kill())
+    assert paused(vendors) == 0, "it did not wait for the vendor"
+    # The request that was given up goes on at the vendor; it must not reach into the next test.
+    asyncio.run(asyncio.wait_for(until(lambda: paused(vendors) == 1), 10))
+    assert "Could not stop it at the vendor" in caplog.text
+
+
+def test_queued_posts_are_deleted_when_stopped(vendors: Sandbox) -> None:
+    post = {"channelId": "channel_1", "content": "later", "scheduledFor": "2099-01-01"}
+    post_id = FlowSocialHook().create_post(post)["id"]
+    built = WatchTrigger.of(PostWatch([post_id], ["done"]), "flow_social_default", 1.0, cancel_on_kill=True)
+    asyncio.run(built.on_kill())
+    assert [entry["ids"] for entry in vendors.ledger("flow_social", "post.deleted")] == [[post_id]]
+
+
+# Sharing the loop
+
+
+@asynccontextmanager
+async def heartbeat() -> AsyncIterator[list[float]]:
+    """Notes how long the loop was blocked between two beats."""
+    blocks: list[float] = [0.0]
+
+    async def beat() -> None:
+        while True:
+            since = time.monotonic()
+            await asyncio.sleep(0.005)
+            blocks.append(time.monotonic() - since - 0.005)
+
+    beating = asyncio.ensure_future(beat())
+    yield blocks
+    beating.cancel()
+
+
+def test_slow_vendor_does_not_block_the_loop(ids: list[str], vendors: Sandbox) -> None:
+    vendors.fault(STATUS, "delay", seconds=0.3, count=None)
+
+    async def watch() -> float:
+        async with heartbeat() as blocks:
+            await anext(trigger(ids).run())
+        return max(blocks)
+
+    # What else the machine is busy with may stop any of them for a moment; a blocking trigger stops all of them.
+    assert min(asyncio.run(watch()) for _ in range(3)) < LONGEST_BLOCK
+
+
+def test_nothing_is_sent_or_waited_for_on_the_loops_thread(
+    ids: list[str], vendors: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_provider_mkt.client.transport import ApiClient
+
+    exchange, reserve = ApiClient._exchange, ApiClient._reserve
+    threads: set[str] = set()
+
+    def noting(function: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            threads.add(threading.current_thread().name)
+            return function(*args, **kwargs)
+
+        return noted
+
+    monkeypatch.setattr(ApiClient, "_exchange", noting(exchange))
+    monkeypatch.setattr(ApiClient, "_reserve", noting(reserve))
+    vendors.fault(STATUS, "status", status=503, count=2)
+    fired(trigger(ids, cancel_on_kill=True))
+    asyncio.run(trigger(ids, cancel_on_kill=True).on_kill())
+    assert threads
+    assert all(name.startswith("mkt-http") for name in threads)
+
+
+def test_a_hundred_triggers_at_once(ids: list[str], vendors: Sandbox) -> None:
+    vendors.fault(STATUS, "delay", seconds=0.1, count=None)
+
+    async def watch() -> tuple[list[str], float]:
+        since = time.thread_time()
+        events = await asyncio.gather(*(anext(trigger([each]).run()) for each in ids * 50))
+        return [event.payload["stand"] for event in events], time.thread_time() - since
+
+    begun_at = time.monotonic()
+    stands, busy = asyncio.run(asyncio.wait_for(watch(), 20))
+    assert stands == ["done"] * 100
+    assert time.monotonic() - begun_at < 5, "one after the other they would take 10 s"
+    assert busy < 1, "the loop's own part of each look is some milliseconds"
+    assert sum(thread.name.startswith("mkt-http") for thread in threading.enumerate()) <= 32

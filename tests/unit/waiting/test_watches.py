@@ -1,0 +1,287 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""What each status of each vendor means to those who wait."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.client.redaction import Redactor
+from airflow_provider_mkt.exceptions import NotFoundError, ServerError, ValidationError
+from airflow_provider_mkt.waiting.base import TOLERATED, Patience, Stand, Verdict, Watch, overall
+from airflow_provider_mkt.waiting.flinque import ReportWatch
+from airflow_provider_mkt.waiting.flokit import GRACE, SyncWatch, digest
+from airflow_provider_mkt.waiting.flow_living import QUEUE_DELAY, CampaignWatch
+from airflow_provider_mkt.waiting.flow_social import PostWatch
+
+PENDING, UNKNOWN, DONE, FAILED = Stand.PENDING, Stand.UNKNOWN, Stand.DONE, Stand.FAILED
+
+
+def seen(watch: Watch, answers: Sequence[Any]) -> Verdict:
+    """Look once; each call gets the next answer, or the next error."""
+    talk = watch.look()
+    rest = list(answers)
+    try:
+        call = next(talk)
+        while True:
+            assert isinstance(call, Call)
+            answer = rest.pop(0)
+            call = talk.throw(answer) if isinstance(answer, Exception) else talk.send(answer)
+    except StopIteration as end:
+        assert rest == []
+        verdict: Verdict = end.value
+        return verdict
+
+
+def campaign(*statuses: str, targets: Sequence[str] = ("published", "completed"), ids: bool = False) -> Verdict:
+    watch = CampaignWatch([f"queue_{number}" for number in range(len(statuses))], list(targets))
+    found = {"campaign_id": "camp_1"} if ids else {}
+    return seen(watch, [{"status": status, "message": f"it is {status}", **found} for status in statuses])
+
+
+@pytest.mark.parametrize(
+    ("status", "stand"),
+    [
+        ("queued", PENDING),
+        ("in_progress", PENDING),
+        ("published", DONE),
+        ("completed", DONE),
+        ("paused", PENDING),
+        ("failed", FAILED),
+        ("cancelled", FAILED),
+        ("under_review", UNKNOWN),
+        ("PUBLISHED", UNKNOWN),
+        ("", UNKNOWN),
+    ],
+)
+def test_campaign(status: str, stand: Stand) -> None:
+    assert campaign(status).stand is stand
+
+
+@pytest.mark.parametrize(
+    ("status", "targets", "stand"),
+    [
+        ("paused", ["paused"], DONE),
+        ("published", ["paused"], PENDING),
+        ("completed", ["paused"], FAILED),
+        ("completed", ["published"], FAILED),
+        ("cancelled", ["cancelled"], DONE),
+        ("failed", ["failed"], DONE),
+        ("published", ["completed"], PENDING),
+        ("under_review", ["under_review"], DONE),
+    ],
+)
+def test_campaign_with_other_targets(status: str, targets: list[str], stand: Stand) -> None:
+    assert campaign(status, targets=targets).stand is stand
+
+
+@pytest.mark.parametrize(
+    ("statuses", "stand"),
+    [
+        (("published", "completed"), DONE),
+        (("published", "queued"), PENDING),
+        (("failed", "queued"), PENDING),
+        (("failed", "published"), FAILED),
+        (("failed", "under_review"), UNKNOWN),
+        (("published", "under_review"), UNKNOWN),
+        (("failed", "failed"), FAILED),
+    ],
+)
+def test_campaign_in_parts(statuses: tuple[str, ...], stand: Stand) -> None:
+    verdict = campaign(*statuses)
+    assert verdict.stand is stand
+    assert all(f"queue_{number}: {status}" in verdict.message for number, status in enumerate(statuses))
+
+
+def test_campaign_is_untouched_only_when_all_of_it_failed_without_a_trace() -> None:
+    assert campaign("failed", "failed").untouched
+    assert not campaign("failed", "failed", ids=True).untouched
+    assert not campaign("failed", "cancelled").untouched
+    assert not campaign("failed", "published").untouched
+
+
+def test_campaign_tells_why_it_failed() -> None:
+    assert "it is failed" in campaign("failed", "published").message
+    assert "it is published" not in campaign("failed", "published").message
+
+
+def test_new_campaign_may_not_be_known_yet() -> None:
+    young = CampaignWatch(["queue_1"], ["published"], time.time() - QUEUE_DELAY + 5)
+    assert seen(young, [NotFoundError("404")]).stand is PENDING
+    for old in (CampaignWatch(["queue_1"], ["published"], time.time() - QUEUE_DELAY - 5), CampaignWatch(["q"], ["p"])):
+        with pytest.raises(NotFoundError):
+            seen(old, [NotFoundError("404")])
+
+
+@pytest.mark.parametrize(
+    ("status", "stand"),
+    [("queued", PENDING), ("flowing", PENDING), ("done", DONE), ("blocked", FAILED), ("draft", UNKNOWN)],
+)
+def test_post(status: str, stand: Stand) -> None:
+    verdict = seen(PostWatch(["post_1"], ["done"]), [{"id": "post_1", "status": status}])
+    assert verdict.stand is stand
+    assert verdict.untouched is (status == "blocked")
+    assert verdict.answer == {"post_1": status}
+
+
+def test_posts_with_other_targets() -> None:
+    flowing = PostWatch(["post_1"], ["flowing"])
+    assert seen(flowing, [{"status": "flowing"}]).stand is DONE
+    assert seen(flowing, [{"status": "done"}]).stand is FAILED
+
+
+def test_posts_that_differ() -> None:
+    both = PostWatch(["post_1", "post_2"], ["done"])
+    verdict = seen(both, [{"status": "blocked"}, {"status": "done"}])
+    assert verdict.stand is FAILED
+    assert not verdict.untouched
+    assert seen(both, [{"status": "blocked"}, {"status": "queued"}]).stand is PENDING
+
+
+@pytest.mark.parametrize(
+    ("status", "stand"),
+    [("pending", PENDING), ("processing", PENDING), ("ready", DONE), ("failed", FAILED), ("archived", UNKNOWN)],
+)
+def test_report(status: str, stand: Stand) -> None:
+    rows = [{"id": "re_2", "status": "ready"}, {"id": "re_1", "status": status}]
+    verdict = seen(ReportWatch("re_1"), [{"data": rows}])
+    assert verdict.stand is stand
+    assert verdict.untouched is (stand is FAILED)
+
+
+def test_report_on_a_later_page_or_on_none() -> None:
+    first = {"data": [{"id": "re_9", "status": "ready"}], "meta": {"page": 1, "per_page": 1, "total": 2}}
+    second = {"data": [{"id": "re_1", "status": "ready"}], "meta": {"page": 2, "per_page": 1, "total": 2}}
+    assert seen(ReportWatch("re_1"), [first, second]).stand is DONE
+    missing = seen(ReportWatch("re_7"), [first, second])
+    assert missing.stand is UNKNOWN
+    assert "lists no report re_7" in missing.message
+
+
+def integration(status: str, synced: str | None = None, error: str | None = None) -> list[dict[str, Any]]:
+    return [{"id": "int_1", "status": status, "last_synced_at": synced, "error_message": error}]
+
+
+BEFORE, AFTER = "2026-06-08T09:00:00.000Z", "2026-06-08T09:05:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("answer", "stand"),
+    [
+        (integration("syncing", BEFORE), PENDING),
+        (integration("syncing", AFTER), PENDING),
+        (integration("connected", BEFORE), PENDING),
+        (integration("connected", None), PENDING),
+        (integration("connected", "yesterday"), PENDING),
+        (integration("connected", AFTER), DONE),
+        (integration("connected", "2026-06-08T11:05:00+02:00"), DONE),
+        (integration("connected", "2026-06-08T11:00:00+02:00"), PENDING),
+        (integration("error", BEFORE, "no access"), FAILED),
+        (integration("error", AFTER, "no access"), FAILED),
+        (integration("disconnected", AFTER), FAILED),
+        (integration("migrating", AFTER), UNKNOWN),
+    ],
+)
+def test_sync(answer: list[dict[str, Any]], stand: Stand) -> None:
+    verdict = seen(SyncWatch("int_1", BEFORE), answer)
+    assert verdict.stand is stand
+    assert not verdict.untouched
+
+
+def test_any_sync_counts_without_a_moment() -> None:
+    assert seen(SyncWatch("int_1"), integration("connected", BEFORE)).stand is DONE
+    assert seen(SyncWatch("int_1"), integration("connected", None)).stand is PENDING
+
+
+def test_error_from_before_the_request_is_not_its_result_for_a_minute() -> None:
+    now = time.time()
+    fresh, old = (SyncWatch("int_1", BEFORE, digest("no access"), now - age) for age in (GRACE - 5, GRACE + 5))
+    assert seen(fresh, integration("error", BEFORE, "no access")).stand is PENDING
+    assert seen(fresh, integration("error", BEFORE, "another")).stand is FAILED
+    assert seen(old, integration("error", BEFORE, "no access")).stand is FAILED
+    assert "no access" not in repr(fresh)
+
+
+def test_moment_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(ValidationError, match="since must be a date and time"):
+        seen(SyncWatch("int_1", "yesterday"), integration("connected", AFTER))
+
+
+# What they share
+
+
+@pytest.mark.parametrize(
+    ("stands", "expected"),
+    [
+        ([DONE], DONE),
+        ([DONE, PENDING, FAILED], PENDING),
+        ([DONE, PENDING, FAILED, UNKNOWN], UNKNOWN),
+        ([DONE, FAILED], FAILED),
+    ],
+)
+def test_parts_are_settled_together(stands: list[Stand], expected: Stand) -> None:
+    assert overall(stands) is expected
+
+
+@pytest.mark.parametrize(
+    "watch",
+    [
+        CampaignWatch(["queue_1"], ["published"], 1.5),
+        PostWatch(["post_1"], ["done"]),
+        ReportWatch("re_1"),
+        SyncWatch("int_1", BEFORE, "no access", 1.5),
+    ],
+)
+def test_watches_travel_as_plain_data(watch: Watch) -> None:
+    from airflow.sdk.module_loading import import_string
+
+    arguments = json.loads(json.dumps(watch.arguments()))
+    assert import_string(watch.path)(**arguments) == watch
+
+
+@pytest.mark.parametrize("stand", list(Stand))
+def test_verdicts_travel_as_plain_data(stand: Stand) -> None:
+    verdict = Verdict(stand, "status", "message", {"a": [1]}, untouched=True)
+    assert Verdict.of(json.loads(json.dumps(verdict.event()))) == verdict
+    assert verdict.final is (stand in (DONE, FAILED))
+
+
+def test_verdicts_show_no_secrets() -> None:
+    told = "rejected fd_pk_0123456789abcdef of ada@example.com with hunter22"
+    answer = {"status": "error", "error_message": told, "details": [{"note": told}]}
+    many = {f"queue_{number}": {"status": "published"} for number in range(150)}
+    shown = Verdict(FAILED, "error", told, answer).redacted(Redactor(["hunter22"]))
+    assert all(secret not in repr(shown) for secret in ("hunter22", "0123456789abcdef", "ada@example.com"))
+    assert shown.answer["status"] == "error"
+    assert Verdict(DONE, "published", "", many).redacted(Redactor()).answer == many
+    assert Verdict(DONE, "published", "", None).redacted(Redactor()).answer is None
+
+
+def test_patience_ends_at_ten_failures_in_a_row() -> None:
+    patience = Patience()
+    error = ServerError("503")
+    assert [patience.ends_with(error) for _ in range(TOLERATED - 1)] == [False] * 9
+    patience.hear(Verdict(PENDING, "queued", "queued"))
+    assert [patience.ends_with(error) for _ in range(TOLERATED)] == [*[False] * 9, True]
+
+
+def test_patience_ends_at_once_with_what_cannot_be_cured() -> None:
+    assert Patience().ends_with(NotFoundError("404"))
+
+
+def test_news_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    patience = Patience()
+    with caplog.at_level("INFO", "airflow_provider_mkt"):
+        for status in ("queued", "queued", "strange", "strange", "queued"):
+            stand = UNKNOWN if status == "strange" else PENDING
+            patience.hear(Verdict(stand, status, f"campaign: {status}"))
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "campaign: queued"),
+        ("WARNING", "campaign: strange"),
+        ("INFO", "campaign: queued"),
+    ]

@@ -12,13 +12,13 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CHECKED := airflow_provider_mkt $(wildcard dags) scripts tests
+CHECKED := airflow_provider_mkt dags scripts tests benchmarks docs
 
 # The caches of pip and uv stay inside as well, unless the user has chosen a place.
 UV_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/uv
 export UV_CACHE_DIR
 
-.PHONY: help demo up down status test check format env lock clean
+.PHONY: help demo up down status test chaos bench check format env lock clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,10 +38,20 @@ status: $(STAMP) ## tell what is running
 test: $(STAMP) ## run the tests
 	@exec $(BIN)/python -m pytest -q --durations=10 tests
 
-check: $(STAMP) ## lint, formatting, types
+chaos: $(STAMP) ## 500 launches under random kills and faults, beside a plain HttpOperator (about 12 minutes)
+	@exec $(BIN)/python -m tests.chaos.soak --launches 500
+
+bench: $(STAMP) ## measure, beside what one would pick instead: imports, calls, shared budgets (about 10 minutes)
+	$(BIN)/python -m benchmarks.import_cost
+	$(BIN)/python -m benchmarks.call_overhead
+	$(BIN)/python -m benchmarks.state_cost
+	$(BIN)/python -m benchmarks.budget
+
+check: $(STAMP) ## lint, formatting, types, documentation
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy --strict airflow_provider_mkt scripts
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 format: $(STAMP) ## put the code into the project's format
 	$(BIN)/ruff check --fix-only --quiet $(CHECKED)

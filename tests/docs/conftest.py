@@ -1,0 +1,90 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Vendors whose days pass in a second, and an Airflow database, for what the documentation shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_provider_mkt.sandbox.server import Sandbox
+from tests.docs.blocks import ROOT
+
+SPEED = 1e6
+"""Vendor seconds in one real second: the posts of a whole month are delivered within three."""
+LONGEST_NAP = 0.2
+
+
+@pytest.fixture(scope="session")
+def running_quick_vendors() -> Iterator[Sandbox]:
+    with Sandbox(speed=SPEED) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def quick_vendors(running_quick_vendors: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The five vendors, as new, behind the default connections."""
+    running_quick_vendors.reset()
+    running_quick_vendors.limits({"*": None})
+    for conn_id, connection in running_quick_vendors.connections.items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+    return running_quick_vendors
+
+
+@pytest.fixture
+def no_naps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two looks nobody waits longer than a moment, in none of the three modes."""
+    import airflow.sdk.bases.sensor as airflow_sensor
+
+    from airflow_provider_mkt.operators import base
+    from airflow_provider_mkt.triggers import watch
+
+    nap = SimpleNamespace(monotonic=time.monotonic, time=time.time, sleep=lambda s: time.sleep(min(s, LONGEST_NAP)))
+    make = watch.WatchTrigger.__init__
+
+    def hasty(self: watch.WatchTrigger, *args: object, **kwargs: object) -> None:
+        make(self, *args, **kwargs)  # type: ignore[arg-type]
+        self.poll_interval = LONGEST_NAP
+
+    monkeypatch.setattr(base, "time", nap)
+    monkeypatch.setattr(airflow_sensor, "time", nap)
+    monkeypatch.setattr(watch, "FIRST_LOOK", 0.0)
+    monkeypatch.setattr(watch.WatchTrigger, "__init__", hasty)
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    """Airflow's tables, in the home of this test session."""
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+@pytest.fixture
+def stored_connections(airflow_database: None) -> Iterator[None]:
+    """Connections that a command stores are gone afterwards."""
+    yield
+    from airflow.models import Connection
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.query(Connection).delete()
+
+
+@pytest.fixture
+def dags_folder(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Airflow's DAG folder, with the project's briefs and calendars in it, where work is done."""
+    folder = Path(os.environ["AIRFLOW_HOME"]) / "dags"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name in ("briefs", "calendars"):
+        shutil.copytree(ROOT / "dags" / name, folder / name)
+    monkeypatch.chdir(folder)
+    yield folder
+    shutil.rmtree(folder)

@@ -61,9 +61,13 @@ class FlodeskHook(AudienceMethods, SettingMethods):
                 f"Connection {self.conn_id!r} (Flodesk): it has an OAuth client id but the extra 'refresh_token' is "
                 "missing; add it, or empty the login to use an API key."
             )
-        key = "/".join(account.identity)
-        get = partial(TOKENS.get_rotating, key, account.extras["refresh_token"], self._refresh)
-        return TokenAuth(get, partial(TOKENS.discard, key))
+        get = partial(TOKENS.get_rotating, self._token_key, account.extras["refresh_token"], self._refresh)
+        return TokenAuth(get, partial(TOKENS.discard, self._token_key))
+
+    @property
+    def _token_key(self) -> str:
+        """What the tokens are kept under. Not the secret, which may be replaced while the tokens live on."""
+        return "/".join((self.conn_type, self.account.base_url, self.account.login, self.conn_id))
 
     def _refresh(self, refresh_token: str) -> Token:
         """Exchange a refresh token. It is single-use: its successor comes back with the access token."""
@@ -124,9 +128,8 @@ class FlodeskHook(AudienceMethods, SettingMethods):
         seed = self.account.extras["refresh_token"]
         if seed:
             lifetime = lifetime_of(answer, flodesk.TOKEN_LIFETIME)
-            TOKENS.adopt(
-                "/".join(self.account.identity), seed, Token(answer["access_token"], lifetime, answer["refresh_token"])
-            )
+            token = Token(answer["access_token"], lifetime, answer["refresh_token"])
+            TOKENS.adopt(self._token_key, seed, token)
         return answer
 
     def get_userinfo(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from airflow_provider_mkt.client.retry import LONGEST_WAIT
 from airflow_provider_mkt.exceptions import ApiError, RateLimitError
 from airflow_provider_mkt.links.submission import SubmissionLink
 from airflow_provider_mkt.retry_policy import DEFAULT
+from airflow_provider_mkt.stopping import given_up
 from airflow_provider_mkt.submission import Submission
 from airflow_provider_mkt.submission_record import Order, Place, Record
 from airflow_provider_mkt.waiting.base import Patience, Stand, Verdict, Watch
@@ -81,7 +82,7 @@ class SubmittingOperator(MarketingOperator):
     :param poll_interval: seconds between looks while waiting
     :param wait_timeout: seconds after which waiting is given up; what was started goes on, and a retry attaches to it
     :param resubmit: submit again when a finished task is cleared, instead of attaching to what was submitted
-    :param cancel_on_kill: stop it at the vendor, where that is possible, when a user stops the task while it waits
+    :param cancel_on_kill: stop it at the vendor, where that is possible, when a user marks the waiting task as failed
     """
 
     def __init__(
@@ -152,7 +153,7 @@ class SubmittingOperator(MarketingOperator):
         return self._conclude(context, record, Verdict.of(event))
 
     def on_kill(self) -> None:
-        """Stop at the vendor what this task waits for, when a user stops the task; not when a worker goes down.
+        """Stop at the vendor what this task waits for, when a user marks the task as failed; see :mod:`.stopping`.
 
         Airflow calls this in a signal handler, at any point of the main thread, so the work is done in a thread of its
         own: a lock that the main thread holds cannot block it for ever.
@@ -164,10 +165,8 @@ class SubmittingOperator(MarketingOperator):
         thread.join(CANCEL_TIMEOUT)
 
     def _cancel(self, context: Context, watch: Watch) -> None:
-        ti = context["ti"]
-        states = ti.get_task_states(ti.dag_id, ti.map_index, [ti.task_id], run_ids=[ti.run_id])
-        if "running" in states.get(ti.run_id, {}).values():
-            self.log.info("This worker goes down. The vendor goes on, and the next try attaches to it.")
+        if not given_up(context["ti"]):
+            self.log.info("This try ends, but the task was not marked as failed: the vendor goes on.")
             return
         talk = watch.cancel()
         if talk is not None:

@@ -14,6 +14,7 @@ from airflow.sdk.module_loading import import_string  # type: ignore[attr-define
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
+from airflow_provider_mkt.stopping import given_up
 from airflow_provider_mkt.waiting.base import Patience, Watch
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class WatchTrigger(BaseEventTrigger):
     :param poll_interval: seconds between looks
     :param longest_interval: seconds up to which the interval doubles from look to look; None keeps it constant
     :param first_look: seconds before the first look, by default 10
-    :param cancel_on_kill: stop it at the vendor when a user stops the task; never on a restart or a timeout
+    :param cancel_on_kill: stop it at the vendor when a user marks the task as failed; never on a clear, a restart or
+        a timeout
     """
 
     def __init__(  # noqa: PLR0917 - Airflow passes what serialize() returns by name
@@ -123,6 +125,9 @@ class WatchTrigger(BaseEventTrigger):
             log.error("Could not stop it at the vendor; look there: %s", error or "it took too long")
 
     async def _cancel(self) -> None:
+        if not await asyncio.to_thread(given_up, self.task_instance):
+            log.info("The wait ends, but the task was not marked as failed: the vendor goes on.")
+            return
         watch = self._watch()
         talk = watch.cancel()
         if talk is not None:

@@ -413,7 +413,7 @@ def hook_of(stage: Stage, kind: type[MarketingHook]) -> MarketingHook:
     known = stage.sandbox.connections[f"{kind.conn_type}_default"]
     host = known["host"].replace(stage.sandbox.url, stage.base)
     connection = Connection(
-        conn_id="x", **{**known, "host": host, "extra": json.dumps({**known["extra"], **stage.extra})}
+        conn_id="x", **{**known, "host": host, "extra": json.dumps({**known.get("extra", {}), **stage.extra})}
     )
     hook = kind("x", connection=connection)
     hook.client.budget = Unlimited()

@@ -79,9 +79,14 @@ def connect(vendors: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
 
 @pytest.fixture
-def task() -> Task:
-    """A task at its first try."""
-    return Task()
+def task(monkeypatch: pytest.MonkeyPatch) -> Task:
+    """A task at its first try; Airflow's server answers with its ``state``."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    task = Task()
+    states = staticmethod(lambda *_, **__: {task.run_id: {task.task_id: task.state}})
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", states)
+    return task
 
 
 class _Asyncio(SimpleNamespace):

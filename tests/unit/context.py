@@ -74,7 +74,6 @@ class Task:
         names = ("dag_id", "run_id", "task_id", "map_index", "try_number", "max_tries")
         ti = SimpleNamespace(**{name: getattr(self, name) for name in names})
         ti.get_first_reschedule_date = lambda context: self.first_reschedule
-        ti.get_task_states = lambda *_, **__: {self.run_id: {self.task_id: self.state}}
         return {
             "ti": ti,
             "task_instance": ti,

@@ -534,9 +534,8 @@ LATER_POST = {"scheduled_for": "2099-06-08T09:00:00Z"}
 
 
 @pytest.mark.parametrize("kind", [CAMPAIGN, POST])
-@pytest.mark.parametrize("state", ["success", "failed", None])
-def test_stopped_by_a_user(kind: Kind, state: str, vendors: Sandbox, task: Task, waits: Waits) -> None:
-    task.state = state
+def test_given_up_by_a_user(kind: Kind, vendors: Sandbox, task: Task, waits: Waits) -> None:
+    task.state = "failed"
     stopped(kind, task, vendors, waits, WorkerDiedError(), **(LATER_POST if kind is POST else {}))
     assert len(vendors.ledger(kind.vendor, STOPPED[kind.vendor])) == (2 if kind is CAMPAIGN else 1)
 
@@ -555,6 +554,9 @@ def test_live_campaign_is_paused_when_stopped(vendors: Sandbox, task: Task, wait
     ("state", "error", "options"),
     [
         ("running", WorkerDiedError(), {}),
+        ("restarting", WorkerDiedError(), {}),
+        ("success", WorkerDiedError(), {}),
+        ("None", WorkerDiedError(), {}),
         ("failed", AirflowTaskTimeout(), {}),
         ("failed", WorkerDiedError(), {"cancel_on_kill": False}),
     ],

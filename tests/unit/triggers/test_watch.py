@@ -24,7 +24,7 @@ from airflow_provider_mkt.triggers.watch import FIRST_LOOK as SHIPPED_FIRST_LOOK
 from airflow_provider_mkt.triggers.watch import WatchTrigger, error_event, event_error
 from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 from airflow_provider_mkt.waiting.flow_social import PostWatch
-from tests.unit.context import FIRST_LOOK, Waits, fired
+from tests.unit.context import FIRST_LOOK, Task, Waits, fired
 
 STATUS = "GET /flow-living/campaigns/status/{id}"
 UPDATE = "POST /flow-living/campaigns/status/{id}"
@@ -41,12 +41,20 @@ def ids(vendors: Sandbox) -> list[str]:
     return found
 
 
+@pytest.fixture(autouse=True)
+def marked_as_failed(task: Task) -> Task:
+    """What a user did to the task of every trigger here, unless a test says otherwise."""
+    task.state = "failed"
+    return task
+
+
 def trigger(ids: list[str], targets: tuple[str, ...] = ("published",), **options: Any) -> WatchTrigger:
     interval = options.pop("poll_interval", 0.01)
     conn_id = options.pop("conn_id", "flow_living_default")
     built = WatchTrigger.of(CampaignWatch(ids, list(targets)), conn_id, interval, **options)
     path, kwargs = built.serialize()
     again: WatchTrigger = import_string(path)(**json.loads(json.dumps(kwargs)))
+    again.task_instance = Task().context["ti"]
     return again
 
 
@@ -209,6 +217,15 @@ def test_stopped_by_a_user(cancel_on_kill: bool, expected: int, ids: list[str], 
     assert paused(vendors) == expected
 
 
+@pytest.mark.parametrize("state", ["success", "scheduled", "deferred", "running"])
+def test_a_clear_or_a_success_stops_nothing(
+    state: str, marked_as_failed: Task, ids: list[str], vendors: Sandbox
+) -> None:
+    marked_as_failed.state = state
+    asyncio.run(trigger(ids, cancel_on_kill=True).on_kill())
+    assert paused(vendors) == 0
+
+
 def test_stopping_what_cannot_be_stopped(vendors: Sandbox) -> None:
     from airflow_provider_mkt.waiting.flokit import SyncWatch
 
@@ -283,6 +300,7 @@ def test_queued_posts_are_deleted_when_stopped(vendors: Sandbox) -> None:
     post = {"channelId": "channel_1", "content": "later", "scheduledFor": "2099-01-01"}
     post_id = FlowSocialHook().create_post(post)["id"]
     built = WatchTrigger.of(PostWatch([post_id], ["done"]), "flow_social_default", 1.0, cancel_on_kill=True)
+    built.task_instance = Task().context["ti"]
     asyncio.run(built.on_kill())
     assert [entry["ids"] for entry in vendors.ledger("flow_social", "post.deleted")] == [[post_id]]
 

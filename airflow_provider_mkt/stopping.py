@@ -1,0 +1,23 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Whether a task that is being stopped was given up by a user.
+
+Airflow asks a task to stop for many reasons: a user marks it as failed, as successful, or clears it; a worker or a
+triggerer goes down. Only the first is a wish to stop what goes on at the vendor. After a clear the next try attaches to
+it, after "success" somebody was content with it, and a worker that goes down has no say.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def given_up(ti: Any) -> bool:
+    """Ask Airflow whether a task instance has been marked as failed.
+
+    :param ti: the task instance, as operators and triggers know it
+    :return: False also when Airflow does not know the task instance
+    """
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - not while parsing DAGs
+
+    states = RuntimeTaskInstance.get_task_states(ti.dag_id, ti.map_index, [ti.task_id], run_ids=[ti.run_id])
+    return "failed" in {str(state) for state in states.get(ti.run_id, {}).values()}

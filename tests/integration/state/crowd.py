@@ -1,0 +1,278 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Processes that share a store, and vendors that count strictly what reaches them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.process import BaseProcess
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import urlopen
+
+from airflow_provider_mkt.client.auth import Auth, Token
+from airflow_provider_mkt.client.endpoint import Call, Endpoint, Limit, Priority, Safety
+from airflow_provider_mkt.client.redaction import Redactor
+from airflow_provider_mkt.client.transport import ApiClient, Settings
+from airflow_provider_mkt.exceptions import AuthenticationError, OutcomeUnknownError, ValidationError
+from airflow_provider_mkt.state.budget import StoreBudget
+from airflow_provider_mkt.state.sealing import Sealer
+from airflow_provider_mkt.state.store import Store
+from airflow_provider_mkt.state.tokens import Tokens
+
+ACCOUNT = ("strict", "http://vendor", "key")
+ENDPOINT = Endpoint("GET", "/{who}", Safety.READ, answer=None)
+# New processes are forked from one that has done the imports, so that sixteen of them start at once even on two cores.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(
+    ["requests", "airflow_provider_mkt.client.transport", "airflow_provider_mkt.state.tokens"]
+)
+
+
+@dataclass
+class Strict:
+    """A vendor that permits ``limit.requests`` in any window of ``limit.window`` seconds, by arrival, per key.
+
+    :param headers: whether answers carry ``X-RateLimit-*``
+    """
+
+    limit: Limit
+    headers: bool = False
+    accepted: list[tuple[float, str]] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    _window: deque[float] = field(default_factory=deque)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def arrive(self, who: str) -> tuple[int, dict[str, str]]:
+        with self._lock:
+            now = time.monotonic()
+            while self._window and self._window[0] <= now - self.limit.window:
+                self._window.popleft()
+            fine = len(self._window) < self.limit.requests
+            if fine:
+                self._window.append(now)
+                self.accepted.append((now, who))
+            else:
+                self.refused[who] += 1
+            left = self.limit.requests - len(self._window)
+            reset = self._window[0] + self.limit.window - now
+        stated = {"X-RateLimit-Limit": self.limit.requests, "X-RateLimit-Remaining": left, "X-RateLimit-Reset": reset}
+        headers = {name: str(value) for name, value in stated.items()} if self.headers else {}
+        return (200, headers) if fine else (429, {**headers, "Retry-After": str(math.ceil(reset))})
+
+    def counts(self, until: float, since: float = 0.0) -> Counter[str]:
+        """How much of whom was accepted between these seconds after the first."""
+        first = self.accepted[0][0]
+        return Counter(who for moment, who in self.accepted if first + since <= moment < first + until)
+
+
+@contextmanager
+def serve(answer: Callable[[str], tuple[int, dict[str, str], bytes]]) -> Iterator[str]:
+    """Serve GET requests: ``answer`` maps a path to status, headers and body."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
+        def do_GET(self) -> None:
+            status, headers, body = answer(self.path)
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 128
+
+        def handle_error(self, *_: Any) -> None:
+            """Clients are killed in these tests; their connections break."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class NoAuth(Auth):
+    def __call__(self, request: Any) -> Any:
+        return request
+
+
+def consume(url: str, base: str, limit: Limit, share: float, who: str, skew: float, start: Any) -> None:  # noqa: PLR0917
+    """Send as much as the budget permits, until killed."""
+    real = time.time
+    time.time = lambda: real() + skew
+    used = Store(url)
+    budget = StoreBudget(ACCOUNT, {"default": limit}, share, lambda: used)
+    client = ApiClient(Settings("Strict", {"api": base}), NoAuth(), budget, Redactor())
+    used.run(lambda _: None)
+    start.wait()
+    while True:
+        client.send(Call(ENDPOINT, path={"who": who}))
+
+
+def fill_queue(url: str, limit: Limit, number: int) -> None:
+    """Ask for slots for reads that wait for news."""
+    used = Store(url)
+    budget = StoreBudget(ACCOUNT, {"default": limit}, 1.0, lambda: used)
+    for _ in range(number):
+        budget.reserve(("default",), Priority.NEWS)
+
+
+@contextmanager
+def crowd(target: Callable[..., None], arguments: list[tuple[Any, ...]]) -> Iterator[list[BaseProcess]]:
+    """Run one process per tuple of arguments. They start work together, and are killed in the end."""
+    start = PROCESSES.Barrier(len(arguments) + 1)
+    processes = [PROCESSES.Process(target=target, args=(*each, start), daemon=True) for each in arguments]
+    for process in processes:
+        process.start()
+    try:
+        start.wait(60)
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.join()
+
+
+@dataclass
+class TokenVendor:
+    """A vendor of tokens over HTTP. ``/token`` issues one; ``/refresh?token=…`` exchanges a single-use one.
+
+    :param grace: whether the refresh token spent last is accepted once more
+    """
+
+    grace: bool = False
+    valid: str = "refresh-0"
+    former: str = ""
+    issued: int = 0
+    spent_again: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        parts = urlsplit(path)
+        with self.lock:
+            if parts.path == "/refresh":
+                sent = parse_qs(parts.query)["token"][0]
+                if sent != self.valid:
+                    self.spent_again += 1
+                    if not (self.grace and sent == self.former):
+                        return 400, {}, b'{"error": "invalid_grant"}'
+                self.issued += 1
+                self.former, self.valid = sent, f"refresh-{self.issued}"
+            else:
+                self.issued += 1
+            answer = {"access": f"access-{self.issued}", "refresh": self.valid}
+        time.sleep(0.05)
+        return 200, {}, json.dumps(answer).encode()
+
+
+def fetch_from(base: str) -> Token:
+    with urlopen(f"{base}/token") as response:
+        return Token(json.load(response)["access"], 3600.0)
+
+
+def refresh_at(base: str, refresh_token: str) -> Token:
+    try:
+        with urlopen(f"{base}/refresh?token={refresh_token}") as response:
+            answer = json.load(response)
+    except OSError as error:
+        if getattr(error, "code", None) == 400:
+            raise ValidationError("refused (HTTP 400)", status=400, code="invalid_grant") from None
+        raise OutcomeUnknownError("the connection broke") from None
+    return Token(answer["access"], 3600.0, answer["refresh"])
+
+
+def tokens_over(url: str, keys: str, lease: float = 30.0) -> Tokens:
+    used, sealer = Store(url), Sealer(keys)
+    return Tokens(lambda: used, lambda: sealer, lease=lease, mask=lambda _: None)
+
+
+def get_token(url: str, keys: str, base: str, results: Any, start: Any) -> None:
+    tokens = tokens_over(url, keys)
+    start.wait()
+    results.put(tokens.get("account", lambda: fetch_from(base)))
+
+
+def force_rotation(url: str, keys: str, base: str, results: Any, start: Any) -> None:
+    tokens = tokens_over(url, keys)
+    before = tokens.get_rotating("account", "refresh-0", lambda token: refresh_at(base, token))
+    start.wait()
+    tokens.discard("account", before)
+    results.put(tokens.get_rotating("account", "refresh-0", lambda token: refresh_at(base, token)))
+
+
+STEPS = ["before the journal", "journal open", "answer under way", "successor in the transaction", "successor stored"]
+LOSING = STEPS[2:4]
+
+
+def die(*_: Any, **__: Any) -> Any:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def rotate_and_die(url: str, keys: str, base: str, step: str, start: Any) -> None:
+    """Begin a rotation and be killed at a step of it."""
+    from airflow_provider_mkt.state import rotation, token_table
+
+    def refresh(refresh_token: str) -> Token:
+        if step == "journal open":
+            die()
+        token = refresh_at(base, refresh_token)
+        if step == "answer under way":
+            die()
+        return token
+
+    def patch(owner: Any, name: str, *, after: bool) -> None:
+        original = getattr(owner, name)
+
+        def patched(*arguments: Any, **more: Any) -> Any:
+            if after:
+                original(*arguments, **more)
+            return die()
+
+        setattr(owner, name, patched)
+
+    if step == "before the journal":
+        patch(rotation.Rotation, "_begin", after=True)
+    elif step == "successor in the transaction":
+        patch(token_table.TokenRow, "set_access", after=True)
+    elif step == "successor stored":
+        patch(rotation.Rotation, "save_patiently", after=True)
+    tokens = tokens_over(url, keys, lease=0.3)
+    start.wait()
+    tokens.get_rotating("account", "refresh-0", refresh)
+
+
+def recover(url: str, keys: str, base: str, results: Any, start: Any) -> None:
+    """Ask three times for a token, after somebody died."""
+    tokens = tokens_over(url, keys, lease=0.3)
+    start.wait()
+    for _ in range(3):
+        with contextlib.suppress(ValueError):
+            try:
+                results.put(tokens.get_rotating("account", "refresh-0", lambda token: refresh_at(base, token)))
+            except AuthenticationError as error:
+                results.put(str(error))

@@ -1,0 +1,61 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Invariant: however many processes start, are refused or are killed, tokens are fetched once and none is lost that the
+vendor still honours; when one is lost, that is told once and clearly, and the spent token is not sent again."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.fernet import Fernet
+
+from airflow_provider_mkt.state.store import Store
+from tests.integration.state.crowd import (
+    LOSING,
+    PROCESSES,
+    STEPS,
+    TokenVendor,
+    crowd,
+    force_rotation,
+    get_token,
+    recover,
+    rotate_and_die,
+    serve,
+)
+
+KEYS = Fernet.generate_key().decode()
+
+
+def test_twenty_processes_start_at_once(url: str) -> None:
+    vendor, results = TokenVendor(), PROCESSES.Queue()
+    with serve(vendor.answer) as base, crowd(get_token, [(url, KEYS, base, results)] * 20):
+        assert {results.get(timeout=30) for _ in range(20)} == {"access-1"}
+    assert vendor.issued == 1
+
+
+def test_sixteen_processes_force_a_rotation_at_once(url: str) -> None:
+    vendor, results = TokenVendor(), PROCESSES.Queue()
+    with serve(vendor.answer) as base, crowd(force_rotation, [(url, KEYS, base, results)] * 16):
+        assert {results.get(timeout=30) for _ in range(16)} == {"access-2"}
+    assert vendor.issued == 2
+    assert vendor.spent_again == 0
+
+
+@pytest.mark.parametrize("grace", [True, False], ids=["grace", "no grace"])
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_in_the_middle_of_a_rotation(url: str, step: str, grace: bool) -> None:
+    vendor, results = TokenVendor(grace), PROCESSES.Queue()
+    Store(url).run(lambda _: None)
+    with serve(vendor.answer) as base:
+        with crowd(rotate_and_die, [(url, KEYS, base, step)]) as (victim,):
+            victim.join(30)
+            assert victim.exitcode == -9
+        with crowd(recover, [(url, KEYS, base, results)]):
+            got = [results.get(timeout=30) for _ in range(3)]
+    if step in LOSING and not grace:
+        assert "its answer was lost" in got[0]
+        assert "airflow mkt authorize" in got[0]
+        assert len(set(got)) == 1
+        assert vendor.spent_again == 1
+    else:
+        assert set(got) == {f"access-{vendor.issued}"}
+        assert vendor.issued == (2 if step in LOSING else 1)
+        assert vendor.spent_again == (1 if step in LOSING else 0)

@@ -1,0 +1,237 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""What a task does while PostgreSQL is in trouble: requests go on slowly, tokens that can be fetched again are fetched,
+no single-use refresh token is spent, nothing hangs; and when the trouble is over, all is as before."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import Engine, create_engine, make_url, text
+
+from airflow_provider_mkt.client.auth import Token
+from airflow_provider_mkt.client.endpoint import Limit
+from airflow_provider_mkt.state import budget as budget_module
+from airflow_provider_mkt.state import rotation
+from airflow_provider_mkt.state import store as store_module
+from airflow_provider_mkt.state.budget import StoreBudget, snapshot
+from airflow_provider_mkt.state.sealing import Sealer
+from airflow_provider_mkt.state.store import Store
+from airflow_provider_mkt.state.tokens import Tokens
+from airflow_provider_mkt.state.troubles import StoreError, Trouble
+
+PATIENCE = 0.5
+LIMITS = {"default": Limit(100, 60.0)}
+ONE = ("default",)
+
+
+class Proxy:
+    """Stands between the store and PostgreSQL, and can refuse connections, or take everything and answer nothing."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._stalled = threading.Event()
+        self._open: list[socket.socket] = []
+        self._listen(0)
+        self.port: int = self._listener.getsockname()[1]
+
+    def _listen(self, port: int) -> None:
+        self._listener = socket.create_server(("127.0.0.1", port))
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.create_connection(self._target)
+                self._open += [client, server]
+                for pair in ((client, server), (server, client)):
+                    threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if not self._stalled.is_set():
+                    target.sendall(data)
+            target.shutdown(socket.SHUT_RDWR)
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+        yield
+        self._listen(self.port)
+
+    @contextmanager
+    def stalled(self) -> Iterator[None]:
+        self._stalled.set()
+        yield
+        self._stalled.clear()
+        self.cut()
+
+    def cut(self) -> None:
+        for one in self._open:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        self._open.clear()
+
+
+@pytest.fixture
+def admin(clean_postgres: str) -> Iterator[Engine]:
+    engine = create_engine(clean_postgres, isolation_level="AUTOCOMMIT")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def proxy(clean_postgres: str) -> Iterator[Proxy]:
+    url = make_url(clean_postgres)
+    proxy = Proxy(url.host or "127.0.0.1", url.port or 5432)
+    yield proxy
+    proxy.cut()
+
+
+@pytest.fixture
+def used(clean_postgres: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setattr(store_module, "CONNECT_PATIENCE", 1)
+    store = Store(make_url(clean_postgres).set(host="127.0.0.1", port=proxy.port), PATIENCE)
+    yield store
+    store.close()
+
+
+@contextmanager
+def locked(admin: Engine) -> Iterator[None]:
+    with admin.connect().execution_options(isolation_level="READ COMMITTED") as connection, connection.begin():
+        connection.execute(text("LOCK TABLE mkt_budget, mkt_token IN ACCESS EXCLUSIVE MODE"))
+        yield
+
+
+@contextmanager
+def set_for_new_connections(admin: Engine, setting: str) -> Iterator[None]:
+    with admin.connect() as connection:
+        name = connection.execute(text("SELECT current_database()")).scalar_one()
+        connection.execute(text(f"ALTER DATABASE {name} SET {setting} = on"))
+        end_connections(admin)
+        try:
+            yield
+        finally:
+            connection.execute(text(f"ALTER DATABASE {name} RESET {setting}"))
+            end_connections(admin)
+
+
+@contextmanager
+def full(admin: Engine) -> Iterator[None]:
+    """PostgreSQL's own error, raised where a full disk would raise it."""
+    body = "BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END"
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $${body}$$"))
+        for table in ("mkt_budget", "mkt_token"):
+            when = f"BEFORE INSERT OR UPDATE ON {table}"
+            connection.execute(text(f"CREATE TRIGGER full_{table} {when} EXECUTE FUNCTION full_disk()"))
+        yield
+        connection.execute(text("DROP FUNCTION full_disk CASCADE"))
+
+
+def end_connections(admin: Engine) -> None:
+    """What a restart of the server does to those who are connected."""
+    ours = "datname = current_database() AND application_name = 'airflow-provider-mkt'"
+    others = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}"
+    with admin.connect() as connection:
+        connection.execute(text(others))
+
+
+Break = Callable[[Engine, Proxy], AbstractContextManager[None]]
+TROUBLES: dict[str, tuple[Break, Trouble]] = {
+    "down": (lambda admin, proxy: proxy.down(), Trouble.UNREACHABLE),
+    "slow": (lambda admin, proxy: proxy.stalled(), Trouble.UNREACHABLE),
+    "locked": (lambda admin, proxy: locked(admin), Trouble.LOCKED),
+    "read-only": (
+        lambda admin, proxy: set_for_new_connections(admin, "default_transaction_read_only"),
+        Trouble.READ_ONLY,
+    ),
+    "full": (lambda admin, proxy: full(admin), Trouble.FULL),
+}
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_what_a_task_does(  # noqa: PLR0917
+    admin: Engine,
+    proxy: Proxy,
+    used: Store,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(budget_module, "ASK_AGAIN", 0.3)
+    break_it, trouble = TROUBLES[name]
+    budget = StoreBudget(("v", "http://v", name), LIMITS, 1.0, lambda: used)
+    sealer = Sealer(Fernet.generate_key().decode())
+    tokens = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
+    calls: list[str] = []
+
+    def refresh(refresh_token: str) -> Token:
+        calls.append(refresh_token)
+        return Token("access", 3600.0, "next")
+
+    assert budget.reserve(ONE) < 0.1
+    with break_it(admin, proxy):
+        begun = time.monotonic()
+        assert budget.reserve(ONE) == 0.0
+        assert budget.reserve(ONE) > 1.0
+        assert tokens.get("a", lambda: Token("fetched", 3600.0)) == "fetched"
+        with pytest.raises(StoreError) as caught:
+            tokens.get_rotating("b", "seed", refresh)
+        assert time.monotonic() - begun < 20.0
+    assert caught.value.trouble is trouble
+    assert trouble.value in caplog.text
+    assert calls == []
+    deadline = time.monotonic() + 10.0
+    while budget.reserve(ONE) > 0.5:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert snapshot(used)[0].used >= 3
+    assert tokens.get_rotating("b", "seed", refresh) == "access"
+
+
+def test_a_restart_in_the_middle_is_not_even_noticed(
+    admin: Engine, clean_postgres: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    used = Store(clean_postgres)
+    budget = StoreBudget(("v", "http://v", "k"), LIMITS, 1.0, lambda: used)
+    sealer = Sealer(Fernet.generate_key().decode())
+    tokens = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
+    for number in range(5):
+        budget.reserve(ONE)
+        tokens.get(f"account {number}", lambda: Token("t", 3600.0))
+        end_connections(admin)
+    assert snapshot(used)[0].used == 5
+    assert caplog.text == ""
+    used.close()
+
+
+def test_a_restart_between_the_call_and_the_commit(admin: Engine, used: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rotation, "SAVE_PATIENCE", 10.0)
+    sealer = Sealer(Fernet.generate_key().decode())
+
+    def refresh(refresh_token: str) -> Token:
+        with admin.connect() as connection:
+            connection.execute(text("ALTER TABLE mkt_token RENAME TO mkt_away"))
+        threading.Timer(1.0, come_back).start()
+        return Token(f"after {refresh_token}", 3600.0, "next")
+
+    def come_back() -> None:
+        end_connections(admin)
+        with admin.connect() as connection:
+            connection.execute(text("ALTER TABLE mkt_away RENAME TO mkt_token"))
+
+    first = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
+    assert first.get_rotating("a", "seed", refresh) == "after seed"
+    second = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
+    assert second.get_rotating("a", "seed", refresh) == "after seed"

@@ -67,7 +67,7 @@ class FlodeskHook(AudienceMethods, SettingMethods):
     @property
     def _token_key(self) -> str:
         """What the tokens are kept under. Not the secret, which may be replaced while the tokens live on."""
-        return "/".join((self.conn_type, self.account.base_url, self.account.login, self.conn_id))
+        return f"{self.conn_type}/{self.account.base_url}/{self.account.login}/{self.conn_id}"
 
     def _refresh(self, refresh_token: str) -> Token:
         """Exchange a refresh token. It is single-use: its successor comes back with the access token."""

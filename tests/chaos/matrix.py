@@ -1,0 +1,134 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The fault matrix as data: what happens at each step, and what has to come of it for each vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from tests.chaos.steps import Step
+
+
+class Left(Enum):
+    """What the interrupted try leaves behind."""
+
+    NOTHING = "nothing was sent, or certainly nothing was executed"
+    DOUBT = "an intent without a receipt; the vendor did not execute the request"
+    DONE = "an intent without a receipt; the vendor executed the request"
+    RECEIPT = "a receipt"
+
+
+class End(Enum):
+    """How the task ends: how often it happened, and what the task says."""
+
+    ONCE = "success, it happened once"
+    UNKNOWN_NOT_DONE = "failed: nobody can know; it did not happen"
+    UNKNOWN_DONE = "failed: nobody can know; it happened once"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A vendor's submitting operator.
+
+    :param vendor: the vendor
+    :param route: the request that submits, as faults name it
+    :param status: the request that reads how it stands
+    :param effect: what the ledger counts
+    :param ends: how the task ends, by what the interruption left behind
+    :param without: extras that its connection lacks
+    """
+
+    vendor: str
+    route: str
+    status: str
+    effect: str
+    ends: Mapping[Left, End]
+    without: tuple[str, ...] = ()
+
+
+_ONCE = dict.fromkeys(Left, End.ONCE)
+_BLIND = {**_ONCE, Left.DOUBT: End.UNKNOWN_NOT_DONE, Left.DONE: End.UNKNOWN_DONE}
+"""A vendor that has no idempotency key and cannot be asked."""
+
+_PROOF = {**_ONCE, Left.DOUBT: End.UNKNOWN_NOT_DONE}
+"""A vendor that can prove that it happened, never that it did not."""
+ANALYTICS = ("analytics_host", "analytics_user_id", "analytics_user_secret")
+_PUBLISH = ("flow_living", "POST /flow-living/campaigns/publish", "GET /flow-living/campaigns/status/{id}")
+_SYNC = ("flokit", "POST /flokit/v1/integrations/{id}/sync", "GET /flokit/v1/integrations/{id}")
+_POST = ("flow_social", "POST /flow-social/v1/posts", "GET /flow-social/v1/posts/{id}")
+_REPORT = ("flinque", "POST /flinque/v1/reports/generate", "GET /flinque/v1/reports")
+
+SUBJECTS: Mapping[str, Subject] = {
+    "flow_living": Subject(*_PUBLISH, "campaign.published", _BLIND, without=ANALYTICS),
+    "flow_living_with_analytics": Subject(*_PUBLISH, "campaign.published", _PROOF),
+    "flow_social": Subject(*_POST, "post.created", _ONCE),
+    "flokit": Subject(*_SYNC, "sync.started", _BLIND),
+    "flinque": Subject(*_REPORT, "report.generated", _ONCE),
+}
+
+
+@dataclass(frozen=True)
+class Blow:
+    """What happens at a step, and what it leaves behind.
+
+    :param kill: the process is killed; otherwise the network fails
+    :param how: in words
+    :param left: what it leaves behind
+    :param fault: what the vendor is told to do to the request that submits
+    :param status_fault: what the vendor is told to do to reading how it stands
+    """
+
+    step: Step
+    kill: bool
+    how: str
+    left: Left
+    fault: Mapping[str, Any] = field(default_factory=dict)
+    status_fault: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{'SIGKILL' if self.kill else 'network'} {self.step.value}"
+
+
+_SILENT = {"kind": "delay", "when": "after", "seconds": 20}
+_SLOWLY = {"kind": "slow_body", "seconds": 5}
+_ONE_CALL = 5
+"""Attempts of one call that may be repeated."""
+
+BLOWS = (
+    Blow(Step.BEFORE_INTENT, True, "killed before the intent is written", Left.NOTHING),
+    Blow(Step.BEFORE_INTENT, False, "no name is resolved from the start", Left.NOTHING),
+    Blow(Step.AFTER_INTENT, True, "killed when the intent is written", Left.DOUBT),
+    Blow(Step.AFTER_INTENT, False, "connections are refused once the intent is written", Left.NOTHING),
+    Blow(Step.CONNECTED, True, "killed when the connection stands", Left.DOUBT),
+    Blow(Step.CONNECTED, False, "the connection is cut before the first byte", Left.DOUBT),
+    Blow(Step.SENT, True, "killed when the request is sent", Left.DOUBT, fault={"kind": "drop_before"}),
+    Blow(Step.SENT, False, "reset when the request is sent", Left.DOUBT, fault={"kind": "reset_before"}),
+    Blow(Step.PROCESSED, True, "killed from outside when the ledger shows it", Left.DONE, fault=_SILENT),
+    Blow(Step.PROCESSED, False, "closed without an answer when processed", Left.DONE, fault={"kind": "drop_after"}),
+    Blow(Step.FIRST_BYTE, True, "killed when the head has come", Left.DONE, fault=_SLOWLY),
+    Blow(Step.FIRST_BYTE, False, "closed within the body", Left.DONE, fault={"kind": "drop_mid"}),
+    Blow(Step.ANSWERED, True, "killed before the receipt is written", Left.DONE),
+    Blow(Step.ANSWERED, False, "Airflow is out of reach for the receipt", Left.DONE),
+    Blow(Step.RECEIPT, True, "killed when the receipt is written", Left.RECEIPT),
+    Blow(Step.RECEIPT, False, "the first look is reset", Left.RECEIPT, status_fault={"kind": "reset_before"}),
+    Blow(Step.DEFERRING, True, "killed when it is about to defer", Left.RECEIPT),
+    Blow(
+        Step.DEFERRING,
+        False,
+        "no look succeeds before the deferral",
+        Left.RECEIPT,
+        status_fault={"kind": "drop_before", "count": _ONE_CALL},
+    ),
+    Blow(Step.TRIGGER, True, "the triggerer is killed, another takes over", Left.RECEIPT),
+    Blow(
+        Step.TRIGGER,
+        False,
+        "the first three looks of the trigger fail",
+        Left.RECEIPT,
+        status_fault={"kind": "drop_before", "count": 3 * _ONE_CALL},
+    ),
+    Blow(Step.RESUMED, True, "killed when it resumes", Left.RECEIPT),
+    Blow(Step.RESUMED, False, "Airflow is out of reach when it resumes", Left.RECEIPT),
+)

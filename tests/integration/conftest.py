@@ -1,0 +1,51 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""One Airflow for the tests of this folder: the project's own DAGs, and some that publish one campaign each."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.demo.layout import PROJECT
+from tests.integration.airflow import Airflow, running_airflow
+
+SPEED = 120.0
+"""What takes the vendors ten minutes takes five seconds: longer than a task, shorter than a trigger's first look."""
+LAUNCH = "mkt_campaign_launch"
+POKING = "launch_poking"
+"""The same DAG, with ``[operators] default_deferrable`` off."""
+NOT_DEFERRABLE = 'os.environ["AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE"] = "False"'
+
+
+def replaced(text: str, old: str, new: str) -> str:
+    """Replace what must be there."""
+    assert old in text
+    return text.replace(old, new)
+
+
+def write_dags(folder: Path) -> None:
+    """Put the DAGs together: the project's, the launch again without deferring and for another brief, and ours."""
+    shutil.copytree(PROJECT / "dags", folder, dirs_exist_ok=True)
+    shutil.copytree(Path(__file__).parent / "dags", folder, dirs_exist_ok=True)
+    source = (folder / f"{LAUNCH}.py").read_text(encoding="utf-8")
+    source = replaced(source, "import annotations\n", f"import annotations\n\nimport os\n\n{NOT_DEFERRABLE}\n")
+    source = replaced(source, f"def {LAUNCH}(", f"def {POKING}(")
+    (folder / f"{POKING}.py").write_text(replaced(source, f"\n{LAUNCH}()", f"\n{POKING}()"), encoding="utf-8")
+    briefs = folder / "briefs"
+    brief = (briefs / "harbour_homes.yaml").read_text(encoding="utf-8")
+    brief = replaced(replaced(brief, "int_adjust", "int_stripe"), "harbour_homes_audience.csv", "hill_audience.csv")
+    brief = replaced(replaced(brief, "Harbour Homes", "Hill Homes"), "on the harbour", "on the hill")
+    (briefs / "hill_homes.yaml").write_text(brief, encoding="utf-8")
+    people = "".join(f"hill{number}@example.com,Ada\n" for number in range(3))
+    (briefs / "hill_audience.csv").write_text(f"email,first_name\n{people}", encoding="utf-8")
+
+
+@pytest.fixture(scope="package")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+    folder = tmp_path_factory.mktemp("dags")
+    write_dags(folder)
+    with running_airflow(folder, speed=SPEED) as running:
+        yield running

@@ -38,7 +38,7 @@ status: $(STAMP) ## tell what is running
 test: $(STAMP) ## run the tests
 	@exec $(BIN)/python -m pytest -q --durations=10 tests
 
-chaos: $(STAMP) ## 500 launches under random kills and faults, beside a plain HttpOperator (about 12 minutes)
+chaos: $(STAMP) ## 500 launches under random kills and faults, beside a plain HttpOperator (about 13 minutes)
 	@exec $(BIN)/python -m tests.chaos.soak --launches 500
 
 bench: $(STAMP) ## measure, beside what one would pick instead: imports, calls, shared budgets (about 10 minutes)

@@ -51,10 +51,10 @@ class MarketingRetryPolicy(RetryPolicy):
         if isinstance(exception, MalformedResponseError) and exception.executed and not exception.resolvable:
             return RetryDecision.fail(reason="It was executed, but the answer cannot be read: a person has to look.")
         if isinstance(exception, (RateLimitError, OutcomeUnknownError)) and exception.retry_after is not None:
-            delay = timedelta(seconds=min(exception.retry_after, 86_400.0))
-            return RetryDecision.retry(
-                delay=delay, reason=f"{exception.vendor} asked to wait {exception.retry_after:.0f} s."
-            )
+            wait = min(exception.retry_after, 86_400.0)
+            limited = isinstance(exception, RateLimitError)
+            why = "the rate limit allows it again" if limited else "it shows at the vendor, or certainly never will"
+            return RetryDecision.retry(delay=timedelta(seconds=wait), reason=f"In {wait:.0f} s, {why}.")
         return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:

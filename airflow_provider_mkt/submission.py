@@ -72,14 +72,16 @@ class Submission:
     :param store: the task state store
     :param place: where it belongs
     :param operation: number of the submission within the task, for batches
-    :param clock: Unix time
+    :param clock: Unix time, by default this machine's
     """
 
-    def __init__(self, store: Store, place: Place, operation: int = 0, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: Store, place: Place, operation: int = 0, clock: Callable[[], float] | None = None
+    ) -> None:
         self._store = store
         self._place = place
         self._operation = operation
-        self._clock = clock
+        self._clock = clock or time.time
 
     @property
     def _name(self) -> str:

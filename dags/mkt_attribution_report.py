@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_context, task
 
 from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
 from airflow_provider_mkt.sensors.flinque import FlinqueReportReadySensor
@@ -21,7 +21,8 @@ EXPORTS = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "expo
 
 
 @dag(
-    schedule="@daily",
+    # A plain "@daily" has no data interval in Airflow 3: the report is about the day that has just ended.
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
     tags=["marketing", "example"],

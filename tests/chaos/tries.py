@@ -208,6 +208,8 @@ def _hurry(passed: float) -> None:
     MarketingHook.limits = lambda self, account: {  # type: ignore[method-assign]
         name: Limit(1_000_000, 0.001) for name in self.vendor_limits(account)
     }
+    # Again: where other tests started the fork server, ours was not preloaded.
+    clock.install()
     clock.ahead = passed
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -21,6 +22,7 @@ import psutil
 from airflow_provider_mkt.sandbox.server import Sandbox
 from scripts.demo import processes, services
 from scripts.demo.airflow_api import AirflowApi, TaskState
+from scripts.demo.http import HttpStatusError
 from scripts.demo.layout import PROJECT, Layout
 from scripts.demo.record import Instance, describe
 
@@ -66,6 +68,25 @@ class Api(AirflowApi):
         self._call("PATCH", f"/dags/{quote(dag_id)}", body={"is_paused": False})
         body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
         self._call("POST", f"/dags/{quote(dag_id)}/dagRuns", body=body)
+
+    def _call(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None) -> Any:
+        """Call the API. Airflow's SQLite may be locked for a moment by its own scheduler: such a call had no effect."""
+
+        def answer() -> list[Any] | None:
+            try:
+                return [super(Api, self)._call(method, path, query=query, body=body)]
+            except HttpStatusError as error:
+                if error.status == HTTPStatus.INTERNAL_SERVER_ERROR and "Database error" in str(error):
+                    return None
+                raise
+
+        return until(f"{method} {path}", answer)[0]
+
+    def unpause(self, dag_id: str) -> str | None:
+        """Let the scheduler run the DAG and return the id of its latest run, None while there is none."""
+        self._call("PATCH", f"/dags/{quote(dag_id)}", body={"is_paused": False})
+        runs = self._call("GET", f"/dags/{quote(dag_id)}/dagRuns")["dag_runs"]
+        return str(runs[-1]["dag_run_id"]) if runs else None
 
     def task(self, run: Run, task_id: str, map_index: int = -1) -> dict[str, Any]:
         """Return everything that Airflow tells about a task instance."""

@@ -118,8 +118,10 @@ def test_clearing_publishes_anew_when_the_run_says_so(airflow: Airflow) -> None:
 def test_launch_succeeds(dag_id: str, launches: dict[str, Run]) -> None:
     run = launches[dag_id]
     assert run.finished(LAUNCH_TIMEOUT) == "success", run.tasks()
-    deferred = [task_id for task_id in WAITING if "Pausing task as DEFERRED" in run.log(task_id)]
-    assert deferred == (list(WAITING) if dag_id == LAUNCH else [])
+    deferred = {task_id for task_id in WAITING if "Pausing task as DEFERRED" in run.log(task_id)}
+    # The sync is looked at right after it was triggered; what the other waits find depends on how long their task took
+    # to start.
+    assert deferred >= {"sync_attribution"} if dag_id == LAUNCH else not deferred
 
 
 def test_launches_happened_exactly_once(airflow: Airflow, launches: dict[str, Run]) -> None:

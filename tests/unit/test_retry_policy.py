@@ -67,9 +67,9 @@ def test_policy(error: BaseException, action: RetryAction, delay: float | None, 
     assert bool(decision.reason) is (action is not OWN)
 
 
-def test_reason_names_who_asked_to_wait() -> None:
+def test_reason_names_the_wait() -> None:
     decision = DEFAULT.evaluate(RateLimitError("429", vendor="Flodesk", retry_after=17.5), 1, 3)
-    assert decision.reason == "Flodesk asked to wait 18 s."
+    assert decision.reason == "In 18 s, the rate limit allows it again."
 
 
 def test_policy_travels() -> None:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 OFFSET = re.compile(r"\+\s*(\d{1,4})\s*([mhd])(?:\s+(\d{1,2}):(\d{2}))?")
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+LAST_YEAR = 2199
 HINT = "write a date and time like 2026-12-01 09:00, or count from the launch: +20m, +3h, +2d, +2d 09:00"
 
 
@@ -45,6 +46,8 @@ def moment(text: str, launch: datetime, zone_: tzinfo) -> datetime:
         raise ValueError(f"{text!r} is not a time; {HINT}") from None
     if ":" not in text:
         raise ValueError(f"{text!r} has no time of day; {HINT}")
+    if found.year > LAST_YEAR:
+        raise ValueError(f"{text!r} is not a time that anybody plans for; {HINT}")
     return (found if found.tzinfo else found.replace(tzinfo=zone_)).astimezone(timezone.utc)
 
 

@@ -15,13 +15,15 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from sqlalchemy import URL, create_engine, make_url, text
 
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.state.budget import StoreBudget
-from airflow_provider_mkt.state.store import Store, usable
+from airflow_provider_mkt.state.databases import usable
+from airflow_provider_mkt.state.store import Store
 
 POSTGRES = os.environ.get("MKT_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 
@@ -71,7 +73,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, scratch_database(arguments.postgres) as postgres:
         sqlite = URL.create("sqlite", database=str(Path(folder) / "state.db"))
         databases = {"SQLite": sqlite}
-        for driver in ("psycopg", "psycopg2"):
+        for driver in filter(find_spec, ("psycopg", "psycopg2")):
             databases[f"PostgreSQL, {driver}"] = postgres.set(drivername=f"postgresql+{driver}")
         for title, url in databases.items():
             for names in (one, two):

@@ -56,6 +56,13 @@ class Adapter(HTTPAdapter):
         """Return the pool manager for a proxy."""
         return _use_our_pools(super().proxy_manager_for(*args, **kwargs))
 
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Set up the check of certificates; a CA bundle that is not there is found before connecting."""
+        try:
+            super().cert_verify(*args, **kwargs)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            raise NeverConnectedError("could not connect") from error
+
 
 def _use_our_pools(manager: PoolManager) -> PoolManager:
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}

@@ -15,19 +15,17 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
-from sqlalchemy import Connection
-
+from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.endpoint import Limit, Priority
 from airflow_provider_mkt.client.outcome import Outcome
 from airflow_provider_mkt.state.alone import ALONE, LoneBudget, too_far
 from airflow_provider_mkt.state.budget_table import LATEST, BudgetTable, BudgetUse, snapshot
 from airflow_provider_mkt.state.lessons import Lesson, lesson
-from airflow_provider_mkt.state.store import Store, store
+from airflow_provider_mkt.state.store import Execute, Store, store
 from airflow_provider_mkt.state.troubles import StoreError
+from airflow_provider_mkt.state.underway import Arrival, Sent, Underway
 from airflow_provider_mkt.state.windows import MARGIN, place
 
 __all__ = ["BudgetUse", "StoreBudget", "budget_for", "snapshot"]
@@ -36,21 +34,8 @@ log = logging.getLogger(__name__)
 
 LONGEST = 3600.0
 """Seconds beyond which no slot is handed out, so that a queue cannot grow without bound."""
-FORGOTTEN = 60.0
-"""Seconds after which a slot whose answer never came is no longer waited for."""
 ASK_AGAIN = 5.0
 """Seconds before a store that failed is asked again."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Sent:
-    """A request under way: when its slot began, and what was left of each budget then."""
-
-    names: tuple[str, ...]
-    due: float
-    slot: float
-    left: Mapping[str, int]
-    learned: Mapping[str, int | None]
 
 
 class StoreBudget:
@@ -75,7 +60,7 @@ class StoreBudget:
         self._table = BudgetTable(account, limits, share)
         self._store = get_store
         self._clock = clock
-        self._sent: deque[_Sent] = deque(maxlen=1000)
+        self._underway = Underway(clock)
         self._alone = LoneBudget(limits, share, clock)
         self._ask_again = 0.0
         self._troubled = False
@@ -96,14 +81,29 @@ class StoreBudget:
             return 0.0
         if self._clock() >= self._ask_again:
             try:
-                wait, sent = self._store().run(lambda connection: self._take(connection, names, priority, longest))
+                used = self._store()
+                known = self._underway.arrivals()
+                wait, sent = used.transact(
+                    lambda execute: self._take(execute, used.kind, names, priority, longest, known)
+                )
             except StoreError as error:
                 self._go_alone(error)
             else:
                 self._reunite()
-                self._sent.append(sent)
+                self._underway.told(known)
+                self._underway.add(sent)
+                self._show(sent)
                 return wait
-        return self._alone.reserve(names, priority, longest)
+        wait = self._alone.reserve(names, priority, longest)
+        self._underway.unsure(wait)
+        return wait
+
+    def missed(self, names: tuple[str, ...]) -> None:
+        """Note that a request was not sent in its slot, which stays taken: no answer will come.
+
+        :param names: budget names of the request
+        """
+        self._underway.answered(names, by_vendor=False)
 
     def observe(self, names: tuple[str, ...], outcome: Outcome) -> None:
         """Learn from an answer. Asks the store only when there is something to tell it.
@@ -113,32 +113,43 @@ class StoreBudget:
         """
         taught = lesson(outcome)
         self._alone.observe(names, taught)
-        sent = self._answered(names)
+        sent = self._underway.answered(names, by_vendor=outcome.status is not None)
         if self._clock() < self._ask_again or not self._news(taught, names, sent):
             return
         try:
-            self._store().run(lambda connection: self._learn(connection, names, taught, sent))
+            used = self._store()
+            used.transact(lambda execute: self._learn(execute, used.kind, names, taught, sent))
         except StoreError as error:
             self._go_alone(error)
 
-    def _take(
-        self, connection: Connection, names: tuple[str, ...], priority: Priority, longest: float
-    ) -> tuple[float, _Sent]:
-        rows, now = self._table.read(connection, names)
-        windows = [row.window for row in rows.values()]
-        self._alone.enter({name: row.window for name, row in rows.items()}, now - self._clock())
-        slot = place(windows, now, priority)
-        if slot - now > longest:
-            raise too_far(names, slot - now)
-        for window in windows:
+    def _take(  # noqa: PLR0917 - see `reserve`
+        self,
+        execute: Execute,
+        kind: str,
+        names: tuple[str, ...],
+        priority: Priority,
+        longest: float,
+        known: Sequence[Arrival],
+    ) -> tuple[float, Sent]:
+        begun = self._clock()
+        rows, now = self._table.read(execute, kind, names)
+        windows = {name: row.window for name, row in rows.items()}
+        self._alone.enter(windows, now - self._clock())
+        for arrival in known:
+            arrival.enter(windows)
+        slot = place((*windows.values(),), now, priority)
+        ahead = slot - now
+        if ahead > longest:
+            raise too_far(names, ahead)
+        for window in windows.values():
             window.add(slot)
-        self._table.save(connection, rows, now)
+        self._table.save(execute, rows, now)
         left = {name: row.window.limit.requests - row.used(slot, slot) for name, row in rows.items()}
         learned = {name: row.learned for name, row in rows.items()}
-        return slot - now, _Sent(names, self._clock() + slot - now, slot, left, learned)
+        return ahead, Sent(names, begun + ahead, self._clock() + ahead, slot, left, learned)
 
-    def _learn(self, connection: Connection, names: tuple[str, ...], taught: Lesson, sent: _Sent | None) -> None:
-        rows, now = self._table.read(connection, names)
+    def _learn(self, execute: Execute, kind: str, names: tuple[str, ...], taught: Lesson, sent: Sent | None) -> None:
+        rows, now = self._table.read(execute, kind, names)
         if sent and (late := min(self._clock() - sent.due, LATEST)) > MARGIN:
             for row in rows.values():
                 row.window.move(sent.slot, sent.slot + late - MARGIN)
@@ -152,9 +163,9 @@ class StoreBudget:
                 row.window.limit = self._table.limit(name, row.learned)
             if sent and self._clock() - sent.due < LATEST:
                 row.leave_to_others(taught, sent.slot, now)
-        self._table.save(connection, rows, now)
+        self._table.save(execute, rows, now)
 
-    def _news(self, taught: Lesson, names: tuple[str, ...], sent: _Sent | None) -> bool:
+    def _news(self, taught: Lesson, names: tuple[str, ...], sent: Sent | None) -> bool:
         """Tell whether an answer says anything that the store does not know."""
         if taught.throttled:
             return True
@@ -170,35 +181,19 @@ class StoreBudget:
                 return True
         return False
 
-    def _answered(self, names: tuple[str, ...]) -> _Sent | None:
-        """Return the request that an answer most likely belongs to: the last one sent for these budgets.
-
-        Which of several is meant does not matter, as they are alike; what matters is that one that was cancelled, and
-        never gets its answer, is not mistaken for it.
-        """
-        now = self._clock()
-        for sent in reversed(tuple(self._sent)):
-            if sent.due < now - FORGOTTEN:
-                break
-            if sent.names == names and sent.due <= now and self._claim(sent):
-                return sent
-        while self._sent and self._sent[0].due < now - FORGOTTEN:
-            self._claim(self._sent[0])
-        return None
-
-    def _claim(self, sent: _Sent) -> bool:
-        try:
-            self._sent.remove(sent)
-        except ValueError:  # another thread was faster
-            return False
-        return True
-
     def _go_alone(self, error: StoreError) -> None:
         self._ask_again = self._clock() + ASK_AGAIN
+        metrics.count("mkt.store.failures", what="budgets")
         if not self._troubled:
             self._troubled = True
             part = f"{ALONE:.0%}"
             log.warning("%s Until it works again, this process keeps to %s of the rate limits on its own.", error, part)
+
+    def _show(self, sent: Sent) -> None:
+        if metrics.on():
+            for name, left in sent.left.items():
+                permitted = self._table.limit(name, sent.learned[name]).requests
+                metrics.budget(self._table.label, name, permitted - left, permitted)
 
     def _reunite(self) -> None:
         if self._troubled:
@@ -208,7 +203,7 @@ class StoreBudget:
 
     def after_fork(self) -> None:
         """Forget, in a forked child, what belongs to the parent."""
-        self._sent.clear()
+        self._underway.clear()
         self._alone.after_fork()
 
 

@@ -4,21 +4,21 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import text
 
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.state.lessons import Lesson
 from airflow_provider_mkt.state.sealing import digest
-from airflow_provider_mkt.state.store import CLOCK, Store, store
+from airflow_provider_mkt.state.store import CLOCK, Execute, Store, store
 from airflow_provider_mkt.state.windows import Window, pack, part_of, unpack
 
-LATEST = 5.0
-"""Seconds after its slot within which a request has certainly reached the vendor: the time to connect."""
+LATEST = 6.0
+"""Seconds after its slot within which a request reaches the vendor: it leaves within one, and connects within five."""
 LONGEST_COOLDOWN = 600.0
 CLOCK_SET = 2.0
 """Seconds that the database's clock must go back before it is taken to have been set."""
@@ -90,65 +90,61 @@ class BudgetTable:
         known = self._limits[name]
         return Limit(part_of(min(known.requests, learned or known.requests), self._share), known.window)
 
-    def read(self, connection: Connection, names: tuple[str, ...]) -> tuple[dict[str, Row], float]:
-        """Lock and read the named budgets, making them if need be, and read the clock."""
+    def read(self, execute: Execute, kind: str, names: tuple[str, ...]) -> tuple[dict[str, Row], float]:
+        """Lock and read the named budgets, making them if need be, and read the clock.
+
+        :param execute: executes statements in the transaction
+        :param kind: of database
+        """
         keys = {f"{self._key}/{name}": name for name in sorted(set(names))}
-        query = _select(connection.dialect.name, len(keys))
-        parameters = {f"key{number}": key for number, key in enumerate(keys)}
-        found = connection.execute(query, parameters).all()
+        query = _select(kind, len(keys))
+        found = execute(query, (*keys,))
         if len(found) < len(keys):
             for key, name in keys.items():
-                values = {"name": key, "label": f"{self.label} {name}", "slots": b""}
-                connection.execute(_INSERT, {**values, **self._scale(name)})
-            found = connection.execute(query, parameters).all()
-        now = max(row.now for row in found)
-        return {keys[row.name]: self._row(row, keys[row.name], now) for row in found}, now
+                execute(_INSERT, (key, f"{self.label} {name}", *self._scale(name), b""))
+            found = execute(query, (*keys,))
+        now: float = max(row[-1] for row in found)
+        return {keys[row[0]]: self._row(row, keys[row[0]], now) for row in found}, now
 
-    def _row(self, stored: Any, name: str, now: float) -> Row:
-        window = Window(self.limit(name, stored.learned), unpack(bytes(stored.slots)), stored.quiet_until)
-        row = Row(stored.name, window, stored.quiet_from, stored.learned, stored.seen)
+    def _row(self, stored: Sequence[Any], name: str, now: float) -> Row:
+        key, slots, quiet_from, quiet_until, learned, seen, _ = stored
+        window = Window(self.limit(name, learned), unpack(bytes(slots)), quiet_until)
+        row = Row(key, window, quiet_from, learned, seen)
         if row.seen - now > CLOCK_SET:
             window.shift(now - row.seen)
             row.quiet_from += now - row.seen
         window.forget(now - window.span - LATEST)
         return row
 
-    def save(self, connection: Connection, rows: Mapping[str, Row], now: float) -> None:
+    def save(self, execute: Execute, rows: Mapping[str, Row], now: float) -> None:
         """Write the rows back."""
         for name, row in rows.items():
-            values = {
-                "name": row.name,
-                "slots": pack(row.window.slots),
-                "quiet_from": row.quiet_from,
-                "quiet_until": row.window.quiet_until,
-                "learned": row.learned,
-                "seen": now,
-            }
-            connection.execute(_UPDATE, {**values, **self._scale(name)})
+            window = row.window
+            changed = (pack(window.slots), row.quiet_from, window.quiet_until, row.learned, now)
+            execute(_UPDATE, (*changed, *self._scale(name), row.name))
 
-    def _scale(self, name: str) -> dict[str, float]:
+    def _scale(self, name: str) -> tuple[int, float]:
         limit = self._limits[name]
-        return {"requests": part_of(limit.requests, self._share), "period": limit.window}
+        return part_of(limit.requests, self._share), limit.window
 
 
 @lru_cache(maxsize=8)
-def _select(kind: str, number: int) -> TextClause:
+def _select(kind: str, number: int) -> str:
     """Read, locked, this number of budgets, and the clock after the lock was had."""
-    keys = ", ".join(f":key{index}" for index in range(number))
     columns = "name, slots, quiet_from, quiet_until, learned, seen"
-    rows = f"SELECT {columns} FROM mkt_budget WHERE name IN ({keys}) ORDER BY name"  # noqa: S608 - parameters
+    rows = f"FROM mkt_budget WHERE name IN ({', '.join('?' * number)}) ORDER BY name"
     if kind == "postgresql":
-        return text(f"WITH locked AS ({rows} FOR UPDATE) SELECT {columns}, {CLOCK[kind]} AS now FROM locked")  # noqa: S608
-    return text(rows.replace(columns, f"{columns}, {CLOCK[kind]} AS now", 1))
+        return f"WITH locked AS (SELECT {columns} {rows} FOR UPDATE) SELECT {columns}, {CLOCK[kind]} FROM locked"  # noqa: S608
+    return f"SELECT {columns}, {CLOCK[kind]} {rows}"
 
 
-_INSERT = text(
+_INSERT = (
     "INSERT INTO mkt_budget (name, label, requests, period, slots, quiet_from, quiet_until, learned, seen) "
-    "VALUES (:name, :label, :requests, :period, :slots, 0, 0, NULL, 0) ON CONFLICT (name) DO NOTHING"
+    "VALUES (?, ?, ?, ?, ?, 0, 0, NULL, 0) ON CONFLICT (name) DO NOTHING"
 )
-_UPDATE = text(
-    "UPDATE mkt_budget SET slots = :slots, quiet_from = :quiet_from, quiet_until = :quiet_until, learned = :learned, "
-    "seen = :seen, requests = :requests, period = :period WHERE name = :name"
+_UPDATE = (
+    "UPDATE mkt_budget SET slots = ?, quiet_from = ?, quiet_until = ?, learned = ?, seen = ?, "
+    "requests = ?, period = ? WHERE name = ?"
 )
 
 

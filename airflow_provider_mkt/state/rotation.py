@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 
+from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.auth import Token
 from airflow_provider_mkt.exceptions import (
     ApiError,
@@ -47,6 +48,11 @@ CLIENT_FAULTS = ("invalid_client", "unauthorized_client", "invalid_request", "un
 AGAIN = (
     "Authorise the account again: run `airflow mkt authorize` with the connection's id, or put a new refresh token "
     "into the connection's extra 'refresh_token'."
+)
+
+FIRST = (
+    "The account has not been authorised yet: run `airflow mkt authorize` with the connection's id, or put a refresh "
+    "token into the connection's extra 'refresh_token'. To use an API key instead, empty the login."
 )
 
 
@@ -132,7 +138,7 @@ class Rotation:
     :param store: the store
     :param sealer: encrypts secrets
     :param key: the account
-    :param seed: the connection's refresh token
+    :param seed: the connection's refresh token, or "" when only the store has one
     :param lease: seconds after which whoever was spending a token is taken to be dead
     :param refused: digests of access tokens that the vendor refused
     """
@@ -152,8 +158,10 @@ class Rotation:
         :raises AuthenticationError: when the account must be authorised again
         :raises OutcomeUnknownError: when it is too early to try a token of unknown fate again
         """
-        if digest(self._seed) not in row.seeds:
+        if self._seed and digest(self._seed) not in row.seeds:
             row.seed_with(self._sealer, self._seed)
+        if row.refresh is None:
+            raise AuthenticationError(FIRST)
         if row.dead:
             raise AuthenticationError(row.dead)
         if began is not None and row.failed_at >= began:
@@ -190,8 +198,9 @@ class Rotation:
         """
         try:
             with KeptAlive(self.store, self._key, self._owner, self._lease):
-                return refresh(claimed.refresh)
+                token = refresh(claimed.refresh)
         except ApiError as error:
+            metrics.token(self._key, "failed")
             self._bury_or_raise(claimed, error)
             return None
         except BaseException:
@@ -199,6 +208,8 @@ class Rotation:
             with suppress(StoreError):
                 change(self.store, self._key, lambda row, _: row.release(self._owner))
             raise
+        metrics.token(self._key, "refreshed")
+        return token
 
     def _bury_or_raise(self, claimed: Claimed, error: ApiError) -> None:
         """Settle a failed call; return when another look at the store may help."""

@@ -8,38 +8,42 @@ restarted in between. Every failure becomes a :class:`StoreError` that says what
 from __future__ import annotations
 
 import errno
-import logging
 import os
+import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from airflow_provider_mkt.state.configured import configured_url, warn_if_lonely
+from airflow_provider_mkt.state.databases import (
+    BEGIN,
+    begin_immediate,
+    place_of,
+    postgres_arguments,
+    pragma,
+    set_up_sqlite,
+    usable,
+)
 from airflow_provider_mkt.state.schema import STEPS, VERSION_TABLE, migrate, version
 from airflow_provider_mkt.state.troubles import StoreError, Trouble, understand
 from airflow_provider_mkt.state.watchdog import Watchdog
 
-log = logging.getLogger(__name__)
-
-FILE = "mkt_state.db"
 PATIENCE = 5.0
 """Seconds to wait for a lock, and for any one statement."""
-CONNECT_PATIENCE = 3
-LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecutor"})
 CLOCK = {
     # SQLite's julianday counts milliseconds; finer functions came with 3.42, which not every system has.
     "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)",
 }
-DRIVERS = {"sqlite": ("pysqlite",), "postgresql": ("psycopg", "psycopg2")}
 
 T = TypeVar("T")
+Execute = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
+"""Executes a statement with the values of its ``?``, and returns its rows."""
 
 
 class Store:
@@ -54,7 +58,7 @@ class Store:
         self.url = usable(url)
         self.kind = self.url.get_backend_name()
         self.clock = CLOCK[self.kind]
-        self.where = _where(self.url)
+        self.where = place_of(self.url)
         self.patience = patience
         self._watchdog = Watchdog(2 * patience) if self.kind == "postgresql" else None
         self._engine = self._make_engine()
@@ -85,6 +89,28 @@ class Store:
                 return self._transact(work, durable)
         except SQLAlchemyError as error:
             raise understand(error, self.where) from None
+        except sqlite3.Error as error:
+            # From a pragma, which goes past SQLAlchemy.
+            raise understand(DBAPIError(None, None, error), self.where) from None
+
+    def transact(self, work: Callable[[Execute], T]) -> T:
+        """Do ``work`` as :meth:`run` does, by plain SQL, for what is done with every request.
+
+        On SQLite that costs a fifth: SQLAlchemy keeps the connections and does nothing else.
+
+        :param work: does its statements with the function it is given, and bears being done twice
+        :return: what ``work`` returned
+        :raises StoreError: as :meth:`run`
+        """
+        if self.kind != "sqlite":
+            return self.run(lambda connection: work(_executing(connection)))
+        try:
+            self._prepare()
+            return self._transact_plainly(work)
+        except SQLAlchemyError as error:
+            raise understand(error, self.where) from None
+        except sqlite3.Error as error:
+            raise understand(DBAPIError(None, None, error), self.where) from None
 
     def close(self) -> None:
         """Close pooled connections."""
@@ -96,12 +122,24 @@ class Store:
                 stack.enter_context(self._watchdog.watch())
             connection = stack.enter_context(self._engine.connect())
             if durable and self.kind == "sqlite":
-                _pragma(connection, "synchronous = FULL")
-                stack.callback(_pragma, connection, "synchronous = NORMAL")
+                pragma(connection, "synchronous = FULL")
+                stack.callback(pragma, connection, "synchronous = NORMAL")
             with connection.begin():
                 if durable and self.kind == "postgresql":
                     connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
                 return work(connection)
+
+    def _transact_plainly(self, work: Callable[[Execute], T]) -> T:
+        connection = self._engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(BEGIN)
+            result = work(lambda statement, values: cursor.execute(statement, values).fetchall())
+            cursor.execute("COMMIT")
+            return result
+        finally:
+            # Back to the pool, which rolls back what was not committed.
+            connection.close()
 
     def _prepare(self) -> None:
         if self._prepared:
@@ -135,23 +173,23 @@ class Store:
         while True:
             try:
                 with self._engine.connect() as connection:
-                    if _pragma(connection, "journal_mode") != "wal":
-                        _pragma(connection, "journal_mode = WAL")
+                    if pragma(connection, "journal_mode") != "wal":
+                        pragma(connection, "journal_mode = WAL")
                     return
-            except DBAPIError as error:
-                if "locked" not in str(error.orig) or time.monotonic() > deadline:
+            except (DBAPIError, sqlite3.Error) as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
             time.sleep(0.01)
 
     def _make_engine(self) -> Engine:
         if self.kind == "sqlite":
             engine = create_engine(self.url, connect_args={"timeout": self.patience}, hide_parameters=True)
-            event.listen(engine, "connect", _set_up_sqlite)
-            event.listen(engine, "begin", _begin_immediate)
+            event.listen(engine, "connect", set_up_sqlite)
+            event.listen(engine, "begin", begin_immediate)
             return engine
         engine = create_engine(
             self.url,
-            connect_args=_postgres_arguments(self.url, self.patience),
+            connect_args=postgres_arguments(self.url, self.patience),
             isolation_level="READ COMMITTED",
             pool_size=2,
             max_overflow=8,
@@ -168,79 +206,12 @@ class Store:
             self._watchdog.guard(connection.fileno())
 
 
-def _where(url: URL) -> str:
-    """Name the database without its credentials."""
-    if url.get_backend_name() == "sqlite":
-        return f"SQLite, {url.database}"
-    return f"PostgreSQL, {url.host or 'local'}:{url.port or 5432}/{url.database or ''}"
+def _executing(connection: Connection) -> Execute:
+    def execute(statement: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        result = connection.exec_driver_sql(statement.replace("?", "%s"), tuple(values))
+        return result.all() if result.returns_rows else ()
 
-
-def usable(url: str | URL) -> URL:
-    """Return ``url`` with a driver that is installed.
-
-    :raises StoreError: when it is no URL, names another kind of database, or its driver is missing
-    """
-    try:
-        if isinstance(url, str) and url.startswith("postgres://"):
-            url = url.replace("postgres", "postgresql", 1)
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise StoreError(Trouble.MISCONFIGURED) from None
-    kind, _, driver = parsed.drivername.partition("+")
-    if kind not in DRIVERS or (driver and driver not in DRIVERS[kind]):
-        raise StoreError(Trouble.MISCONFIGURED, said=f"it names {parsed.drivername}")
-    if kind == "sqlite":
-        return parsed.set(drivername="sqlite+pysqlite")
-    wanted = (driver,) if driver else DRIVERS[kind]
-    installed = next((name for name in wanted if find_spec(name)), None)
-    if installed is None:
-        raise StoreError(Trouble.NO_DRIVER)
-    return parsed.set(drivername=f"{kind}+{installed}")
-
-
-def _postgres_arguments(url: URL, patience: float) -> dict[str, Any]:
-    wait = int(patience * 1000)
-    # Commits of budgets need not survive a power failure; those of tokens ask for it, see `Store.run`.
-    settings = {
-        "lock_timeout": wait,
-        "statement_timeout": wait,
-        "idle_in_transaction_session_timeout": 2 * wait,
-        "synchronous_commit": "off",
-    }
-    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    given = url.query.get("options", "")
-    arguments: dict[str, Any] = {
-        "connect_timeout": CONNECT_PATIENCE,
-        "application_name": "airflow-provider-mkt",
-        "tcp_user_timeout": wait,
-        "keepalives_idle": 30,
-    }
-    arguments = {name: value for name, value in arguments.items() if name not in url.query}
-    arguments["options"] = f"{options} {given if isinstance(given, str) else ' '.join(given)}".strip()
-    if url.get_driver_name() == "psycopg":
-        # Server-side prepared statements do not survive a pooler such as pgbouncer.
-        arguments["prepare_threshold"] = None
-    return arguments
-
-
-def _pragma(connection: Connection, pragma: str) -> Any:
-    """Execute a pragma outside of any transaction."""
-    cursor = connection.connection.cursor()
-    try:
-        row = cursor.execute(f"PRAGMA {pragma}").fetchone()
-    finally:
-        cursor.close()
-    return row[0] if row else None
-
-
-def _set_up_sqlite(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # BEGIN is ours, see below
-    connection.execute("PRAGMA synchronous = NORMAL")
-
-
-def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock at once: a transaction that reads first and writes later could fail half-way."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    return execute
 
 
 _stores: dict[int, Store] = {}
@@ -257,31 +228,3 @@ def store() -> Store:
         if _stores.setdefault(mine, made) is made:
             warn_if_lonely(made)
     return _stores[mine]
-
-
-def configured_url() -> str | URL:
-    """Return ``[mkt] state_url``, or the URL of the SQLite file in AIRFLOW_HOME when it is empty."""
-    from airflow.sdk.configuration import conf  # noqa: PLC0415 - reads the configuration
-
-    if url := str(conf.get("mkt", "state_url", fallback="") or "").strip():
-        return url
-    home = Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow")).expanduser()
-    return URL.create("sqlite", database=str(home / FILE))
-
-
-def warn_if_lonely(used: Store) -> None:
-    """Say so when the executor spreads tasks over hosts but the store is a file on one of them."""
-    from airflow.sdk.configuration import conf  # noqa: PLC0415
-
-    if used.kind != "sqlite":
-        return
-    configured = str(conf.get("core", "executor", fallback="LocalExecutor")).split(",")
-    names = [name.rsplit(":", 1)[-1].rsplit(".", 1)[-1].strip() for name in configured]
-    if distributed := [name for name in names if name not in LOCAL_EXECUTORS]:
-        log.warning(
-            "Rate limits and tokens are shared through a file on this host (%s), but %s runs tasks on others too: each "
-            "host uses the whole rate limit, and single-use refresh tokens can be lost. Set [mkt] state_url to a "
-            "PostgreSQL database.",
-            used.url.database,
-            " and ".join(distributed),
-        )

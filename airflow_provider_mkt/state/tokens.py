@@ -19,10 +19,11 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.auth import Token
 from airflow_provider_mkt.exceptions import ApiError, AuthenticationError, PermissionDeniedError, ValidationError
+from airflow_provider_mkt.state.kept import KeptTokens
 from airflow_provider_mkt.state.lease import LEASE, KeptAlive
 from airflow_provider_mkt.state.rotation import Busy, Claimed, Live, Rotation, live
 from airflow_provider_mkt.state.sealing import Sealer, configured_sealer, digest
@@ -33,28 +34,25 @@ from airflow_provider_mkt.state.troubles import StoreError, Trouble
 log = logging.getLogger(__name__)
 
 RENEW_AT = 0.8
-READ_AGAIN = 10.0
-"""Seconds for which a process goes by what it last read from the store."""
 LONGEST_WAIT = 300.0
 """Seconds after which waiting for another process's token call is given up."""
 FIRST_LOOK, LONGEST_LOOK = 0.05, 0.5
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """A token in memory; the moments are this process's."""
-
-    value: str = field(repr=False)
-    seed: str = field(repr=False)
-    renew_at: float
-    expires_at: float
-    read_again: float
 
 
 def _mask(secret: str) -> None:
     from airflow.sdk.log import mask_secret  # noqa: PLC0415
 
     mask_secret(secret)
+
+
+def _counted(key: str, fetch: Callable[[], Token]) -> Token:
+    try:
+        token = fetch()
+    except ApiError:
+        metrics.token(key, "failed")
+        raise
+    metrics.token(key, "fetched")
+    return token
 
 
 class Tokens:
@@ -78,11 +76,10 @@ class Tokens:
         mask: Callable[[str], None] = _mask,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._store, self._sealer, self._clock, self._lease, self._mask = get_store, get_sealer, clock, lease, mask
+        self._store, self._sealer, self._clock, self._lease = get_store, get_sealer, clock, lease
         self._sleep = sleep
-        self._kept: dict[str, _Kept] = {}
+        self._kept = KeptTokens(clock, mask)
         self._refused: set[str] = set()
-        self._masked: set[str] = set()
         self._unsaved: dict[str, tuple[Rotation, Claimed, Token]] = {}
         self._warned = False
         self._locks: dict[str, threading.Lock] = {}
@@ -98,10 +95,10 @@ class Tokens:
         :raises ApiError: whatever ``fetch`` raises; the next caller tries again
         """
         with self._lock(key):
-            if (kept := self._fresh(key)) is not None:
-                return kept.value
+            if (kept := self._kept.fresh(key)) is not None:
+                return kept
             try:
-                return self._keep(key, self._shared(key, fetch))
+                return self._kept.keep(key, self._shared(key, fetch))
             except StoreError as error:
                 return self._alone(key, fetch, error)
 
@@ -109,25 +106,24 @@ class Tokens:
         """Return the live token of an account whose refresh tokens are single-use.
 
         :param key: the account; it must stay the same when only the seed or a client secret changes
-        :param seed: the connection's refresh token, used first; another one than ever before starts afresh
+        :param seed: the connection's refresh token, used first; another one than ever before starts afresh. Empty when
+            the account is authorised by a consent, whose tokens only the store has
         :param refresh: exchanges a refresh token for a token that names its successor; not repeated by itself
         :raises AuthenticationError: when the account must be authorised again
         :raises OutcomeUnknownError: when the answer to a refresh was lost; a later call finds out
         :raises StoreError: when the store fails and no access token is left
         """
         with self._lock(key):
-            kept = self._fresh(key, seed)
-            if kept is not None:
-                return kept.value
+            if (kept := self._kept.fresh(key, seed)) is not None:
+                return kept
             try:
                 rotation = Rotation(self._store(), self._sealer(), key, seed, lease=self._lease, refused=self._refused)
-                return self._keep(key, self._rotate(key, rotation, refresh), seed)
+                return self._kept.keep(key, self._rotate(key, rotation, refresh), seed)
             except StoreError as error:
-                kept = self._kept.get(key)
-                if kept is None or kept.seed != seed or self._clock() >= kept.expires_at:
+                if (kept := self._kept.alive(key, seed)) is None:
                     raise
                 self._warn(error)
-                return kept.value
+                return kept
 
     def discard(self, key: str, value: str) -> None:
         """Forget ``value``, unless somebody has replaced it already.
@@ -143,8 +139,7 @@ class Tokens:
 
         with self._lock(key):
             self._refused.add(refused)
-            if (kept := self._kept.get(key)) is not None and kept.value == value:
-                del self._kept[key]
+            self._kept.drop(key, value)
             try:
                 change(self._store(), key, forget)
             except StoreError as error:
@@ -154,7 +149,7 @@ class Tokens:
         """Keep tokens that were got by authorising again; whatever was known of the account is replaced.
 
         :param key: the account
-        :param seed: the connection's present refresh token, which must not win over the new one later
+        :param seed: the connection's present refresh token, if any, which must not win over the new one later
         :param token: the new tokens, with a refresh token
         :raises StoreError: when they could not be stored
         """
@@ -168,7 +163,7 @@ class Tokens:
             row.set_access(sealer, token.value, token.lifetime, RENEW_AT, now)
 
         with self._lock(key):
-            self._kept.pop(key, None)
+            self._kept.drop(key)
             self._unsaved.pop(key, None)
             change(self._store(), key, replace)
 
@@ -192,7 +187,7 @@ class Tokens:
             return step
         try:
             with KeptAlive(used, key, owner, self._lease):
-                token = fetch()
+                token = _counted(key, fetch)
         except BaseException as error:
             self._give_up(used, key, owner, error)
             raise
@@ -262,30 +257,16 @@ class Tokens:
 
     def _alone(self, key: str, fetch: Callable[[], Token], error: StoreError) -> str:
         self._warn(error)
-        now = self._clock()
-        kept = self._kept.get(key)
-        if kept is None or now >= kept.renew_at:
-            token = fetch()
-            return self._keep(key, Live(token.value, token.lifetime * RENEW_AT, token.lifetime))
-        return self._keep(key, Live(kept.value, kept.renew_at - now, kept.expires_at - now))
-
-    def _fresh(self, key: str, seed: str = "") -> _Kept | None:
-        kept, now = self._kept.get(key), self._clock()
-        return kept if kept and kept.seed == seed and now < min(kept.renew_at, kept.read_again) else None
-
-    def _keep(self, key: str, found: Live, seed: str = "") -> str:
-        """Remember a token for a few seconds, and mask it in logs."""
-        now = self._clock()
-        self._kept[key] = _Kept(found.value, seed, now + found.renew_in, now + found.expires_in, now + READ_AGAIN)
-        if (name := digest(found.value)) not in self._masked:
-            self._masked.add(name)
-            self._mask(found.value)
-        return found.value
+        if (kept := self._kept.keep_on(key)) is not None:
+            return kept
+        token = _counted(key, fetch)
+        return self._kept.keep(key, Live(token.value, token.lifetime * RENEW_AT, token.lifetime))
 
     def _lock(self, key: str) -> threading.Lock:
         return self._locks.setdefault(key, threading.Lock())
 
     def _warn(self, error: StoreError) -> None:
+        metrics.count("mkt.store.failures", what="tokens")
         level = logging.DEBUG if self._warned else logging.WARNING
         self._warned = True
         log.log(level, "%s Until it works again, this process keeps its tokens to itself.", error)

@@ -21,6 +21,10 @@ class Trouble(Enum):
     DAMAGED = "is damaged or not a database of this provider; move it away, a new one is made on the next use"
     NEWER = "was set up by a newer version of this provider; upgrade the package on this host"
     MISCONFIGURED = "is configured wrongly: [mkt] state_url must be a URL for sqlite or postgresql"
+    NO_URL = (
+        "is not known: what gives [mkt] state_url failed or gave nothing; check the command of state_url_cmd, or the "
+        "secrets backend and the name in state_url_secret"
+    )
     NO_DRIVER = "needs a PostgreSQL driver; install psycopg2-binary or psycopg[binary]"
     NO_KEY = "cannot keep secrets without a valid [core] fernet_key; set one, the same on all hosts"
     OTHER_KEY = (

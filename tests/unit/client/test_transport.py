@@ -68,6 +68,12 @@ def client(url: str, auth: Auth | None = None, **settings: Any) -> ApiClient:
     )
 
 
+def fetching(url: str) -> ApiClient:
+    """A client that gets a token by itself, before every request."""
+    sender: ApiClient = client(url, TokenAuth(lambda: str(sender.send(TOKEN())["access_token"]), lambda value: None))
+    return sender
+
+
 async def until(condition: Callable[[], bool]) -> None:
     while not condition():  # noqa: ASYNC110 - what is awaited happens in a server's thread
         await asyncio.sleep(0.01)
@@ -120,8 +126,7 @@ def test_a_launch_has_a_connection_of_its_own(serve: Callable[..., Raw]) -> None
                 client.sendall(answer('{"access_token": "t"}') if b"/token" in request else OK)
 
     with OneAnswer() as server:
-        sender = client(server.url)
-        sender.auth = TokenAuth(lambda: str(sender.send(TOKEN())["access_token"]), lambda value: None)
+        sender = fetching(server.url)
         assert sender.send(ONCE(body={})) == {"id": "x"}
         assert sender.send(ONCE(body={})) == {"id": "x"}
         assert server.connections == [1, 1, 1, 1]
@@ -129,8 +134,7 @@ def test_a_launch_has_a_connection_of_its_own(serve: Callable[..., Raw]) -> None
 
 def test_an_unreadable_token_answer_is_no_launch(serve: Callable[..., Raw]) -> None:
     server = serve(answer("[]"))
-    sender = client(server.url)
-    sender.auth = TokenAuth(lambda: str(sender.send(TOKEN())["access_token"]), lambda value: None)
+    sender = fetching(server.url)
     with pytest.raises(NotSentError):
         sender.send(ONCE(body={}))
     assert not any(b"/launch" in request for request in server.requests)

@@ -18,8 +18,10 @@ from airflow_provider_mkt.exceptions import RateLimitError
 from airflow_provider_mkt.state import windows
 from airflow_provider_mkt.state.alone import ALONE
 from airflow_provider_mkt.state.budget import ASK_AGAIN, StoreBudget, budget_for, snapshot
+from airflow_provider_mkt.state.budget_table import LATEST
 from airflow_provider_mkt.state.store import Store
 from airflow_provider_mkt.state.troubles import StoreError, Trouble
+from airflow_provider_mkt.state.underway import FORGOTTEN, GUARD
 from airflow_provider_mkt.state.windows import MARGIN
 
 LIMITS = {"default": Limit(10, 60.0), "posts": Limit(3, 60.0)}
@@ -28,6 +30,8 @@ ONE = ("default",)
 BOTH = ("default", "posts")
 FINE = Outcome(Known.ANSWERED, 200)
 SPAN = 60.0 + MARGIN
+ANSWERED = 60.0 + GUARD
+"""The same once the first request of the window was answered promptly."""
 
 Make = Callable[..., StoreBudget]
 
@@ -157,7 +161,7 @@ class TestLearning:
         budget.reserve(ONE)
         budget.observe(ONE, answer(3, limit=4))
         assert snapshot(store)[0].learned == 4
-        assert [budget.reserve(ONE) for _ in range(4)] == pytest.approx([0.0] * 3 + [SPAN], abs=0.01)
+        assert [budget.reserve(ONE) for _ in range(4)] == pytest.approx([0.0] * 3 + [ANSWERED], abs=0.01)
         budget.observe(ONE, answer(500, limit=1000))
         assert snapshot(store)[0].learned is None
         assert [budget.reserve(ONE) for _ in range(6)] == pytest.approx([0.0] * 6, abs=0.01)
@@ -166,7 +170,7 @@ class TestLearning:
         budget = make()
         budget.reserve(ONE)
         budget.observe(ONE, answer(199, limit=200))
-        assert [budget.reserve(ONE) for _ in range(10)] == pytest.approx([0.0] * 9 + [SPAN], abs=0.01)
+        assert [budget.reserve(ONE) for _ in range(10)] == pytest.approx([0.0] * 9 + [ANSWERED], abs=0.01)
 
     def test_what_others_used_is_left_to_them(self, make: Make, clock: Any) -> None:
         budget = make()
@@ -174,14 +178,14 @@ class TestLearning:
         budget.observe(ONE, answer(4))
         budget.reserve(ONE)
         budget.observe(ONE, answer(3))  # the same five, not five more
-        assert [budget.reserve(ONE) for _ in range(4)] == pytest.approx([0.0] * 3 + [SPAN], abs=0.01)
+        assert [budget.reserve(ONE) for _ in range(4)] == pytest.approx([0.0] * 3 + [ANSWERED], abs=0.01)
 
     def test_flodesk_says_the_same_in_other_headers(self, make: Make) -> None:
         budget = make()
         budget.reserve(ONE)
         headers = {"x-fd-ratelimit-limit": "10", "x-fd-ratelimit-remaining": "0"}
         budget.observe(ONE, Outcome(Known.ANSWERED, 200, headers=headers))
-        assert budget.reserve(ONE) == pytest.approx(SPAN, abs=0.01)
+        assert budget.reserve(ONE) == pytest.approx(ANSWERED, abs=0.01)
 
     def test_nothing_left_means_quiet_until_the_reset(self, make: Make) -> None:
         budget = make()
@@ -220,7 +224,7 @@ class TestLearning:
         budget.reserve(ONE)
         clock.now += 30.0
         budget.observe(ONE, FINE)
-        assert budget.reserve(ONE) == pytest.approx(60.0 + 5.0 - 30.0, abs=0.01)
+        assert budget.reserve(ONE) == pytest.approx(60.0 + LATEST - 30.0, abs=0.01)
 
     def test_a_request_that_was_cancelled_is_not_taken_for_a_slow_one(
         self, make: Make, clock: Any, store: Store
@@ -239,9 +243,93 @@ class TestLearning:
     ) -> None:
         budget = make()
         budget.reserve(ONE)
-        monkeypatch.setattr(store, "run", None)
+        monkeypatch.setattr(store, "transact", None)
         budget.observe(ONE, answer(9))
         budget.observe(ONE, FINE)
+
+
+class TestPromptAnswers:
+    """They prove when a request arrived. What is proved needs no margin; what is not, keeps it."""
+
+    @pytest.fixture
+    def budget(self, make: Make) -> StoreBudget:
+        return make({"default": Limit(1, 1.0)})
+
+    def test_the_margin_is_what_the_answer_took(self, budget: StoreBudget, clock: Any) -> None:
+        budget.reserve(ONE)
+        clock.now += 0.05
+        budget.observe(ONE, FINE)
+        assert budget.reserve(ONE) == pytest.approx(1.0 + GUARD, abs=0.002)
+
+    def test_it_is_less_for_all_processes(self, budget: StoreBudget, make: Make) -> None:
+        budget.reserve(ONE)
+        budget.observe(ONE, FINE)
+        budget.reserve(ONE)
+        assert make({"default": Limit(1, 1.0)}).reserve(ONE) == pytest.approx(2.0 + GUARD + MARGIN, abs=0.002)
+
+    def test_it_is_never_more_than_the_margin(self, budget: StoreBudget, clock: Any) -> None:
+        budget.reserve(ONE)
+        clock.now += MARGIN - GUARD / 2
+        budget.observe(ONE, FINE)
+        assert budget.reserve(ONE) == pytest.approx(1.0 + GUARD / 2, abs=0.002)
+
+    def test_no_answer_proves_nothing(self, budget: StoreBudget) -> None:
+        budget.reserve(ONE)
+        budget.observe(ONE, Outcome(Known.UNKNOWN))
+        assert budget.reserve(ONE) == pytest.approx(1.0 + MARGIN, abs=0.002)
+
+    def test_one_of_two_answers_proves_nothing(self, make: Make) -> None:
+        """It may be that of either; the other one may yet arrive late."""
+        budget = make({"default": Limit(2, 1.0)})
+        for _ in range(2):
+            budget.reserve(ONE)
+        budget.observe(ONE, FINE)
+        assert budget.reserve(ONE) == pytest.approx(1.0 + MARGIN, abs=0.002)
+
+    def test_one_that_was_cancelled_does_not_end_all_proof(self, budget: StoreBudget, clock: Any) -> None:
+        """It never gets an answer. Nor does it matter which one was reserved first."""
+        budget.reserve(ONE, longest=3600.0)
+        clock.now += budget.reserve(ONE) + FORGOTTEN + 1.0
+        budget.reserve(ONE)
+        budget.observe(ONE, FINE)
+        assert budget.reserve(ONE) == pytest.approx(1.0 + GUARD, abs=0.002)
+
+    def test_one_that_missed_its_slot_is_not_waited_for(self, budget: StoreBudget, clock: Any) -> None:
+        budget.reserve(ONE)
+        clock.now += 2.0
+        budget.missed(ONE)
+        budget.reserve(ONE)
+        budget.observe(ONE, FINE)
+        assert budget.reserve(ONE) == pytest.approx(1.0 + GUARD, abs=0.002)
+
+    def test_what_waits_long_for_its_lone_slot_proves_nothing_until_it_is_answered(
+        self, make: Make, store: Store, clock: Any
+    ) -> None:
+        failing = Failing(Trouble.LOCKED)
+        budget = make({"default": Limit(1, 50.0)}, used=failing.failing(store))
+        budget.reserve(ONE)
+        wait = budget.reserve(ONE)
+        assert wait > 2 * FORGOTTEN
+        failing.trouble = None
+        clock.now += wait
+        budget.reserve(ONE)
+        budget.observe(ONE, FINE)
+        assert budget.reserve(ONE) >= 50.0 + MARGIN - 0.002
+
+    def test_what_was_sent_without_a_slot_proves_nothing(self, make: Make, store: Store, clock: Any) -> None:
+        """Its answer may come for that of a request that is still under way."""
+        failing = Failing(Trouble.LOCKED)
+        budget = make({"default": Limit(1, 1.0)}, used=failing.failing(store))
+        budget.reserve(ONE)
+        failing.trouble = None
+        clock.now += ASK_AGAIN + 10.0
+        for margin, later in ((MARGIN, FORGOTTEN), (GUARD, 0.0)):
+            budget.reserve(ONE)
+            budget.observe(ONE, FINE)
+            assert budget.reserve(ONE) == pytest.approx(1.0 + margin, abs=0.002)
+            clock.now += 1.0 + margin
+            budget.observe(ONE, FINE)
+            clock.now += 10.0 + later
 
 
 def test_a_clock_that_was_set_back_does_not_block_the_budget(make: Make, clock: Any) -> None:
@@ -276,15 +364,15 @@ class Failing:
         self.calls = 0
 
     def failing(self, store: Store) -> Store:
-        run = store.run
+        transact = store.transact
 
-        def maybe(work: Any, **more: Any) -> Any:
+        def maybe(work: Any) -> Any:
             self.calls += 1
             if self.trouble:
                 raise StoreError(self.trouble, store.where)
-            return run(work, **more)
+            return transact(work)
 
-        store.run = maybe  # type: ignore[method-assign]
+        store.transact = maybe  # type: ignore[method-assign]
         return store
 
 

@@ -13,16 +13,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, event, text
 
-from airflow_provider_mkt.state import schema
+from airflow_provider_mkt.state import databases, schema
 from airflow_provider_mkt.state import store as store_module
+from airflow_provider_mkt.state.databases import usable
 from airflow_provider_mkt.state.sealing import Sealer
-from airflow_provider_mkt.state.store import Store, store, usable, warn_if_lonely
+from airflow_provider_mkt.state.store import Execute, Store, store, warn_if_lonely
 from airflow_provider_mkt.state.troubles import StoreError, Trouble
 
 KEY = Fernet.generate_key().decode()
@@ -36,6 +38,10 @@ def add_budget(connection: Connection, name: str = "x", slots: bytes = b"") -> N
     values = {"name": name, "slots": slots}
     insert = "INSERT INTO mkt_budget VALUES (:name, 'l', 1, 1, :slots, 0, 0, NULL, 0)"
     connection.execute(text(insert), values)
+
+
+def add_plainly(execute: Execute, name: str = "x", slots: bytes = b"") -> None:
+    execute("INSERT INTO mkt_budget VALUES (?, 'l', 1, 1, ?, 0, 0, NULL, 0)", (name, slots))
 
 
 def count(connection: Connection) -> int:
@@ -64,7 +70,7 @@ def test_the_schema_is_brought_forward(make_store: Callable[..., Store], monkeyp
     monkeypatch.setattr(schema, "STEPS", more)
     monkeypatch.setattr(store_module, "STEPS", more)
     new = make_store()
-    assert new.run(versions) == 2
+    assert new.run(versions) == len(more)
     assert new.run(count) == 1
     assert new.run(lambda connection: connection.execute(text("SELECT * FROM mkt_more")).all()) == []
 
@@ -77,7 +83,7 @@ def test_a_step_that_fails_changes_nothing(make_store: Callable[..., Store], mon
         patch.setattr(store_module, "STEPS", broken)
         with pytest.raises(StoreError):
             make_store().run(versions)
-    assert make_store().run(versions) == 1
+    assert make_store().run(versions) == len(schema.STEPS)
     assert make_store().run(count) == 1
 
 
@@ -108,14 +114,44 @@ def test_many_threads_may_start_at_once(make_store: Callable[..., Store]) -> Non
     assert made.run(count) == 16
 
 
-def test_what_fails_is_rolled_back(make_store: Callable[..., Store]) -> None:
+@pytest.mark.parametrize("error", [LookupError, KeyboardInterrupt])
+def test_what_fails_is_rolled_back(make_store: Callable[..., Store], error: type[BaseException]) -> None:
     def work(connection: Connection) -> None:
         add_budget(connection)
-        raise LookupError
+        raise error
 
-    with pytest.raises(LookupError):
-        make_store().run(work)
-    assert make_store().run(count) == 0
+    def plainly(execute: Execute) -> None:
+        add_plainly(execute)
+        raise error
+
+    made = make_store()
+    with pytest.raises(error):
+        made.run(work)
+    with pytest.raises(error):
+        made.transact(plainly)
+    assert made.run(count) == 0
+    assert make_store(0.05).transact(lambda execute: execute("SELECT count(*) FROM mkt_budget", ())[0][0]) == 0
+
+
+def test_a_commit_that_fails_holds_no_lock(make_store: Callable[..., Store]) -> None:
+    """The last error that SQLite can report; the connection must come back clean for the next transaction."""
+    made = make_store(0.05)
+    made.run(add_budget)
+    deferred = "PRAGMA defer_foreign_keys = ON"
+    keys = "CREATE TABLE child (name VARCHAR REFERENCES mkt_budget (name) DEFERRABLE INITIALLY DEFERRED)"
+    made.run(lambda connection: connection.exec_driver_sql(keys))
+    made.close()
+    event.listen(made._engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = ON"))
+
+    def orphan(execute: Execute) -> None:
+        execute(deferred, ())
+        execute("INSERT INTO child VALUES (?)", ("nobody",))
+
+    with pytest.raises(StoreError, match="FOREIGN KEY constraint failed"):
+        made.transact(orphan)
+    make_store(0.05).run(lambda connection: add_budget(connection, "other"))
+    made.transact(lambda execute: add_plainly(execute, "mine"))
+    assert made.run(count) == 3
 
 
 def read_only(path: Path, made: Store) -> None:
@@ -160,18 +196,48 @@ TROUBLES = [
 ]
 
 
+@pytest.mark.parametrize("plainly", [False, True], ids=["run", "transact"])
 @pytest.mark.parametrize(("break_it", "trouble", "words"), TROUBLES)
-def test_troubles_are_told_in_words(
-    make_store: Callable[..., Store], path: Path, break_it: Callable[[Path, Store], None], trouble: Trouble, words: str
+def test_troubles_are_told_in_words(  # noqa: PLR0917
+    make_store: Callable[..., Store],
+    path: Path,
+    break_it: Callable[[Path, Store], None],
+    trouble: Trouble,
+    words: str,
+    plainly: bool,
 ) -> None:
     made = make_store(0.05)
     made.run(versions)
     break_it(path, made)
+    big = b"x" * 10_000
     with pytest.raises(StoreError, match=words) as caught:
-        made.run(lambda connection: add_budget(connection, slots=b"x" * 10_000))
+        made.transact(lambda execute: add_plainly(execute, slots=big)) if plainly else made.run(
+            lambda connection: add_budget(connection, slots=big)
+        )
     assert caught.value.trouble is trouble
     assert str(path) in str(caught.value)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.parametrize("plainly", [False, True], ids=["run", "transact"])
+@pytest.mark.parametrize("freed", [False, True])
+def test_a_file_that_is_locked_when_it_is_first_used(
+    make_store: Callable[..., Store], path: Path, freed: bool, plainly: bool
+) -> None:
+    """The switch to WAL is tried for as long as a lock is waited for, and then told in words."""
+    made = make_store(5.0 if freed else 0.1)
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE theirs (a)")
+    other.execute("BEGIN EXCLUSIVE")
+    timer = threading.Timer(0.2, other.rollback)
+    if freed:
+        timer.start()
+    with nullcontext() if freed else pytest.raises(StoreError, match="was locked for too long"):
+        made.transact(add_plainly) if plainly else made.run(add_budget)
+    if freed:
+        timer.join()
+        assert made.run(count) == 1
+    other.close()
 
 
 def test_the_store_works_again_after_trouble(make_store: Callable[..., Store], path: Path) -> None:
@@ -214,13 +280,13 @@ def test_urls_that_cannot_be_used(url: str, trouble: Trouble) -> None:
 def test_the_driver_is_one_that_is_installed(
     monkeypatch: pytest.MonkeyPatch, installed: set[str], url: str, driver: str
 ) -> None:
-    monkeypatch.setattr(store_module, "find_spec", lambda name: name if name in installed else None)
+    monkeypatch.setattr(databases, "find_spec", lambda name: name if name in installed else None)
     assert usable(url).drivername == driver
 
 
 @pytest.mark.parametrize("url", ["postgresql://h/d", "postgresql+psycopg2://h/d"])
 def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    monkeypatch.setattr(store_module, "find_spec", lambda name: None)
+    monkeypatch.setattr(databases, "find_spec", lambda name: None)
     with pytest.raises(StoreError, match="needs a PostgreSQL driver; install psycopg2-binary"):
         usable(url)
 
@@ -285,7 +351,7 @@ def test_a_file_under_a_distributed_executor_is_warned_about(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, executor: str, url: str, lonely: str | None
 ) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
-    monkeypatch.setattr(store_module, "find_spec", lambda name: name)
+    monkeypatch.setattr(databases, "find_spec", lambda name: name)
     with caplog.at_level(logging.WARNING):
         warn_if_lonely(Store(url))
     assert [lonely is not None and f"but {lonely} runs tasks" in caplog.text] == [lonely is not None]

@@ -27,10 +27,11 @@ from airflow_provider_mkt.exceptions import (
     ValidationError,
 )
 from airflow_provider_mkt.state import rotation
+from airflow_provider_mkt.state.kept import READ_AGAIN
 from airflow_provider_mkt.state.sealing import Sealer
 from airflow_provider_mkt.state.store import Store
-from airflow_provider_mkt.state.token_table import TokenRow, change, reseal
-from airflow_provider_mkt.state.tokens import READ_AGAIN, Tokens
+from airflow_provider_mkt.state.token_table import Resealed, TokenRow, change, reseal
+from airflow_provider_mkt.state.tokens import Tokens
 from airflow_provider_mkt.state.troubles import StoreError, Trouble
 
 KEY = "flodesk/https://api.flodesk.com/v1/client"
@@ -212,14 +213,14 @@ class TestFetched:
         tokens = make(mask=masked.append)
         make().get(KEY, Fetching())
         for _ in range(3):
-            tokens._kept.clear()
+            tokens._kept.drop(KEY)
             tokens.get(KEY, Fetching())
         assert masked == ["token-1"]
 
     def test_repr_shows_no_secret(self, make: Make) -> None:
         tokens = make()
         tokens.get(KEY, lambda: Token("geheim", DAY))
-        assert "geheim" not in f"{tokens!r} {tokens._kept!r}"
+        assert "geheim" not in f"{tokens!r} {vars(tokens._kept)!r}"
 
     def test_a_new_fernet_key_costs_nothing(self, make: Make, store: Store) -> None:
         old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -227,7 +228,7 @@ class TestFetched:
         make(get_sealer=lambda: Sealer(old)).get(KEY, vendor)
         both = Sealer(f"{new},{old}")
         assert make(get_sealer=lambda: both).get(KEY, vendor) == "token-1"
-        assert reseal(store, both) == 1
+        assert reseal(store, both) == Resealed(1, 0)
         assert make(get_sealer=lambda: Sealer(new)).get(KEY, vendor) == "token-1"
 
     def test_a_lost_fernet_key_costs_one_call(self, make: Make, sealer: Sealer) -> None:
@@ -244,6 +245,22 @@ class TestRotating:
             assert make().get_rotating(KEY, "refresh-0", vendor) == f"access-{number}"
             clock.now += 0.9 * DAY
         assert vendor.sent == [f"refresh-{number}" for number in range(5)]
+
+    def test_without_a_seed_somebody_has_to_consent_first(self, make: Make, clock: Any) -> None:
+        vendor = Rotating()
+        with pytest.raises(AuthenticationError, match="has not been authorised yet"):
+            make().get_rotating(KEY, "", vendor)
+        make().adopt(KEY, "", Token("consented", DAY, "refresh-0"))
+        assert make().get_rotating(KEY, "", vendor) == "consented"
+        assert vendor.sent == []
+        clock.now += 0.9 * DAY
+        assert make().get_rotating(KEY, "", vendor) == "access-1"
+        assert vendor.sent == ["refresh-0"]
+
+    def test_a_seed_that_is_taken_away_changes_nothing(self, make: Make) -> None:
+        vendor = Rotating()
+        assert make().get_rotating(KEY, "refresh-0", vendor) == "access-1"
+        assert make().get_rotating(KEY, "", vendor) == "access-1"
 
     def test_sixteen_refusals_one_refresh(self, make: Make) -> None:
         vendor, processes = Rotating(), [make() for _ in range(16)]

@@ -339,9 +339,9 @@ def test_slow_vendor_does_not_block_the_loop(ids: list[str], vendors: Sandbox) -
 def test_nothing_is_sent_or_waited_for_on_the_loops_thread(
     ids: list[str], vendors: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_provider_mkt.client.transport import ApiClient
+    from airflow_provider_mkt.client.attempt import Attempts
 
-    exchange, reserve = ApiClient._exchange, ApiClient._reserve
+    reserve, send = Attempts._reserve, Attempts._send
     threads: set[str] = set()
 
     def noting(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -351,8 +351,8 @@ def test_nothing_is_sent_or_waited_for_on_the_loops_thread(
 
         return noted
 
-    monkeypatch.setattr(ApiClient, "_exchange", noting(exchange))
-    monkeypatch.setattr(ApiClient, "_reserve", noting(reserve))
+    monkeypatch.setattr(Attempts, "_reserve", noting(reserve))
+    monkeypatch.setattr(Attempts, "_send", noting(send))
     vendors.fault(STATUS, "status", status=503, count=2)
     fired(trigger(ids, cancel_on_kill=True))
     asyncio.run(trigger(ids, cancel_on_kill=True).on_kill())

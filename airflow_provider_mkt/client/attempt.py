@@ -1,0 +1,235 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""A single attempt: sign, take a slot of the rate budget, wait for it, send, decide what follows."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import requests
+
+from airflow_provider_mkt import metrics
+from airflow_provider_mkt.client.auth import Auth
+from airflow_provider_mkt.client.endpoint import Call, Priority
+from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.client.preparing import prepare
+from airflow_provider_mkt.client.redaction import Redactor
+from airflow_provider_mkt.client.retry import LONGEST_WAIT, Decision, Next, decide, leaves_doubt, may_have_happened
+from airflow_provider_mkt.client.wire import Settings, Wire
+from airflow_provider_mkt.exceptions import (
+    ApiError,
+    MalformedResponseError,
+    NotSentError,
+    OutcomeUnknownError,
+    RateLimitError,
+    ValidationError,
+)
+
+log = logging.getLogger(__name__)
+
+GONE = (404, 410)
+HOUR = 3600.0
+WORTH_A_LINE = 2.0
+"""Seconds of waiting for the rate budget above which the log says so."""
+STAYS_SIGNED = 10.0
+"""Seconds for which a signed request may wait. A token is replaced after four fifths of its life, so it outlives them;
+but a vendor may end it at once when another process renews it. That is a 401, a new signature and another attempt."""
+SIGNING = 5.0
+"""Seconds before its slot at which a request that waits longer is signed again."""
+LATE = 1.0
+"""Seconds after the beginning of its slot at which a request does not go out any more, but takes another one: signing
+took long, all threads were busy, or the machine slept. The answer to a request that is less late moves its slot."""
+SLOTS = 3
+"""Slots that an attempt takes. In the last one it goes out however late it is: on a machine that is always late, a
+launch that never happens would be worse than a 429."""
+
+
+class Budget(Protocol):
+    """The rate budget that all requests of a connection go through."""
+
+    def reserve(self, names: tuple[str, ...], priority: Priority, longest: float) -> float:
+        """Take the next free slot in every named budget and return the seconds until it begins.
+
+        :raises RateLimitError: when that would be more than ``longest`` seconds; no slot is taken then
+        """
+
+    def missed(self, names: tuple[str, ...]) -> None:
+        """Note that a request was not sent in its slot, which stays taken."""
+
+    def observe(self, names: tuple[str, ...], outcome: Outcome) -> None:
+        """Learn from an answer: what is left, and how long to be quiet."""
+
+
+@dataclass
+class Progress:
+    """What is remembered of one call from attempt to attempt.
+
+    :param call: what is asked
+    :param stream: leave the body of a success unread
+    :param attempt: how many attempts were made
+    :param renewed: whether the credentials were renewed
+    :param doubt: whether an attempt of what must not happen twice may have been executed
+    :param uncertain: whether an attempt may have been executed
+    :param outcome: what the last attempt taught
+    :param decision: what follows from it
+    :param request: what was sent last
+    :param response: the success whose body is unread
+    """
+
+    call: Call
+    stream: bool = False
+    attempt: int = 0
+    renewed: bool = False
+    doubt: bool = False
+    uncertain: bool = False
+    outcome: Outcome = field(default_factory=lambda: Outcome(Known.NOT_SENT))
+    decision: Decision = field(default_factory=lambda: Decision(Next.RETRY))
+    request: requests.PreparedRequest | None = None
+    response: requests.Response | None = None
+
+
+class Attempts:
+    """Makes single attempts for one vendor account, as a client's base.
+
+    :param settings: addresses and timeouts
+    :param auth: how requests are signed
+    :param budget: the shared rate budget
+    :param redactor: knows the connection's secrets
+    """
+
+    def __init__(self, settings: Settings, auth: Auth, budget: Budget, redactor: Redactor) -> None:
+        self.settings, self.auth, self.budget, self.redactor = settings, auth, budget, redactor
+        self.wire = Wire(settings.headers)
+
+    def attempt(self, progress: Progress) -> Iterator[float]:
+        """Make one attempt, whose outcome and what follows from it are then found in ``progress``.
+
+        The slot is taken once the request is ready: getting a token may take a while, and vendors count arrivals. A
+        request that would leave too late for its slot takes another one.
+
+        :return: the seconds to wait, one by one, before going on
+        :raises ApiError: when the request cannot be built, signed, or given a slot
+        """
+        for slot in range(1, SLOTS + 1):
+            request = self._sign(progress)
+            wait = self._reserve(progress)
+            due = time.monotonic() + wait
+            if wait > STAYS_SIGNED:
+                yield wait - SIGNING
+                request = self._sign(progress)
+                wait = max(0.0, due - time.monotonic())
+            yield wait
+            late = time.monotonic() - due
+            if late <= LATE or slot == SLOTS:
+                break
+            self._miss(progress.call, late)
+        self._send(progress, request)
+
+    def _sign(self, progress: Progress) -> requests.PreparedRequest:
+        """Build and sign the request. A failed token call says nothing about the request that needed the token."""
+        call = progress.call
+        try:
+            return self._prepare(call)
+        except ApiError as error:
+            route = f"{self.settings.vendor} {call.endpoint.method} {call.endpoint.path}"
+            if progress.doubt:
+                unsettled: ApiError = OutcomeUnknownError(
+                    f"{route} may have been executed, and cannot be repeated: {error}"
+                )
+            elif isinstance(error, (OutcomeUnknownError, MalformedResponseError)):
+                unsettled = NotSentError(f"{route} was not sent, for lack of a token: {error}")
+            else:
+                raise
+            unsettled.vendor, unsettled.method, unsettled.path = error.vendor, call.endpoint.method, call.endpoint.path
+        raise unsettled
+
+    def _prepare(self, call: Call) -> requests.PreparedRequest:
+        endpoint = call.endpoint
+        try:
+            request = prepare(call, self.settings.bases[endpoint.base], self.wire.session, self.auth)
+        except ApiError:
+            # The vendor's token call failed, and says so itself.
+            raise
+        except (requests.RequestException, ValueError, TypeError) as error:
+            route = f"{endpoint.method} {endpoint.path}"
+            problem = f"The request {route} cannot be put together: {self.redactor.text(str(error))}"
+        else:
+            # A token may have been fetched by another hook or process: this client has to learn what to hide.
+            self.redactor.add(request.headers.get("Authorization", "").partition(" ")[2])
+            return request
+        raise ValidationError(problem, vendor=self.settings.vendor, method=endpoint.method, path=endpoint.path)
+
+    def _reserve(self, progress: Progress) -> float:
+        """Take a slot of the rate budget and return the seconds until it begins.
+
+        A launch that has not begun does not hold a worker for longer than a minute: :class:`RateLimitError` says when
+        to come back. Waiting for news may take its time, and what has been sent once is seen through.
+        """
+        call = progress.call
+        patient = progress.attempt > 0 or call.priority is Priority.NEWS
+        try:
+            wait = self.budget.reserve(call.endpoint.budgets, call.priority, HOUR if patient else LONGEST_WAIT)
+        except RateLimitError as error:
+            if not progress.doubt:
+                raise
+            lost = f"{self.settings.vendor} {call.endpoint.method} {call.endpoint.path} may have been executed: {error}"
+        else:
+            self._say_wait(call, wait)
+            return wait
+        raise OutcomeUnknownError(lost, vendor=self.settings.vendor)
+
+    def _miss(self, call: Call, late: float) -> None:
+        endpoint = call.endpoint
+        route = f"{self.settings.vendor} {endpoint.method} {endpoint.path}"
+        log.info("%s: %.1f s late for its slot of the rate budget, so it takes another one", route, late)
+        self.budget.missed(endpoint.budgets)
+
+    def _say_wait(self, call: Call, wait: float) -> None:
+        if wait > WORTH_A_LINE:
+            budgets = " and ".join(call.endpoint.budgets)
+            log.info("%s: waiting %.1f s for the rate budget %s", self.settings.vendor, wait, budgets)
+        metrics.wait(self.settings.vendor, call.endpoint.budgets, wait)
+
+    def _send(self, progress: Progress, request: requests.PreparedRequest) -> None:
+        """Send the request and decide what follows. The only place that sends anything."""
+        progress.attempt += 1
+        progress.request = request
+        endpoint = progress.call.endpoint
+        begun = time.monotonic()
+        outcome, progress.response = self.wire.exchange(progress.call, request, self.settings, stream=progress.stream)
+        took = time.monotonic() - begun
+        log.debug("%s %s %s: %s in %.3f s", self.settings.vendor, endpoint.method, endpoint.path, outcome.status, took)
+        metrics.request(self.settings.vendor, endpoint, outcome, took)
+        self.budget.observe(endpoint.budgets, outcome)
+        progress.outcome = _as_declared(progress, outcome)
+        self._decide(progress, progress.outcome)
+
+    def _decide(self, progress: Progress, outcome: Outcome) -> None:
+        curable = progress.call.endpoint.authenticated and outcome.status in self.auth.renewable
+        progress.decision = decide(
+            progress.call.safety,
+            progress.attempt,
+            outcome,
+            renewed=progress.renewed or not curable,
+            doubt=progress.doubt,
+            jitter=random.random(),  # noqa: S311 - spreads retries, protects nothing
+        )
+        progress.doubt |= leaves_doubt(progress.call.safety, outcome)
+        progress.uncertain |= may_have_happened(outcome)
+        if progress.decision.renew and progress.request is not None:
+            self.auth.renew(progress.request)
+            progress.renewed = True
+
+
+def _as_declared(progress: Progress, outcome: Outcome) -> Outcome:
+    """Read an outcome as the endpoint declares it: gone after an uncertain deletion is deleted, a 429 may be final."""
+    endpoint = progress.call.endpoint
+    if endpoint.gone_is_done and progress.uncertain and outcome.status in GONE:
+        return replace(outcome, known=Known.ANSWERED, answer=None)
+    if endpoint.final_429 and outcome.known is Known.THROTTLED:
+        return replace(outcome, known=Known.REFUSED)
+    return outcome

@@ -1,0 +1,66 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""From a call to the request that is sent: address, body, headers, signature."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import requests
+from requests.structures import CaseInsensitiveDict
+
+from airflow_provider_mkt.client.auth import Auth
+from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.client.upload import Multipart
+
+NOT_CARRIED = re.compile(r"[^\x20-\xff]")
+
+
+def prepare(call: Call, base: str, session: requests.Session, auth: Auth) -> requests.PreparedRequest:
+    """Build and sign the request for ``call``.
+
+    :param call: what to ask
+    :param base: the base URL that the endpoint is relative to
+    :param session: its headers and cookies are sent along
+    :param auth: signs the request, unless the endpoint takes no credentials
+    :raises ApiError: when the vendor's token call failed
+    :raises ValueError: and others, when something of the call cannot be sent
+    """
+    endpoint = call.endpoint
+    headers = CaseInsensitiveDict(session.headers)
+    headers.update(call.headers)
+    if call.idempotency_key:
+        headers["Idempotency-Key"] = call.idempotency_key
+    body: Any = call.body if endpoint.form else None
+    if call.file:
+        body = Multipart(call.file, call.idempotency_key or "")
+        headers["Content-Type"] = body.content_type
+    request = requests.PreparedRequest()
+    request.prepare(
+        method=endpoint.method,
+        url=call.url(base),
+        headers=headers,
+        data=body,
+        json=None if endpoint.form else call.body,
+        params={name: value for name, value in call.query.items() if value is not None},
+        auth=auth if endpoint.authenticated else _no_auth,
+        cookies=session.cookies,
+    )
+    _check_headers(request)
+    return request
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Sign nothing; without it ``requests`` would look for credentials in the URL."""
+    return request
+
+
+def _check_headers(request: requests.PreparedRequest) -> None:
+    """Refuse what ``http.client`` would refuse with the connection open, quoting the value.
+
+    :raises ValueError: naming the header
+    """
+    for name, value in request.headers.items():
+        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        if text != text.strip() or NOT_CARRIED.search(text):
+            raise ValueError(f"the header {name} holds a line break or a character that HTTP cannot carry")

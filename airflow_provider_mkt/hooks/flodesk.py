@@ -29,7 +29,7 @@ __all__ = ["FlodeskHook", "subscriber_body"]
 class FlodeskHook(AudienceMethods, SettingMethods):
     """Keeps an e-mail audience in step.
 
-    :param flodesk_conn_id: connection with an API key as password, or with OAuth client id, secret and refresh token
+    :param flodesk_conn_id: connection with an API key as password, or with OAuth client id and secret
     """
 
     conn_name_attr = "flodesk_conn_id"
@@ -56,12 +56,7 @@ class FlodeskHook(AudienceMethods, SettingMethods):
 
         if not account.login:
             return BasicAuth(account.password)
-        if not account.extras["refresh_token"]:
-            raise ValidationError(
-                f"Connection {self.conn_id!r} (Flodesk): it has an OAuth client id but the extra 'refresh_token' is "
-                "missing; add it, or empty the login to use an API key."
-            )
-        get = partial(TOKENS.get_rotating, self._token_key, account.extras["refresh_token"], self._refresh)
+        get = partial(TOKENS.get_rotating, self._token_key, account.extras["refresh_token"] or "", self._refresh)
         return TokenAuth(get, partial(TOKENS.discard, self._token_key))
 
     @property
@@ -107,14 +102,14 @@ class FlodeskHook(AudienceMethods, SettingMethods):
     def exchange_code(self, code: str, redirect_uri: str) -> dict[str, Any]:
         """Exchange the code of a consent for tokens. A code works once and for 30 minutes, so this is not repeated.
 
-        When the connection has a refresh token, the new tokens replace it in the shared store at once. When it has none
-        yet, put the returned ``refresh_token`` into its extra of that name. The tokens are secrets: do not return them
-        from a task.
+        The new tokens go into the shared store at once, in place of what it had; the connection needs no
+        ``refresh_token``. The tokens are secrets: do not return them from a task.
 
         :param code: what the vendor sent the browser back with
         :param redirect_uri: the same as for :meth:`authorize_url`
         :return: ``access_token``, ``refresh_token``, ``expires_in``, ``token_type``, ``scopes``
         :raises OutcomeUnknownError: when the answer was lost; the owner has to consent again
+        :raises StoreError: when the tokens could not be stored; the owner has to consent again
         """
         from airflow_provider_mkt.client.auth import Token, lifetime_of  # noqa: PLC0415
         from airflow_provider_mkt.state.tokens import TOKENS  # noqa: PLC0415
@@ -125,11 +120,9 @@ class FlodeskHook(AudienceMethods, SettingMethods):
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": uri}
         # The first consent comes before there is a refresh token, which all other calls need.
         answer = self._token_call(form, self.unsigned)
-        seed = self.account.extras["refresh_token"]
-        if seed:
-            lifetime = lifetime_of(answer, flodesk.TOKEN_LIFETIME)
-            token = Token(answer["access_token"], lifetime, answer["refresh_token"])
-            TOKENS.adopt(self._token_key, seed, token)
+        lifetime = lifetime_of(answer, flodesk.TOKEN_LIFETIME)
+        token = Token(answer["access_token"], lifetime, answer["refresh_token"])
+        TOKENS.adopt(self._token_key, self.account.extras["refresh_token"] or "", token)
         return answer
 
     def get_userinfo(self) -> dict[str, Any]:

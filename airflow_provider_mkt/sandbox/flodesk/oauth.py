@@ -11,8 +11,9 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from airflow_provider_mkt.sandbox.clock import iso
+from airflow_provider_mkt.sandbox.fields import Instant
 from airflow_provider_mkt.sandbox.flodesk.account import SEEDED_AT, Desk, Failure, basic
-from airflow_provider_mkt.sandbox.flodesk.tokens import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI
+from airflow_provider_mkt.sandbox.flodesk.tokens import CLIENT_ID, CLIENT_SECRET, LOOPBACK_URI, REDIRECT_URI
 from airflow_provider_mkt.sandbox.ledger import digest
 from airflow_provider_mkt.sandbox.vendor import TheCall, VendorError
 
@@ -43,7 +44,7 @@ class UserInfo(BaseModel):
     id: str
     email: str
     full_name: str
-    created_at: str
+    created_at: Instant
     profile_url: str
 
 
@@ -92,7 +93,7 @@ async def authorize(  # noqa: PLR0917 - the parameters of the protocol
     """Log in and consent, which the sandbox's user does at once, and go back with a code."""
     if client_id != CLIENT_ID:
         raise _refusal(400, "invalid_client", "The client is unknown")
-    if redirect_uri != REDIRECT_URI or response_type != "code":
+    if redirect_uri not in (REDIRECT_URI, LOOPBACK_URI) or response_type != "code":
         raise _refusal(400, "invalid_request", "The redirect address is not registered")
     code = desk.grants.new_code(redirect_uri)
     desk.record(call, "code.issued", client_id, [digest(code)])

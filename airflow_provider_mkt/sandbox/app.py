@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -17,15 +16,13 @@ from airflow_provider_mkt.sandbox.gate import Gate
 from airflow_provider_mkt.sandbox.vendor import VendorError
 from airflow_provider_mkt.sandbox.world import World
 
-TITLE = "Marketing vendors sandbox"
-
 
 def build(world: World, *, public_url: str | None = None, log_requests: bool = False) -> Gate:
     """The ASGI application of a world.
 
     :param public_url: address under which clients reach it, None to take it from each request
     """
-    app = FastAPI(title=TITLE, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.state.world = world
     app.state.public_url = public_url
     for vendor in type(world).vendor_types():
@@ -36,7 +33,6 @@ def build(world: World, *, public_url: str | None = None, log_requests: bool = F
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _crash)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return Gate(app, world, log_requests=log_requests)
 
 
@@ -79,26 +75,3 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _crash(request: Request, _error: Exception) -> Response:
     return _answer(request, VendorError(500, "Internal server error"))
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """The description without FastAPI's own validation errors, which never leave the sandbox, and with security."""
-    if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version="1", routes=app.routes)
-        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-        for name in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(name, None)
-        schemes = schema["components"].setdefault("securitySchemes", {})
-        vendors = World.vendor_types()
-        for path, item in schema["paths"].items():
-            vendor = next(kind for kind in vendors if path.startswith(tuple(f"{prefix}/" for prefix in kind.prefixes)))
-            for operation in item.values():
-                operation["responses"].pop("422", None)
-                if "security" not in operation:
-                    operation["security"] = [
-                        {name: []} for name, scheme in vendor.security.items() if scheme["type"] == "http"
-                    ]
-        for vendor in vendors:
-            schemes.update(vendor.security)
-        app.openapi_schema = schema
-    return app.openapi_schema

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from airflow_provider_mkt.sandbox.connections import connections
+from airflow_provider_mkt.sandbox.description import describe
 from airflow_provider_mkt.sandbox.faults import KINDS
 from airflow_provider_mkt.sandbox.outcomes import Outcome
 from airflow_provider_mkt.sandbox.payload import read
@@ -185,4 +186,18 @@ async def credentials(world: TheWorld) -> Any:
 @router.get("/connections")
 async def get_connections(request: Request) -> Any:
     """The Airflow connections to this sandbox."""
-    return connections(request.app.state.public_url or str(request.base_url))
+    return connections(_base(request))
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request, vendor: str | None = None) -> Any:
+    """The OpenAPI description of a vendor, or of all."""
+    try:
+        return describe(request.app, _base(request), vendor)
+    except ValueError as error:
+        raise VendorError(400, str(error)) from None
+
+
+def _base(request: Request) -> str:
+    """The address under which clients reach the sandbox."""
+    return str(request.app.state.public_url or request.base_url)

@@ -95,6 +95,15 @@ def _no_blank(text: str) -> str:
     return text
 
 
+def any_of(*names: str) -> dict[str, Any]:
+    """The schema of a body in which at least one of some texts must be given."""
+    return {"anyOf": [{"required": [name], "properties": {name: {"type": "string", "minLength": 1}}} for name in names]}
+
+
+Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""A date-time in an answer."""
+HttpsAddress = Annotated[str, Field(min_length=1, max_length=2048, json_schema_extra={"format": "uri"})]
+"""A callback address; :func:`address_problem` judges it."""
 Moment = Annotated[
     datetime, BeforeValidator(moment), Field(json_schema_extra={"type": "string", "format": "date-time"})
 ]

@@ -300,7 +300,7 @@ def test_exceptions_are_still_needed() -> None:
 
 
 def test_the_sandbox_and_the_hooks_know_the_same_routes(stage: Stage) -> None:
-    with urlopen(f"{stage.sandbox.url}/openapi.json") as described:
+    with urlopen(f"{stage.sandbox.url}/__sandbox__/openapi.json") as described:
         paths = json.load(described)["paths"]
     served = {
         f"{method.upper()} {re.sub(r'{[^}]*}', '{}', path)}"

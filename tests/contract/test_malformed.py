@@ -10,18 +10,19 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from airflow.sdk import Connection
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
-from airflow_provider_mkt.client import transport
+from airflow_provider_mkt.client import attempt, wire
 from airflow_provider_mkt.client.auth import Auth, BearerAuth
 from airflow_provider_mkt.client.endpoint import Endpoint
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
@@ -33,6 +34,7 @@ from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.vendors import VENDORS, flinque, flodesk, flokit, flow_living, flow_social
 from airflow_provider_mkt.waiting.base import Verdict, Watch
+from airflow_provider_mkt.waiting.flinque import CampaignWatch as InfluencerCampaignWatch
 from airflow_provider_mkt.waiting.flinque import ReportWatch
 from airflow_provider_mkt.waiting.flokit import SyncWatch
 from airflow_provider_mkt.waiting.flow_living import CampaignWatch
@@ -51,23 +53,17 @@ MODULES = {
 }
 WATCHES: list[Watch] = [
     ReportWatch("r1"),
+    InfluencerCampaignWatch("c1", ["active"]),
     SyncWatch("i1", since="2026-01-01T00:00:00Z", requested_at=0.0),
     CampaignWatch(["q1", "q2"], ["published"], 0.0),
     CampaignWatch(["q1"], ["paused"]),
     PostWatch(["p1", "p2"], ["done"]),
 ]
-MOST_REQUESTS = 60
+MOST_REQUESTS = 20
 """After so many requests the vendor gives in and answers 404: some lists go on for ever, as they may."""
 
-EXAMPLES_EACH = int(os.environ.get("MKT_FUZZ", "80"))
-"""Examples for each vendor and kind of call; more for a long attack: ``MKT_FUZZ=5000``."""
-
-EXAMPLES = settings(
-    max_examples=EXAMPLES_EACH,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+CASES = int(os.environ.get("MKT_FUZZ", "20000" if os.environ.get("CI") else "5000"))
+"""Cases in total, at least; more for a long attack: ``MKT_FUZZ=200000``. A case is a call and the answers to it."""
 
 
 class Canned(HTTPAdapter):
@@ -270,7 +266,7 @@ def _call(hook: MarketingHook, method: Callable[..., Any]) -> Any:
 def quiet(waits: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No waits, no log lines and no masks: there would be thousands."""
     monkeypatch.setattr("airflow.sdk.log.mask_secret", lambda *args: None)
-    monkeypatch.setattr(transport.ApiClient, "_reserve", lambda self, call: 0.0)
+    monkeypatch.setattr(attempt.Attempts, "_reserve", lambda self, call: 0.0)
     photo = tmp_path / "photo.png"
     photo.write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 100)
     monkeypatch.setitem(ARGUMENTS, "path", str(photo))
@@ -283,7 +279,7 @@ def quiet(waits: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 def canned(monkeypatch: pytest.MonkeyPatch) -> Canned:
     """The network of all clients that are made from now on."""
     network = Canned()
-    monkeypatch.setattr(transport, "Adapter", lambda **kwargs: network)
+    monkeypatch.setattr(wire, "Adapter", lambda **kwargs: network)
     return network
 
 
@@ -305,82 +301,69 @@ def test_every_method_asks_the_vendor(conn_type: str, canned: Canned) -> None:
     assert not silent
 
 
+def _look(hook: MarketingHook, watch: Watch) -> None:
+    verdict = hook.client.talk(watch.look())
+    event = json.loads(json.dumps(verdict.event()))
+    assert Verdict.of(event).final is verdict.final
+
+
+def _send(hook: MarketingHook, endpoint: Endpoint) -> None:
+    parts = [part.split("}")[0] for part in endpoint.path.split("{")[1:]]
+    hook.client.send(endpoint(path=dict.fromkeys(parts, "x"), idempotency_key="k"))
+
+
+def _fetch_token(hook: MarketingHook) -> None:
+    fetch = getattr(hook, "_fetch_token", None) or (lambda: hook._refresh("fd_rt_x"))  # type: ignore[attr-defined]
+    token = fetch()
+    assert token.value
+    assert 0 < token.lifetime < float("inf")
+
+
+def _calls(kind: type[MarketingHook]) -> dict[str, Callable[[MarketingHook], object]]:
+    """Every way to ask a vendor: methods, routes of the table (also those without a method), watches, token calls."""
+    calls: dict[str, Callable[[MarketingHook], object]] = {
+        name: partial(_call, method=method) for name, method in _methods(kind).items()
+    }
+    calls |= {
+        f"{endpoint.method} {endpoint.path}": partial(_send, endpoint=endpoint)
+        for endpoint in _endpoints(kind.conn_type)
+        if endpoint.base in _hook(kind).client.settings.bases
+    }
+    calls |= {repr(watch): partial(_look, watch=watch) for watch in WATCHES if watch.hook is kind}
+    return calls | ({"token": _fetch_token} if kind in (FlinqueHook, FlowLivingHook, FlodeskHook) else {})
+
+
 @pytest.mark.parametrize("conn_type", HOOKS)
-def test_methods(conn_type: str, canned: Canned) -> None:
-    hook = _hook(HOOKS[conn_type])
-    methods = _methods(HOOKS[conn_type])
+def test_no_answer_escapes_the_error_family(conn_type: str, canned: Canned) -> None:
+    """Each made-up series of answers is given to every call of the vendor."""
+    hook, calls = _hook(HOOKS[conn_type]), _calls(HOOKS[conn_type])
+    in_all = sum(len(_calls(kind)) for kind in HOOKS.values())
+    cases = 0
 
     @seed(1)
-    @EXAMPLES
-    @given(name=st.sampled_from(sorted(methods)), answers=ANSWERS)
-    def attack(name: str, answers: list[tuple[int, dict[str, str], bytes]]) -> None:
-        canned.deal(answers)
-        try:
-            _call(hook, methods[name])
-        except ApiError as error:
-            str(error).encode()
-            json.dumps(error.details)
-
-    attack()
-
-
-@pytest.mark.parametrize("conn_type", HOOKS)
-def test_endpoints(conn_type: str, canned: Canned) -> None:
-    """Every route of the table, also those without a method, by ``send`` and as a list."""
-    client = _hook(HOOKS[conn_type]).client
-    endpoints = [each for each in _endpoints(conn_type) if each.base in client.settings.bases]
-
-    @seed(2)
-    @EXAMPLES
-    @given(endpoint=st.sampled_from(endpoints), answers=ANSWERS)
-    def attack(endpoint: Endpoint, answers: list[tuple[int, dict[str, str], bytes]]) -> None:
-        canned.deal(answers)
-        parts = [part.split("}")[0] for part in endpoint.path.split("{")[1:]]
-        try:
-            client.send(endpoint(path=dict.fromkeys(parts, "x"), idempotency_key="k"))
-        except ApiError as error:
-            str(error).encode()
-
-    attack()
-
-
-@pytest.mark.parametrize("watch", WATCHES, ids=lambda watch: type(watch).__name__)
-def test_watches(watch: Watch, canned: Canned) -> None:
-    client = _hook(watch.hook).client
-
-    @seed(3)
-    @settings(EXAMPLES, max_examples=EXAMPLES_EACH // 2)
+    @settings(
+        max_examples=-(-CASES // in_all),
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
     @given(answers=ANSWERS)
     def attack(answers: list[tuple[int, dict[str, str], bytes]]) -> None:
-        canned.deal(answers)
-        try:
-            verdict = client.talk(watch.look())
-        except ApiError:
-            return
-        event = json.loads(json.dumps(verdict.event()))
-        assert Verdict.of(event).final is verdict.final
+        nonlocal cases
+        for name, call in calls.items():
+            cases += 1
+            canned.deal(answers)
+            try:
+                call(hook)
+            except ApiError as error:
+                str(error).encode()
+                json.dumps(error.details)
+            except Exception:
+                note(f"{conn_type}: {name}")
+                raise
 
     attack()
-
-
-@pytest.mark.parametrize("kind", [FlinqueHook, FlowLivingHook, FlodeskHook])
-def test_token_calls(kind: type[MarketingHook], canned: Canned) -> None:
-    hook = _hook(kind)
-    fetch = getattr(hook, "_fetch_token", None) or (lambda: hook._refresh("fd_rt_x"))  # type: ignore[attr-defined]
-
-    @seed(4)
-    @EXAMPLES
-    @given(answers=ANSWERS)
-    def attack(answers: list[tuple[int, dict[str, str], bytes]]) -> None:
-        canned.deal(answers)
-        try:
-            token = fetch()
-        except ApiError:
-            return
-        assert token.value
-        assert 0 < token.lifetime < float("inf")
-
-    attack()
+    assert cases >= CASES * len(calls) // in_all
 
 
 @pytest.mark.parametrize("value", ["tok\r\nX-Injected: 1", "tok\n", "Schlüssel🔑", "\x00"])

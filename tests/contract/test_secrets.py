@@ -36,15 +36,20 @@ from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
-from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
+from airflow_provider_mkt.operators.flinque import (
+    FlinqueCreateCampaignOperator,
+    FlinqueEnsureWebhookOperator,
+    FlinqueGenerateReportOperator,
+    FlinqueUpdateCampaignOperator,
+)
 from airflow_provider_mkt.operators.flodesk import FlodeskUpsertSubscribersOperator
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
 from airflow_provider_mkt.operators.flow_living import (
     FlowLivingPublishCampaignOperator,
     FlowLivingUpdateCampaignStatusOperator,
 )
-from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
-from airflow_provider_mkt.sensors.flinque import FlinqueReportReadySensor
+from airflow_provider_mkt.operators.flow_social import FlowSocialEnsureWebhookOperator, FlowSocialSchedulePostOperator
+from airflow_provider_mkt.sensors.flinque import FlinqueCampaignStatusSensor, FlinqueReportReadySensor
 from airflow_provider_mkt.sensors.flokit import FlokitIntegrationSyncSensor
 from airflow_provider_mkt.sensors.flow_living import FlowLivingCampaignStatusSensor
 from airflow_provider_mkt.sensors.flow_social import FlowSocialPostStatusSensor
@@ -453,6 +458,18 @@ OPERATORS: dict[str, Callable[[], Any]] = {
     "report": lambda: FlinqueGenerateReportOperator(
         task_id="t", report={"type": "x"}, flinque_conn_id="planted_flinque"
     ),
+    "influencer campaign": lambda: FlinqueCreateCampaignOperator(
+        task_id="t", campaign={"name": "x"}, wait_for_completion=True, flinque_conn_id="planted_flinque"
+    ),
+    "influencer campaign update": lambda: FlinqueUpdateCampaignOperator(
+        task_id="t", campaign_id="r", changes={"note": "x"}, flinque_conn_id="planted_flinque"
+    ),
+    "webhook": lambda: FlinqueEnsureWebhookOperator(
+        task_id="t", url="https://x.example.com/a", events=["report.ready"], flinque_conn_id="planted_flinque"
+    ),
+    "webhook with a key": lambda: FlowSocialEnsureWebhookOperator(
+        task_id="t", url="https://x.example.com/a", events=["post.failed"], flow_social_conn_id="planted_flow_social"
+    ),
     "upsert": lambda: FlodeskUpsertSubscribersOperator(
         task_id="t", subscribers=[PERSON], flodesk_conn_id="planted_flodesk"
     ),
@@ -463,6 +480,9 @@ OPERATORS: dict[str, Callable[[], Any]] = {
         task_id="t", post_id="p", flow_social_conn_id="planted_flow_social"
     ),
     "report sensor": lambda: FlinqueReportReadySensor(task_id="t", report_id="r", flinque_conn_id="planted_flinque"),
+    "influencer campaign sensor": lambda: FlinqueCampaignStatusSensor(
+        task_id="t", campaign_id="r", flinque_conn_id="planted_flinque"
+    ),
     "sync sensor": lambda: FlokitIntegrationSyncSensor(
         task_id="t", integration_id="i", flokit_conn_id="planted_flokit"
     ),

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from airflow_provider_mkt.sandbox.clock import iso
-from airflow_provider_mkt.sandbox.fields import Loose, address_problem
+from airflow_provider_mkt.sandbox.fields import HttpsAddress, Loose, address_problem
 from airflow_provider_mkt.sandbox.flinque.account import (
     ERRORS,
     TOKEN_ROUTE,
@@ -75,7 +75,7 @@ class MemberPage(BaseModel):
 class NewWebhook(Loose):
     """A subscription to create."""
 
-    url: Annotated[str, Field(min_length=1, max_length=2048)]
+    url: HttpsAddress
     events: Annotated[
         list[Literal["campaign.created", "campaign.updated", "order.attributed", "creator.added", "report.ready"]],
         Field(min_length=1, max_length=50),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
-from fastapi import Query
+from fastapi import Path, Query
 from pydantic import BaseModel
 
 from airflow_provider_mkt.sandbox.flodesk.tokens import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, Grants
@@ -18,6 +18,7 @@ from airflow_provider_mkt.sandbox.switches import Switch
 from airflow_provider_mkt.sandbox.vendor import Call, Vendor, VendorError, page_of, store_of, whole
 
 API_KEY = "sandbox-flodesk-api-key"
+WEBHOOK_TOKEN = "sandbox-flodesk-webhook-token"  # noqa: S105 - for the connection to the sandbox
 SEEDED_AT = 1_746_000_000.0
 MOST_SEGMENTS = 50
 COLORS = ("#AABBCC", "#F4C2C2", "#C2F4D0", "#C2D5F4", "#F4E9C2", "#D9C2F4")
@@ -51,6 +52,7 @@ class Meta(BaseModel):
 ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": Failure} for status in (400, 401, 404, 413, 429)}
 Page = Annotated[int, Query(ge=1)]
 PerPage = Annotated[int, Query(ge=1, le=100)]
+Id = Annotated[str, Path(alias="id")]
 
 
 @dataclass
@@ -213,7 +215,7 @@ class Flodesk(Vendor):
 
     @classmethod
     def connection_to(cls, base: str) -> dict[str, Any]:
-        extra = {"user_agent": "airflow-provider-mkt (sandbox.example)"}
+        extra = {"user_agent": "airflow-provider-mkt (sandbox.example)", "webhook_token": WEBHOOK_TOKEN}
         return {"host": f"{base}/flodesk/v1", "login": "", "password": API_KEY, "extra": extra}
 
     def credentials(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from airflow_provider_mkt.sandbox.clock import iso
-from airflow_provider_mkt.sandbox.fields import Body
+from airflow_provider_mkt.sandbox.fields import Body, Instant
 from airflow_provider_mkt.sandbox.flodesk.account import ERRORS, Desk, Flodesk, Page, PerPage
 from airflow_provider_mkt.sandbox.vendor import Call, TheCall, VendorError, page_of
 
@@ -59,8 +59,8 @@ class CampaignView(BaseModel):
     status: Status
     name: str
     subject: str
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
 
 
 class Campaigns(BaseModel):

@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from airflow_provider_mkt.sandbox.clock import iso
-from airflow_provider_mkt.sandbox.fields import Body, Name
+from airflow_provider_mkt.sandbox.fields import Body, Instant, Name
 from airflow_provider_mkt.sandbox.flodesk.account import (
     COLORS,
     ERRORS,
     Desk,
     Flodesk,
+    Id,
     Meta,
     Page,
     PerPage,
@@ -39,9 +40,9 @@ class SegmentView(BaseModel):
     id: str
     name: str
     total_active_subscribers: int
-    created_at: str
+    created_at: Instant
     color: str
-    segment_type: str
+    segment_type: Literal["static", "dynamic"]
 
 
 class Segments(BaseModel):
@@ -89,8 +90,8 @@ async def list_colors() -> Any:
     return list(COLORS)
 
 
-@router.get("/{segment_id}", response_model=SegmentView)
-async def get_segment(desk: Desk, segment_id: str) -> Any:
+@router.get("/{id}", response_model=SegmentView)
+async def get_segment(desk: Desk, segment_id: Id) -> Any:
     """One segment."""
     if segment_id not in desk.segments:
         raise VendorError(404, "Segment not found")

@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from airflow_provider_mkt.sandbox.clock import iso
-from airflow_provider_mkt.sandbox.fields import Body, Moment, is_email
+from airflow_provider_mkt.sandbox.fields import Body, Instant, Moment, any_of, is_email
 from airflow_provider_mkt.sandbox.flodesk.account import (
     ERRORS,
     MOST_SEGMENTS,
@@ -28,10 +28,15 @@ router = APIRouter(prefix="/flodesk/v1/subscribers", tags=["Flodesk"], responses
 
 Text = Annotated[str, Field(max_length=255)]
 Status = Literal["active", "unsubscribed", "unconfirmed", "bounced", "complained", "cleaned"]
+"""What a list can be filtered by."""
+ShownStatus = Status | Literal["archived"]
+Source = Literal["manual", "csv", "form_optin", "integration", "checkout"]
 
 
 class Upsert(Body):
     """A subscriber to create or update; omitted fields stay as they are (assumed)."""
+
+    model_config = ConfigDict(json_schema_extra=any_of("id", "email"))
 
     id: Text | None = None
     email: Text | None = None
@@ -67,16 +72,16 @@ class SubscriberView(BaseModel):
     """A subscriber."""
 
     id: str
-    status: str
+    status: ShownStatus
     email: str
-    source: str
+    source: Source
     first_name: str
     last_name: str
     segments: list[SegmentMini]
     custom_fields: dict[str, str]
     optin_ip: str
-    optin_timestamp: str | None
-    created_at: str
+    optin_timestamp: Instant | None
+    created_at: Instant
 
 
 class Subscribers(BaseModel):
@@ -90,7 +95,7 @@ class Success(BaseModel):
     """A batch item that was stored."""
 
     id: str
-    status: str
+    status: ShownStatus
     email: str
 
 

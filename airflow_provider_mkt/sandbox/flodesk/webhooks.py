@@ -9,24 +9,21 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from airflow_provider_mkt.sandbox.clock import iso
-from airflow_provider_mkt.sandbox.fields import Body, Name, address_problem
-from airflow_provider_mkt.sandbox.flodesk.account import ERRORS, Desk, Flodesk, Meta, Page, PerPage, paged
+from airflow_provider_mkt.sandbox.fields import Body, HttpsAddress, Instant, Name, address_problem
+from airflow_provider_mkt.sandbox.flodesk.account import ERRORS, Desk, Flodesk, Id, Meta, Page, PerPage, paged
 from airflow_provider_mkt.sandbox.vendor import TheCall, VendorError
 
 router = APIRouter(prefix="/flodesk/v1/webhooks", tags=["Flodesk"], responses=ERRORS)
 
-Events = Annotated[
-    list[Literal["subscriber.created", "subscriber.added_to_segment", "subscriber.unsubscribed"]],
-    Field(min_length=1, max_length=10),
-]
-Address = Annotated[str, Field(min_length=1, max_length=2048)]
+Event = Literal["subscriber.created", "subscriber.added_to_segment", "subscriber.unsubscribed"]
+Events = Annotated[list[Event], Field(min_length=1, max_length=10)]
 
 
 class NewWebhook(Body):
     """A subscription to create; the name is not shown again."""
 
     name: Name
-    post_url: Address
+    post_url: HttpsAddress
     events: Events
 
 
@@ -34,7 +31,7 @@ class WebhookChanges(Body):
     """Changes of a subscription."""
 
     name: Name | None = None
-    post_url: Address | None = None
+    post_url: HttpsAddress | None = None
     events: Events | None = None
 
 
@@ -43,8 +40,8 @@ class WebhookView(BaseModel):
 
     id: str
     post_url: str
-    events: list[str]
-    created_at: str
+    events: list[Event]
+    created_at: Instant
 
 
 class Webhooks(BaseModel):
@@ -87,14 +84,14 @@ async def create_webhook(desk: Desk, call: TheCall, new: NewWebhook) -> Any:
     return desk.webhooks[webhook_id]
 
 
-@router.get("/{webhook_id}", response_model=WebhookView)
-async def get_webhook(desk: Desk, webhook_id: str) -> Any:
+@router.get("/{id}", response_model=WebhookView)
+async def get_webhook(desk: Desk, webhook_id: Id) -> Any:
     """One subscription."""
     return _find(desk, webhook_id)
 
 
-@router.put("/{webhook_id}", response_model=WebhookView)
-async def update_webhook(desk: Desk, call: TheCall, webhook_id: str, changes: WebhookChanges) -> Any:
+@router.put("/{id}", response_model=WebhookView)
+async def update_webhook(desk: Desk, call: TheCall, webhook_id: Id, changes: WebhookChanges) -> Any:
     """Change a subscription; omitted fields stay as they are (assumed)."""
     webhook = _find(desk, webhook_id)
     if changes.post_url is not None:
@@ -104,8 +101,8 @@ async def update_webhook(desk: Desk, call: TheCall, webhook_id: str, changes: We
     return webhook
 
 
-@router.delete("/{webhook_id}", status_code=204)
-async def delete_webhook(desk: Desk, call: TheCall, webhook_id: str) -> None:
+@router.delete("/{id}", status_code=204)
+async def delete_webhook(desk: Desk, call: TheCall, webhook_id: Id) -> None:
     """Unsubscribe."""
     _find(desk, webhook_id)
     del desk.webhooks[webhook_id]

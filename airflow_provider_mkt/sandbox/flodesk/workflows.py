@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from airflow_provider_mkt.sandbox.fields import Body
+from airflow_provider_mkt.sandbox.fields import Body, any_of
 from airflow_provider_mkt.sandbox.flodesk.account import ERRORS, Desk, Flodesk, Meta, Page, Workflow, paged
 from airflow_provider_mkt.sandbox.ledger import digest
 from airflow_provider_mkt.sandbox.vendor import TheCall, VendorError
@@ -20,6 +20,8 @@ STATUSES = ("active", "paused", "draft")
 
 class Entrant(Body):
     """Who is added."""
+
+    model_config = ConfigDict(json_schema_extra=any_of("id", "email"))
 
     id: Annotated[str, Field(max_length=255)] | None = None
     email: Annotated[str, Field(max_length=255)] | None = None
@@ -81,7 +83,7 @@ async def add_subscriber(desk: Desk, call: TheCall, workflow_id: str, entrant: E
             raise VendorError(400, "the workflow does not allow repeat subscribers")
     workflow.entries[subscriber.id] = desk.world.clock.ticks()
     reference = f"{workflow_id}:{digest(subscriber.email.lower())}"
-    desk.record(call, "workflow.subscriber_added", reference, [workflow_id, subscriber.id])
+    desk.record(call, "workflow.entered", reference, [workflow_id, subscriber.id])
 
 
 @router.delete("/{workflow_id}/subscribers/{id_or_email}", status_code=204)
@@ -93,4 +95,4 @@ async def remove_subscriber(desk: Desk, call: TheCall, workflow_id: str, id_or_e
         raise VendorError(404, "Subscriber not found in this workflow")
     workflow.entries[subscriber.id] = None
     reference = f"{workflow_id}:{digest(subscriber.email.lower())}"
-    desk.record(call, "workflow.subscriber_removed", reference, [workflow_id, subscriber.id])
+    desk.record(call, "workflow.left", reference, [workflow_id, subscriber.id])

@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from airflow_provider_mkt.sandbox.fields import Body, Moment, Name
+from airflow_provider_mkt.sandbox.fields import Body, Moment, Name, any_of
 from airflow_provider_mkt.sandbox.flokit.routes import ERRORS, Flokit, Kit
 from airflow_provider_mkt.sandbox.vendor import TheCall, VendorError
 
@@ -22,6 +22,8 @@ Text = Annotated[str, Field(min_length=1, max_length=1024)]
 
 class Event(Body):
     """An event; limits of lengths and of properties are assumed."""
+
+    model_config = ConfigDict(json_schema_extra=any_of("user_id", "anonymous_id"))
 
     event: Name
     user_id: Text | None = None

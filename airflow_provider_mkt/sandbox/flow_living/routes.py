@@ -120,12 +120,20 @@ async def update_status(living: Living, call: TheCall, campaign_tracking_id: str
     return {"status": update.status, "message": f"Campaign successfully {update.status}."}
 
 
+_LISTING: dict[str, Any] = {
+    "required": ["home_listing_id"],
+    "properties": {"home_listing_id": {"type": "string", "pattern": r"\S", "maxLength": 10_000}},
+}
+
+
 @router.post(LISTING_ROUTE, response_model=str)
 async def process_listing(
     living: Living,
     call: TheCall,
     organisation: Annotated[str, Query(min_length=1)],
-    listing: Annotated[dict[str, Annotated[str, Field(max_length=10_000, strict=True)]], Body(min_length=1)],
+    listing: Annotated[
+        dict[str, Annotated[str, Field(max_length=10_000, strict=True)]], Body(min_length=1, json_schema_extra=_LISTING)
+    ],
 ) -> Any:
     """Create or update a listing; its ``home_listing_id`` becomes the external id that a publish refers to."""
     if organisation != call.facts["client_id"]:

@@ -6,8 +6,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
+from fastapi import Header
 from pydantic import BaseModel
 
 from airflow_provider_mkt.sandbox.clock import iso, millis
@@ -20,7 +21,7 @@ API_KEY = "flow_sk_live_sandbox1_0123456789abcdef0123456789abcdef"
 READ_KEY = "flow_sk_live_sandbox2_fedcba9876543210fedcba9876543210"
 TEST_KEY = "flow_sk_test_sandbox3_00112233445566778899aabbccddeeff"
 SEEDED_AT = 1_750_000_000.0
-PERMISSIONS = (
+Permission = Literal[
     "posts:read",
     "posts:write",
     "channels:read",
@@ -34,7 +35,8 @@ PERMISSIONS = (
     "analytics:read",
     "media:read",
     "media:write",
-)
+]
+PERMISSIONS: tuple[str, ...] = get_args(Permission)
 UPLOAD_LIMIT = 12 * MEGABYTE
 _TYPES = {
     400: ("validation_error", "VALIDATION_ERROR"),
@@ -260,3 +262,4 @@ def stamp(seconds: float) -> int:
 
 
 Social = Annotated[FlowSocial, store_of("flow_social")]
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -15,31 +15,16 @@ from airflow_provider_mkt.sandbox.flow_social.account import (
     PERMISSIONS,
     Envelope,
     FlowSocial,
+    IdempotencyKey,
     Key,
     Message,
+    Permission,
     Social,
     stamp,
 )
-from airflow_provider_mkt.sandbox.flow_social.channels import IdempotencyKey
 from airflow_provider_mkt.sandbox.vendor import TheCall, VendorError
 
 router = APIRouter(prefix="/flow-social/v1/api-keys", tags=["Flow Social"], responses=ERRORS)
-
-Permission = Literal[
-    "posts:read",
-    "posts:write",
-    "channels:read",
-    "channels:write",
-    "connections:read",
-    "connections:write",
-    "webhooks:read",
-    "webhooks:write",
-    "api-keys:read",
-    "api-keys:write",
-    "analytics:read",
-    "media:read",
-    "media:write",
-]
 
 
 class NewKey(Body):

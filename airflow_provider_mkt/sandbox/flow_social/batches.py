@@ -11,9 +11,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, ValidationError
 
 from airflow_provider_mkt.sandbox.fields import Body
-from airflow_provider_mkt.sandbox.flow_social.account import ERRORS, Envelope, Social
+from airflow_provider_mkt.sandbox.flow_social.account import ERRORS, Envelope, IdempotencyKey, Social
 from airflow_provider_mkt.sandbox.flow_social.posts import (
-    IdempotencyKey,
     NewPost,
     PostChanges,
     PostView,

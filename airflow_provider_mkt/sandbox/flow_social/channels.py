@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from airflow_provider_mkt.sandbox.fields import Body, Name
@@ -14,6 +14,7 @@ from airflow_provider_mkt.sandbox.flow_social.account import (
     Channel,
     Envelope,
     FlowSocial,
+    IdempotencyKey,
     Message,
     Social,
     stamp,
@@ -29,7 +30,6 @@ from airflow_provider_mkt.sandbox.flow_social.querying import (
 from airflow_provider_mkt.sandbox.vendor import TheCall, VendorError
 
 FIELDS = {"name": text, "createdAt": milliseconds}
-IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
 Color = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
 
 router = APIRouter(prefix="/flow-social/v1/channels", tags=["Flow Social"], responses=ERRORS)

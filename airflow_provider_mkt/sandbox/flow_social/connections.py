@@ -16,11 +16,12 @@ from airflow_provider_mkt.sandbox.flow_social.account import (
     Connection,
     Envelope,
     FlowSocial,
+    IdempotencyKey,
     Message,
     Social,
     stamp,
 )
-from airflow_provider_mkt.sandbox.flow_social.channels import IdempotencyKey, find_channel
+from airflow_provider_mkt.sandbox.flow_social.channels import find_channel
 from airflow_provider_mkt.sandbox.flow_social.querying import Page, PerPage
 from airflow_provider_mkt.sandbox.vendor import TheCall, VendorError, page_of
 

@@ -10,8 +10,7 @@ from fastapi import APIRouter, File, UploadFile
 from fastapi.responses import Response
 from pydantic import BaseModel
 
-from airflow_provider_mkt.sandbox.flow_social.account import ERRORS, Envelope, Message, Social
-from airflow_provider_mkt.sandbox.flow_social.channels import IdempotencyKey
+from airflow_provider_mkt.sandbox.flow_social.account import ERRORS, Envelope, IdempotencyKey, Message, Social
 from airflow_provider_mkt.sandbox.vendor import MEGABYTE, TheCall, VendorError
 
 LARGEST = 10 * MEGABYTE

@@ -5,11 +5,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header
-from pydantic import BaseModel, BeforeValidator, Field
+from fastapi import APIRouter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from airflow_provider_mkt.sandbox.fields import Body
-from airflow_provider_mkt.sandbox.flow_social.account import ERRORS, Envelope, FlowSocial, Message, Post, Social, stamp
+from airflow_provider_mkt.sandbox.flow_social.account import (
+    ERRORS,
+    Envelope,
+    FlowSocial,
+    IdempotencyKey,
+    Message,
+    Post,
+    Social,
+    stamp,
+)
 from airflow_provider_mkt.sandbox.flow_social.querying import (
     Page,
     PerPage,
@@ -30,9 +39,15 @@ FIELDS = {
     "createdAt": milliseconds,
     "content": text,
 }
-IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
 _TIME_SCHEMA = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0, "maximum": 10**14}]
+}
+
+_SOMETHING_TO_SAY: dict[str, Any] = {
+    "anyOf": [
+        {"required": ["content"], "properties": {"content": {"type": "string"}}},
+        {"required": ["mediaKeys"], "properties": {"mediaKeys": {"type": "array", "minItems": 1}}},
+    ]
 }
 
 router = APIRouter(prefix="/flow-social/v1/posts", tags=["Flow Social"], responses=ERRORS)
@@ -46,6 +61,8 @@ MediaKeys = Annotated[list[str], Field(max_length=10)]
 
 class NewPost(Body):
     """A post to schedule; without ``scheduledFor`` it goes out at once."""
+
+    model_config = ConfigDict(json_schema_extra=_SOMETHING_TO_SAY)
 
     channelId: Annotated[str, Field(min_length=1)]  # noqa: N815 - the vendor's names
     content: Content | None = None

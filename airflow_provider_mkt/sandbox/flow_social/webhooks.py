@@ -9,9 +9,16 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from airflow_provider_mkt.sandbox.fields import Body, address_problem
-from airflow_provider_mkt.sandbox.flow_social.account import ERRORS, Envelope, FlowSocial, Message, Social, stamp
-from airflow_provider_mkt.sandbox.flow_social.channels import IdempotencyKey
+from airflow_provider_mkt.sandbox.fields import Body, HttpsAddress, address_problem
+from airflow_provider_mkt.sandbox.flow_social.account import (
+    ERRORS,
+    Envelope,
+    FlowSocial,
+    IdempotencyKey,
+    Message,
+    Social,
+    stamp,
+)
 from airflow_provider_mkt.sandbox.flow_social.querying import Page, PerPage
 from airflow_provider_mkt.sandbox.vendor import TheCall, VendorError, page_of
 
@@ -26,21 +33,20 @@ Event = Literal[
     "channel.updated",
     "webhook.test",
 ]
-Address = Annotated[str, Field(min_length=1, max_length=2048)]
 Events = Annotated[list[Event], Field(min_length=1, max_length=50)]
 
 
 class NewWebhook(Body):
     """A subscription to create."""
 
-    url: Address
+    url: HttpsAddress
     events: Events
 
 
 class WebhookChanges(Body):
     """Changes of a subscription."""
 
-    url: Address | None = None
+    url: HttpsAddress | None = None
     events: Events | None = None
     active: bool | None = None
 

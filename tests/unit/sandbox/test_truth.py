@@ -59,7 +59,7 @@ def check_error(path: str, answer: requests.Response) -> None:
 @pytest.fixture
 def description(sandbox: Sandbox, call: Caller) -> dict[str, Any]:
     sandbox.limits({"*": None})
-    found: dict[str, Any] = call.session.get(f"{sandbox.url}/openapi.json", timeout=10).json()
+    found: dict[str, Any] = call.session.get(f"{sandbox.url}/__sandbox__/openapi.json", timeout=10).json()
     return found
 
 

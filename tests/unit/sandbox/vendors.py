@@ -69,6 +69,10 @@ class Caller:
         name = "flokit_default" if path.startswith("/flokit") else "flow_social_default"
         return {"Authorization": f"Bearer {connections[name]['password']}"}
 
+    def forget(self) -> None:
+        """Fetch new tokens: a reset of the sandbox has ended the old ones."""
+        self._tokens.clear()
+
     def living_token(self, request_type: str = "campaignAPI") -> str:
         """An access token of Flow Living, fetched once."""
         if request_type not in self._tokens:

@@ -41,23 +41,27 @@ class AirflowApi:
         offset, total = 0, 1
         while offset < total:
             answer = self._call("GET", path, {"limit": PAGE, "offset": offset})
-            yield from answer["task_instances"]
-            offset, total = offset + PAGE, answer["total_entries"]
+            found = answer["task_instances"]
+            yield from found
+            # The server may give fewer rows than were asked for: [api] maximum_page_limit.
+            offset, total = offset + len(found), answer["total_entries"] if found else 0
 
     def state(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> dict[str, Any]:
         """Return what the task state store holds for a task instance."""
         path = self._store(dag_id, run_id, task_id)
-        answer = self._call("GET", path, {"map_index": map_index, "limit": PAGE})
-        return {entry["key"]: entry["value"] for entry in answer["task_state_store"]}
+        found: dict[str, Any] = {}
+        offset, total = 0, 1
+        while offset < total:
+            answer = self._call("GET", path, {"map_index": map_index, "limit": PAGE, "offset": offset})
+            entries = answer["task_state_store"]
+            found.update({entry["key"]: entry["value"] for entry in entries})
+            offset, total = offset + len(entries), answer["total_entries"] if entries else 0
+        return found
 
     def set_state(self, place: tuple[str, str, str, int], key: str, value: Any) -> None:
         """Write an entry that never expires; ``place`` is DAG, run, task and map index."""
         path = f"{self._store(*place[:3])}/{_part(key)}"
         self._call("PUT", path, {"map_index": place[3]}, {"value": value, "expires_at": None})
-
-    def delete_state(self, place: tuple[str, str, str, int], key: str) -> None:
-        """Delete an entry; ``place`` is DAG, run, task and map index."""
-        self._call("DELETE", f"{self._store(*place[:3])}/{_part(key)}", {"map_index": place[3]})
 
     @staticmethod
     def _store(dag_id: str, run_id: str, task_id: str) -> str:

@@ -12,11 +12,15 @@ a later try finds      and does
 =====================  ==================================================================================
 nothing                submits
 a receipt              attaches to it; nothing is sent
+a receipt that a       attaches to it, even when asked to submit anew: the person has just looked
+person handed over
 "refused", "failed"    submits again under the next generation of the key: the last one certainly did nothing, or
-                       the vendor confirmed that it failed
+                       the vendor confirmed that it failed, or a person has it forgotten
 an intent, KEYED       sends the same body with the same key, for 20 of the 24 hours that vendors keep keys
 an intent, traceable   asks the vendor: attaches to what is there, submits what certainly is not
 any other intent       raises ``OutcomeUnknownError``: a person has to look; nothing is guessed
+an intent of another   raises ``ValidationError``: another account can neither tell nor be sent it
+connection
 another fingerprint    raises ``ValidationError``: the DAG changed between tries, which is not a second order
 =====================  ==================================================================================
 """
@@ -31,10 +35,19 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any, Protocol
 
+from airflow_provider_mkt import metrics
+from airflow_provider_mkt import submission_told as told
 from airflow_provider_mkt.client.endpoint import Call, Safety
-from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError, OutcomeUnknownError, ValidationError
+from airflow_provider_mkt.exceptions import (
+    ApiError,
+    MalformedResponseError,
+    OutcomeUnknownError,
+    RateLimitError,
+    ValidationError,
+)
 from airflow_provider_mkt.submission_record import (
     ABSENT,
+    ADOPTED,
     FAILED,
     INTENT,
     PREFIX,
@@ -71,12 +84,12 @@ class Submission:
 
     :param store: the task state store
     :param place: where it belongs
-    :param operation: number of the submission within the task, for batches
+    :param operation: number or name of the submission within the task, for batches
     :param clock: Unix time, by default this machine's
     """
 
     def __init__(
-        self, store: Store, place: Place, operation: int = 0, clock: Callable[[], float] | None = None
+        self, store: Store, place: Place, operation: int | str = 0, clock: Callable[[], float] | None = None
     ) -> None:
         self._store = store
         self._place = place
@@ -91,6 +104,23 @@ class Submission:
         """Return what earlier tries left behind."""
         found = self._store.get(self._name)
         return None if found is None else Record.of(found)
+
+    def standing(self, *, follows: str = "", anew: bool = False) -> Record | None:
+        """Return the record that the next try goes by; None when that try submits afresh.
+
+        :param follows: as in :class:`Order`: a record that follows another one is void
+        :param anew: as in :meth:`submit`
+        """
+        record = self.record()
+        return self._attached(record) if record is not None and self._stands(record, follows, anew) else None
+
+    def _stands(self, record: Record, follows: str, anew: bool) -> bool:
+        replaced = anew and record.round not in (self._place.round, ADOPTED)
+        return record.state in (INTENT, SUBMITTED) and record.follows == follows and not replaced
+
+    def _attached(self, record: Record) -> Record:
+        """Let what a person handed over count for this clearing of the task, and not for the next one."""
+        return self._save(replace(record, round=self._place.round)) if record.round == ADOPTED else record
 
     def _save(self, record: Record) -> Record:
         from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
@@ -108,24 +138,29 @@ class Submission:
         :param talk: holds a conversation, to trace a submission
         :param anew: submit although an earlier submission is recorded; counts once per clearing of the task
         :raises OutcomeUnknownError: when nobody can know whether it happened
-        :raises ValidationError: when the request differs from the recorded one
+        :raises ValidationError: when the request differs from the recorded one, or an open one from its connection
+        :raises RateLimitError: when the vendor wants quiet; what was in doubt before stays so
         :raises ApiError: when it certainly did not happen
         """
         record = self.record()
         if record is None or record.state in (REFUSED, FAILED):
             return self._send(self._intend(order, record), order, send)
-        if anew and record.round != self._place.round:
+        if not self._stands(record, order.follows, anew):
             log.warning(
                 "Submitting %s anew as asked, although %s is recorded.", order.what, record.receipt or record.time
             )
             return self._send(self._intend(order, record), order, send)
         if record.fingerprint != fingerprint(order.body):
-            raise ValidationError(self._changed(record, order), vendor=order.vendor)
+            raise ValidationError(told.changed(record, order), vendor=order.vendor)
         if record.state == SUBMITTED:
             log.info(
                 "%s %s was submitted at %s; attaching to %s.", order.vendor, order.what, record.time, record.receipt
             )
-            return record
+            metrics.submission(order.vendor, "attached")
+            return self._attached(record)
+        if record.conn_id not in ("", self._place.conn_id):
+            elsewhere = told.elsewhere(record, order, self._place.conn_id)
+            raise ValidationError(f"{elsewhere} {self.ways_on(record, order.vendor)}", vendor=order.vendor)
         return self._resolve(record, order, send, talk)
 
     def fail(self, record: Record) -> None:
@@ -150,6 +185,9 @@ class Submission:
                 intent_at=self._clock(),
                 round=place.round,
                 baseline=baseline,
+                follows=order.follows,
+                parts=order.parts,
+                conn_id=place.conn_id,
             )
         )
 
@@ -168,7 +206,8 @@ class Submission:
                 return self._send(self._intend(order, record), order, send)
             if receipt:
                 log.info("%s of %s was found at %s: %s.", order.what, record.time, order.vendor, receipt)
-                return self._save(replace(record, state=SUBMITTED, receipt=receipt))
+                return self._submitted(record, order, receipt)
+        metrics.submission(order.vendor, "unknown")
         raise self._unknown(record, order)
 
     def _send(self, record: Record, order: Order, send: Callable[[Call], Any]) -> Record:
@@ -182,20 +221,29 @@ class Submission:
         except (ApiError, ValueError) as error:
             if not record.doubtful:
                 self._save(replace(record, state=REFUSED))
+                metrics.submission(order.vendor, "refused")
                 raise
             # Certainly not executed this time, but an earlier try may have been.
+            if isinstance(error, RateLimitError):
+                raise
             unknown = self._unknown(record, order, error)
         else:
             # Said before it is written: should the writing fail, the ids are in the log.
             log.info("%s accepted the %s: %s", order.vendor, order.what, receipt)
-            return self._save(replace(record, state=SUBMITTED, receipt=receipt))
+            return self._submitted(record, order, receipt)
+        metrics.submission(order.vendor, "unknown")
         raise unknown
+
+    def _submitted(self, record: Record, order: Order, receipt: Any) -> Record:
+        saved = self._save(replace(record, state=SUBMITTED, receipt=receipt))
+        metrics.submission(order.vendor, "reconciled" if record.doubtful else "submitted")
+        return saved
 
     def _unknown(self, record: Record, order: Order, cause: Exception | None = None) -> OutcomeUnknownError:
         why = f" ({cause})" if cause else " (the task died before an answer was recorded)"
         error = OutcomeUnknownError(
             f"Nobody can know whether the {order.what} was submitted to {order.vendor} at {record.time}{why}. "
-            f"It is not submitted again by itself. {_ways_on(record, order)}",
+            f"It is not submitted again by itself. {self.ways_on(record, order.vendor)}",
             vendor=order.vendor,
             **_facts(cause),
         )
@@ -208,7 +256,7 @@ class Submission:
     def _unreadable(self, record: Record, order: Order, cause: ApiError) -> MalformedResponseError:
         error = MalformedResponseError(
             f"{cause}. The {order.what} was submitted at {record.time}, but what to follow it by was lost with the "
-            f"answer. It is not submitted again. {_ways_on(record, order)}",
+            f"answer. It is not submitted again. {self.ways_on(record, order.vendor)}",
             executed=True,
             vendor=order.vendor,
             **_facts(cause),
@@ -230,18 +278,9 @@ class Submission:
     def _resolvable(self, record: Record, order: Order) -> bool:
         return self._repeatable(record, order) or order.trace is not None
 
-    def _changed(self, record: Record, order: Order) -> str:
-        changed = ""
-        if isinstance(record.body, dict) and isinstance(order.body, dict):
-            old, new = record.body, order.body
-            changed = ", ".join(name for name in sorted({*old, *new}) if old.get(name, ...) != new.get(name, ...))
-        return (
-            f"The {order.what} for {order.vendor} was recorded at {record.time} (state: {record.state}) with another "
-            "request"
-            + (f"; these fields differ: {changed}" if changed else "")
-            + ". It is not submitted a second time. Restore the DAG as it was to go on with the recorded one, or run "
-            "'airflow mkt submissions forget' to submit the new one; then clear the task."
-        )
+    def ways_on(self, record: Record, vendor: str) -> str:
+        """Return what a person can do about an unsettled record."""
+        return told.ways_on(record, vendor, self._operation)
 
 
 def _executed(error: ApiError) -> bool:
@@ -250,11 +289,3 @@ def _executed(error: ApiError) -> bool:
 
 def _facts(cause: Exception | None) -> dict[str, Any]:
     return {name: getattr(cause, name, None) for name in ("method", "path", "status", "request_id", "retry_after")}
-
-
-def _ways_on(record: Record, order: Order) -> str:
-    return (
-        f"Look at {order.vendor} for the reference {record.reference!r}. If it is there, hand its ids over with "
-        "'airflow mkt submissions adopt', otherwise 'airflow mkt submissions forget' has it submitted anew; then clear "
-        "the task."
-    )

@@ -40,7 +40,7 @@ def list_submissions(args: argparse.Namespace) -> None:
     with refusals():
         api = _api(args)
         runs = [args.run_id] if args.run_id else api.runs(args.dag_id, args.runs)
-        rows = [_row(place, key, record) for run in runs for place, key, record in _found(api, args.dag_id, run)]
+        rows = [_row(*found) for run in runs for found in _found(api, args.dag_id, run)]
         if args.unsettled:
             rows = [row for row in rows if row["state"] == INTENT]
     AirflowConsole().print_as(data=rows, output=args.output)
@@ -70,36 +70,55 @@ def adopt_submission(args: argparse.Namespace) -> None:
 
 
 def forget_submission(args: argparse.Namespace) -> None:
-    """Delete a record: the next try submits anew."""
+    """Void a record: the next try submits anew, under a key of its own."""
     with refusals():
         api = _api(args)
         key, record = _one(api, args)
+        records = {name: Record.of(value) for name, value in _numbers(api, _place(args)).items()}
+        standing = [name for name, each in records.items() if each.state in (INTENT, SUBMITTED)]
+        later = [name for name in standing if _continues(name, args.number)]
+        if later:
+            raise SystemExit(f"Submission {later[-1]} goes on from this one; forget that one first.")
         if not args.yes:
             raise SystemExit(
                 f"This has {record.reference!r} of {record.time} submitted a second time if it did happen. Look at the "
                 "vendor first, then add --yes."
             )
-        api.delete_state(_place(args), key)
+        api.set_state(_place(args), key, asdict(record.forget()))
     print(f"Forgotten. Clear the task {args.task_id} now: it submits anew.")  # noqa: T201
 
 
 def _found(api: AirflowApi, dag_id: str, run_id: str) -> Iterator[tuple[Place, str, Record]]:
     for instance in api.task_instances(dag_id, run_id):
         place = (dag_id, run_id, str(instance["task_id"]), int(instance["map_index"]))
-        for key, value in api.state(*place).items():
-            if key.startswith(PREFIX):
-                yield place, key, Record.of(value)
+        for number, value in _numbers(api, place).items():
+            yield place, number, Record.of(value)
 
 
-def _row(place: Place, key: str, record: Record) -> dict[str, Any]:
+def _numbers(api: AirflowApi, place: Place) -> dict[str, Any]:
+    """Return the records of a task instance by their numbers: chunk 2 before chunk 10, 2 before 2.1."""
+    found = {key.removeprefix(PREFIX): value for key, value in api.state(*place).items() if key.startswith(PREFIX)}
+    return dict(sorted(found.items(), key=lambda entry: _order(entry[0])))
+
+
+def _order(number: str) -> tuple[int, ...]:
+    return tuple(int(part) if part.isdecimal() else -1 for part in number.split("."))
+
+
+def _continues(later: str, number: str) -> bool:
+    return _order(later)[0] == _order(number)[0] and _order(later) > _order(number)
+
+
+def _row(place: Place, number: str, record: Record) -> dict[str, Any]:
+    ids = record.receipt.get(record.id_field)
     return {
         "run": place[1],
         "task": place[2] if place[3] < 0 else f"{place[2]} [{place[3]}]",
-        "number": key.removeprefix(PREFIX),
+        "number": number,
         "state": record.state,
         "time": record.time,
         "reference": record.reference,
-        "ids": json.dumps(record.receipt.get(record.id_field)),
+        "ids": f"{len([each for each in ids if each])} of {record.parts}" if record.parts and ids else json.dumps(ids),
     }
 
 

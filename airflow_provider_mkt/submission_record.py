@@ -20,7 +20,11 @@ PREFIX = "mkt.submission."
 """Beginning of the keys under which records stand in the task state store."""
 ABSENT: dict[str, Any] = {}
 """What a trace returns when the vendor shows that the submission never happened; recognised by identity."""
+NONE = "-"
+"""Stands for "it is not there" when a person hands over the ids of a batch."""
 INTENT, SUBMITTED, REFUSED, FAILED = "intent", "submitted", "refused", "failed"
+ADOPTED = -1
+"""Round of a record whose ids a person handed over, until a try attaches to it."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ class Order:
     :param id_field: name of the receipt's field that holds the vendor's id or ids; a plural holds a list
     :param trace: asks the vendor what became of a recorded submission: returns its receipt, :data:`ABSENT` when it
         certainly did not happen, None when that cannot be told; the whole is None where the vendor cannot be asked
+    :param follows: key of the record that this order goes on from, when it sends what that one left undone
+    :param parts: for a batch: of how many parts it consists, each with an id of its own
     """
 
     vendor: str
@@ -87,6 +93,8 @@ class Order:
     id_field: str
     prepare: Callable[[], dict[str, Any]] = dict
     trace: Callable[[Record], Generator[Call, Any, dict[str, Any] | None]] | None = None
+    follows: str = ""
+    parts: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,10 @@ class Record:
     doubtful: bool = False
     doubt_at: float = 0.0
     receipt: dict[str, Any] = field(default_factory=dict)
+    follows: str = ""
+    parts: int = 0
+    conn_id: str = ""
+    """The connection it was sent through; "" in records of earlier versions."""
 
     @property
     def time(self) -> str:
@@ -127,15 +139,38 @@ class Record:
     def adopt(self, ids: list[str]) -> Record:
         """Return the record with the receipt that a person found at the vendor.
 
-        :param ids: the vendor's ids
-        :raises ValueError: when there are none, or several where there can only be one
+        :param ids: the vendor's ids; for a batch one for each part, in the body's order, :data:`NONE` where the vendor
+            has none
+        :raises ValueError: when there are none, several where there can only be one, or one twice
         """
+        given = [each for each in ids if each != NONE]
+        if twice := sorted({each for each in given if given.count(each) > 1}):
+            raise ValueError(f"{self.id_field} takes each id once, got {', '.join(twice)} more than once")
+        if self.parts:
+            if len(ids) != self.parts:
+                raise ValueError(
+                    f"{self.id_field} takes {self.parts} ids, one for each part of the batch in its order, {NONE!r} "
+                    f"for each part that is not there; got {len(ids)}"
+                )
+            found = [None if each == NONE else each for each in ids]
+            return self._adopted(found)
         several = self.id_field.endswith("s")
         if not ids or (len(ids) > 1 and not several):
             raise ValueError(
                 f"{self.id_field} takes {'one id or more' if several else 'exactly one id'}, got {len(ids)}"
             )
-        return replace(self, state=SUBMITTED, receipt={self.id_field: ids if several else ids[0], "status": "adopted"})
+        return self._adopted(ids if several else ids[0])
+
+    def _adopted(self, found: Any) -> Record:
+        return replace(self, state=SUBMITTED, round=ADOPTED, receipt={self.id_field: found, "status": "adopted"})
+
+    def forget(self) -> Record:
+        """Return the record as one of a submission that never happened.
+
+        It is not deleted: the next submission takes the next generation of the key. Under the same key, a vendor that
+        keeps keys would answer with what is to be forgotten, and make nothing new.
+        """
+        return replace(self, state=REFUSED, receipt={}, doubtful=False)
 
 
 def fingerprint(body: Any) -> str:

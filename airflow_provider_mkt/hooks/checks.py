@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import json
 import re
@@ -17,12 +18,22 @@ from airflow_provider_mkt.exceptions import ValidationError
 
 MOST_MONEY = 1_000_000_000
 """No budget of a campaign is as high: a slip of the pen."""
+NOTHING = "None"
+"""What a template shows that has nothing to show. Nobody's id or name."""
+FLAGS = {"true": True, "false": False}
+ALIKE = 0.8
+"""How much a word has to be like another one, from 0 to 1, to be taken for a slip of the pen."""
 
 
 def text(field: str, value: Any, *, longest: int = 255) -> str:
     """Return ``value`` as non-empty text of at most ``longest`` characters."""
     if isinstance(value, bool) or not isinstance(value, (str, int)) or not str(value).strip():
         raise ValidationError(f"{field} must be non-empty text, got {_shown(value)}.")
+    if str(value).strip() == NOTHING:
+        raise ValidationError(
+            f"{field} must be non-empty text, got {_shown(value)}: a template had nothing to show. Check what it "
+            "refers to."
+        )
     if len(str(value)) > longest:
         raise ValidationError(
             f"{field} has {len(str(value)):,} characters; at most {longest:,} are allowed. Shorten it."
@@ -61,6 +72,22 @@ def choices(field: str, values: Any, allowed: Collection[str]) -> list[str]:
     """Return ``values`` as a list of one or more different members of ``allowed``."""
     checked = texts(field, values, most=len(allowed))
     return [choice(f"{field}[{index}]", value, allowed) for index, value in enumerate(checked)]
+
+
+def statuses(field: str, values: Any, known: Collection[str], *, closed: bool) -> list[str]:
+    """Return one status to wait for, given as text, or several as a list.
+
+    :param known: the vendor's statuses, as far as they are known
+    :param closed: whether the vendor documents them all; otherwise others pass, unless they look like a slip of the pen
+    """
+    if closed:
+        return choices(field, [values] if isinstance(values, str) else values, known)
+    wanted = ids(field, values)
+    for status in wanted:
+        near = [] if status in known else difflib.get_close_matches(status.strip().lower(), known, 1, ALIKE)
+        if near:
+            raise ValidationError(f"{field} names {_shown(status)}; {near[0]!r} is probably meant.")
+    return wanted
 
 
 def known_fields(field: str, value: Any, known: Collection[str]) -> Mapping[str, Any]:
@@ -102,10 +129,13 @@ def count(field: str, value: Any, *, most: int) -> int:
 
 
 def flag(field: str, value: Any) -> bool:
-    """Return ``value``, which must be true or false."""
-    if not isinstance(value, bool):
+    """Return ``value``, which must be true or false; as text when it comes from a template."""
+    word = value.strip().lower() if isinstance(value, str) else value
+    if isinstance(word, str) and word in FLAGS:
+        return FLAGS[word]
+    if not isinstance(word, bool):
         raise ValidationError(f"{field} must be true or false, got {_shown(value)}.")
-    return value
+    return word
 
 
 def key(value: str | None) -> str:
@@ -121,7 +151,7 @@ def https_url(field: str, value: Any, *, anywhere: bool = False) -> str:
     url = text(field, value, longest=2_048)
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        host, _ = parts.hostname or "", parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
     schemes = ("https", "http") if anywhere else ("https",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Upload
@@ -53,17 +53,31 @@ def media_file(path: str | os.PathLike[str]) -> Upload:
     :raises ValidationError: naming the file, the problem and the remedy
     """
     file = Path(path)
-    media_type = flow_social.MEDIA_TYPES.get(file.suffix.lower())
-    if media_type is None:
-        known = ", ".join(flow_social.MEDIA_TYPES)
-        raise ValidationError(f"path: {file.name!r} does not end in one of {known}; convert the file.")
+    media_type = media_type_of(file.name)
     try:
         size = file.stat().st_size if file.is_file() else None
     except OSError as error:
         raise ValidationError(f"path: {str(file)!r} cannot be read: {error.strerror}.") from error
     if size is None:
         raise ValidationError(f"path: there is no file {str(file)!r}.")
+    check_media_size(file.name, size)
+    return Upload(file, media_type)
+
+
+def media_type_of(name: str) -> str:
+    """Return the media type of a file by its name.
+
+    :raises ValidationError: when the vendor does not take such files
+    """
+    media_type = flow_social.MEDIA_TYPES.get(PurePosixPath(name).suffix.lower())
+    if media_type is None:
+        known = ", ".join(flow_social.MEDIA_TYPES)
+        raise ValidationError(f"path: {name!r} does not end in one of {known}; convert the file.")
+    return media_type
+
+
+def check_media_size(name: str, size: int) -> None:
+    """Refuse a file that is empty or too large."""
     if not 0 < size <= flow_social.LARGEST_MEDIA:
         limit = flow_social.LARGEST_MEDIA // 1024**2
-        raise ValidationError(f"path: {file.name!r} has {size:,} bytes; 1 byte to {limit} MB are allowed. Shrink it.")
-    return Upload(file, media_type)
+        raise ValidationError(f"path: {name!r} has {size:,} bytes; 1 byte to {limit} MB are allowed. Shrink it.")

@@ -19,6 +19,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleExcept
 from airflow_provider_mkt.client.retry import LONGEST_WAIT
 from airflow_provider_mkt.exceptions import ApiError, RateLimitError
 from airflow_provider_mkt.links.submission import SubmissionLink
+from airflow_provider_mkt.private_fields import PrivateFields
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.stopping import given_up
 from airflow_provider_mkt.submission import Submission
@@ -52,17 +53,25 @@ def come_back_later() -> Iterator[None]:
     raise AirflowRescheduleException(timezone.utcnow() + timedelta(seconds=min(later.retry_after or 0.0, DAY)))
 
 
-class MarketingOperator(BaseOperator):
+class MarketingOperator(PrivateFields, BaseOperator):
     """Base of all operators: names its hook, retries by :class:`MarketingRetryPolicy` unless told otherwise.
 
     :param conn_id: id of the connection
     :param retry_policy: which errors are worth a retry, and when
+    :param multiple_outputs: give each field of the result an XCom of its own
     """
 
     hook_class: ClassVar[type[MarketingHook]]
 
-    def __init__(self, *, conn_id: str, retry_policy: RetryPolicy | None = DEFAULT, **kwargs: Any) -> None:
-        super().__init__(retry_policy=retry_policy, **kwargs)
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        retry_policy: RetryPolicy | None = DEFAULT,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(retry_policy=retry_policy, multiple_outputs=multiple_outputs, **kwargs)
         self.conn_id = conn_id
 
     @cached_property
@@ -94,10 +103,9 @@ class SubmittingOperator(MarketingOperator):
         wait_timeout: float | timedelta = DAY,
         resubmit: bool = False,
         cancel_on_kill: bool = True,
-        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        super().__init__(**kwargs)
         self.wait_for_completion = wait_for_completion
         self.deferrable = (
             conf.getboolean("operators", "default_deferrable", fallback=False) if deferrable is None else deferrable
@@ -127,15 +135,10 @@ class SubmittingOperator(MarketingOperator):
 
     def execute(self, context: Context) -> Any:
         """Submit, then wait or return."""
-        if conf.getboolean("state_store", "clear_on_success", fallback=False):
-            self.log.warning(
-                "[state_store] clear_on_success is on: clearing this task after it succeeded submits again instead of "
-                "attaching to what was submitted."
-            )
         place = Place.of(context, self.conn_id)
         submission = self._submission(context, place)
         client = self.hook.client
-        anew = self.resubmit or bool((context["dag_run"].conf or {}).get("mkt_resubmit"))
+        anew = self._anew(context)
         with come_back_later():
             record = submission.submit(self.order(place), client.send, client.talk, anew=anew)
         watch = self.watch(record) if self.wait_for_completion else None
@@ -163,6 +166,8 @@ class SubmittingOperator(MarketingOperator):
         thread = threading.Thread(target=self._cancel, args=self._waiting, name="mkt-cancel", daemon=True)
         thread.start()
         thread.join(CANCEL_TIMEOUT)
+        if thread.is_alive():
+            self.log.error("Not finished stopping it at the vendor after %.0f s; look there.", CANCEL_TIMEOUT)
 
     def _cancel(self, context: Context, watch: Watch) -> None:
         if not given_up(context["ti"]):
@@ -174,6 +179,15 @@ class SubmittingOperator(MarketingOperator):
                 self.log.warning("The task was stopped by a user: %s", self.hook.client.talk(talk))
             except ApiError as error:
                 self.log.error("Could not stop it at the vendor; look there: %s", error)  # noqa: TRY400
+
+    def _anew(self, context: Context) -> bool:
+        """Return whether what was submitted before this task was cleared is to be submitted again."""
+        if conf.getboolean("state_store", "clear_on_success", fallback=False):
+            self.log.warning(
+                "[state_store] clear_on_success is on: clearing this task after it succeeded submits again instead of "
+                "attaching to what was submitted."
+            )
+        return self.resubmit or bool((context["dag_run"].conf or {}).get("mkt_resubmit"))
 
     def _submission(self, context: Context, place: Place | None = None) -> Submission:
         return Submission(context["task_state_store"], place or Place.of(context, self.conn_id))

@@ -37,8 +37,9 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
     :param campaign_end_date: when to end, after the start
     :param budget_override: amount instead of the plan's budget, in the plan's currency
     :param order_ref: your own reference; by default made of DAG, run, task and map index
-    :param dry_run: have the vendor validate the request and publish nothing
-    :param target_statuses: what to wait for
+    :param dry_run: have the vendor validate the request and publish nothing; true or false, as text too
+    :param target_statuses: one status or several to wait for. The vendor publishes no list, so any is taken but one
+        that looks like a slip of the pen
     :param flow_living_conn_id: connection
     """
 
@@ -51,6 +52,8 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         "campaign_end_date",
         "budget_override",
         "order_ref",
+        "validate_only",
+        "target_statuses",
         "conn_id",
     )
     ui_color = "#d7ebdb"
@@ -67,8 +70,8 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         campaign_end_date: datetime | str | None = None,
         budget_override: float | str | None = None,
         order_ref: str | None = None,
-        dry_run: bool = False,
-        target_statuses: Sequence[str] = flow_living.LIVE,
+        dry_run: bool | str = False,
+        target_statuses: Sequence[str] | str = flow_living.LIVE,
         flow_living_conn_id: str = FlowLivingHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -91,16 +94,19 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
 
     def execute(self, context: Context) -> Any:
         """Publish; or, for a dry run, only have the request validated."""
-        if not self.validate_only:
+        if not checks.flag("dry_run", self.validate_only):
             return super().execute(context)
+        self._targets()
         body = {**self._body(Place.of(context, self.conn_id)), "dryRun": True}
         check_dates(body)
-        answer = self.living.send(self.living.publish_call(body))
+        with come_back_later():
+            answer = self.living.send(self.living.publish_call(body))
         self.log.info("Flow Living accepts the campaign (dry run, nothing was published): %s", answer)
         return {"status": answer["status"], "order_ref": body["orderRef"], "campaign_tracking_ids": []}
 
     def order(self, place: Place) -> Order:
         """Return the publish request."""
+        self._targets()
         body = self._body(place)
 
         def prepare() -> dict[str, Any]:
@@ -150,12 +156,15 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         """Return the campaigns of all tracking ids; None when those were lost and only the campaigns were found."""
         if not record.receipt["campaign_tracking_ids"]:
             return None
-        return CampaignWatch(record.receipt["campaign_tracking_ids"], list(self.target_statuses), record.intent_at)
+        return CampaignWatch(record.receipt["campaign_tracking_ids"], self._targets(), record.intent_at)
 
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
         """Return the tracking ids and how they stand."""
         result = {**record.receipt, "order_ref": record.reference}
         return result if verdict is None else {**result, "status": verdict.status, "campaigns": verdict.answer}
+
+    def _targets(self) -> list[str]:
+        return checks.statuses("target_statuses", self.target_statuses, flow_living.STATUSES, closed=False)
 
     def _body(self, place: Place) -> dict[str, Any]:
         listings = self.listing_external_ids
@@ -207,9 +216,11 @@ class FlowLivingUpdateCampaignStatusOperator(MarketingOperator):
         status: str,
         reason: str | None = None,
         flow_living_conn_id: str = FlowLivingHook.default_conn_name,
+        multiple_outputs: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(conn_id=flow_living_conn_id, **kwargs)
+        # The result's fields are tracking ids, not names.
+        super().__init__(conn_id=flow_living_conn_id, multiple_outputs=multiple_outputs, **kwargs)
         self.campaign_tracking_id = campaign_tracking_id
         self.status = status
         self.reason = reason

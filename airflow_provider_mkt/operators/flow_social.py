@@ -9,10 +9,26 @@ from typing import Any
 
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook, check_time, post_body
 from airflow_provider_mkt.operators.base import SubmittingOperator
+from airflow_provider_mkt.operators.flow_social_changes import (
+    FlowSocialDeletePostOperator,
+    FlowSocialUpdatePostOperator,
+)
+from airflow_provider_mkt.operators.flow_social_media import FlowSocialUploadMediaOperator
+from airflow_provider_mkt.operators.flow_social_posts import FlowSocialSchedulePostsOperator
+from airflow_provider_mkt.operators.flow_social_webhooks import FlowSocialEnsureWebhookOperator
 from airflow_provider_mkt.submission_record import Order, Place, Record
 from airflow_provider_mkt.vendors import flow_social
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flow_social import PostWatch
+
+__all__ = [
+    "FlowSocialDeletePostOperator",
+    "FlowSocialEnsureWebhookOperator",
+    "FlowSocialSchedulePostOperator",
+    "FlowSocialSchedulePostsOperator",
+    "FlowSocialUpdatePostOperator",
+    "FlowSocialUploadMediaOperator",
+]
 
 
 class FlowSocialSchedulePostOperator(SubmittingOperator):

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Waiting for a Flinque report. There is no route for a single report: the list tells."""
+"""Waiting for a Flinque campaign or report. There is no route for a single report: the list tells."""
 
 from __future__ import annotations
 
@@ -37,3 +37,24 @@ class ReportWatch(Watch):
         stand = stand_of(status, flinque.REPORT_READY, flinque.REPORT_PENDING, flinque.REPORT_FAILED)
         message = f"Flinque report {self.report_id}: {status}"
         return Verdict(stand, status, message, report, untouched=stand is Stand.FAILED)
+
+
+@dataclass(frozen=True)
+class CampaignWatch(Watch):
+    """A campaign. People move it on, at Flinque or by an update; it cannot be stopped or deleted by a documented route.
+
+    :param campaign_id: the campaign
+    :param targets: statuses that mean success; one that ends a campaign and is no target means failure
+    """
+
+    campaign_id: str
+    targets: list[str]
+
+    hook = FlinqueHook
+
+    def look(self) -> Generator[Call, Any, Verdict]:
+        """Read the campaign."""
+        campaign = yield flinque.GET_CAMPAIGN(path={"campaign_id": self.campaign_id}, priority=Priority.NEWS)
+        status = str(campaign.get("status"))
+        stand = stand_of(status, self.targets, flinque.CAMPAIGN_PENDING, flinque.CAMPAIGN_ENDED)
+        return Verdict(stand, status, f"Flinque campaign {self.campaign_id}: {status}", campaign)

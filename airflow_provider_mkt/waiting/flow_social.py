@@ -3,14 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Call, Priority
-from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+from airflow_provider_mkt.client.pages import PageNumbers, find_rows
+from airflow_provider_mkt.exceptions import ApiError, NotFoundError
+from airflow_provider_mkt.hooks.flow_social import FlowSocialHook, filter_query
 from airflow_provider_mkt.vendors import flow_social
-from airflow_provider_mkt.waiting.base import Verdict, Watch, overall, stand_of
+from airflow_provider_mkt.waiting.base import Stand, Verdict, Watch, overall, stand_of
+
+FEW = 10
+"""Posts up to which each is read by itself; more are looked for in the list of posts, a hundred to a request."""
+CLOCK_SKEW = 600.0
+"""Seconds by which the vendor's clock may differ from ours."""
+SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -19,33 +28,125 @@ class PostWatch(Watch):
 
     :param post_ids: the posts
     :param targets: statuses that mean success
+    :param since: no post was created before this Unix time; None when that is not known
     """
 
     post_ids: list[str]
     targets: list[str]
+    since: float | None = None
 
     hook = FlowSocialHook
 
     def look(self) -> Generator[Call, Any, Verdict]:
-        """Read every post."""
-        answers = {}
+        """Read every post. Of many, one that is under way is enough to know that waiting is not over."""
+        statuses: dict[str, str] = {}
+        if len(self.post_ids) > FEW:
+            waiting = flow_social.PENDING - set(self.targets)
+            if waiting and (found := (yield from self._listed(Priority.NEWS, 1, sorted(waiting)))):
+                return self._waiting(found)
+            if self.since is not None:
+                statuses = yield from self._listed(Priority.NEWS, len(self.post_ids))
         for post_id in self.post_ids:
-            answers[post_id] = yield flow_social.GET_POST(path={"post_id": post_id}, priority=Priority.NEWS)
+            if post_id not in statuses:
+                answer = yield flow_social.GET_POST(path={"post_id": post_id}, priority=Priority.NEWS)
+                statuses[post_id] = answer["status"]
+        return self._judged({post_id: statuses[post_id] for post_id in self.post_ids})
+
+    def _listed(
+        self, priority: Priority, most: int, statuses: Sequence[str] = ()
+    ) -> Generator[Call, Any, dict[str, str]]:
+        """Find the statuses of up to ``most`` of the posts in the list, those that go out last first.
+
+        :param statuses: only posts of these, or all. A list that does not filter is not believed
+        """
+        filters: dict[str, Any] = {"status": {"in": list(statuses)}} if statuses else {}
+        if self.since is not None:
+            filters["createdAt"] = {"gte": int((self.since - CLOCK_SKEW) * 1000)}
+        query = {**filter_query(filters), "sort": "-scheduledFor,createdAt"}
+        wanted = set(self.post_ids)
+        call = flow_social.LIST_POSTS(query=query, priority=priority)
+
+        def asked_for(row: dict[str, Any]) -> bool:
+            return row.get("id") in wanted and (not statuses or row.get("status", statuses[0]) in statuses)
+
+        rows = yield from find_rows(call, PageNumbers(), asked_for, most)
+        return {row["id"]: str(row.get("status")) for row in rows}
+
+    def _waiting(self, found: dict[str, str]) -> Verdict:
+        # The same sentence at every look: each new one is a line in the log.
+        message = f"Flow Social: not all of {len(self.post_ids)} posts have gone out"
+        return Verdict(Stand.PENDING, ", ".join(found.values()), message, found)
+
+    def _judged(self, statuses: dict[str, str]) -> Verdict:
         failed = (flow_social.FAILED | set(flow_social.DELIVERED)) - set(self.targets)
-        stands = [stand_of(answer["status"], self.targets, flow_social.PENDING, failed) for answer in answers.values()]
-        told = ", ".join(f"{key}: {answer['status']}" for key, answer in answers.items())
-        statuses = {key: answer["status"] for key, answer in answers.items()}
-        blocked = all(answer["status"] == "blocked" for answer in answers.values())
+        stands = {
+            post_id: stand_of(status, self.targets, flow_social.PENDING, failed) for post_id, status in statuses.items()
+        }
+        told = ", ".join(f"{post_id}: {status}" for post_id, status in statuses.items())
+        if len(statuses) > FEW:
+            counts = ", ".join(f"{number} {status}" for status, number in sorted(Counter(statuses.values()).items()))
+            odd = [post_id for post_id, stand in stands.items() if stand in (Stand.FAILED, Stand.UNKNOWN)]
+            told = f"{counts}" + (f" (not as wanted: {_shown(odd)})" if odd else "")
         return Verdict(
-            overall(stands), ", ".join(sorted(set(statuses.values()))), f"Flow Social post {told}", statuses, blocked
+            overall(stands.values()),
+            ", ".join(sorted(set(statuses.values()))),
+            f"Flow Social post{'s' if len(statuses) > FEW else ''} {told}",
+            statuses,
+            # A post goes to several networks: a blocked one may have been delivered on some.
+            untouched=False,
         )
 
     def cancel(self) -> Generator[Call, Any, str]:
-        """Delete the posts that are still queued; published ones stay."""
-        deleted = []
-        for post_id in self.post_ids:
-            post = yield flow_social.GET_POST(path={"post_id": post_id})
+        """Delete the posts that are still queued, and confirm that by reading them again; published ones stay.
+
+        :raises ApiError: naming what may still go out
+        """
+        before = yield from self._queued(self.post_ids)
+        reasons: dict[str, str] = {}
+        for calls, ids in _deletions(before):
+            try:
+                yield calls
+            except NotFoundError:
+                continue
+            except ApiError as error:
+                reasons.update(dict.fromkeys(ids, f" ({error})"))
+        after = (yield from self._queued(before)) if before else []
+        deleted = [post_id for post_id in before if post_id not in set(after)]
+        if after:
+            left = _shown([f"{post_id}{reasons.get(post_id, '')}" for post_id in after])
+            raise ApiError(
+                f"Not deleted: {left}. Deleted: {_shown(deleted)}. Delete the rest at Flow Social.",
+                vendor=flow_social.VENDOR.name,
+            )
+        return f"deleted {_shown(deleted)}"
+
+    def _queued(self, post_ids: Sequence[str]) -> Generator[Call, Any, list[str]]:
+        """Return those posts that are still queued; one that cannot be read counts as queued."""
+        if len(post_ids) > FEW:
+            found = yield from self._listed(Priority.LAUNCH, len(self.post_ids), ["queued"])
+            return [post_id for post_id in post_ids if post_id in found]
+        queued = []
+        for post_id in post_ids:
+            try:
+                post = yield flow_social.GET_POST(path={"post_id": post_id})
+            except NotFoundError:
+                continue
+            except ApiError:
+                post = {"status": "queued"}
             if post["status"] == "queued":
-                yield flow_social.DELETE_POST(path={"post_id": post_id})
-                deleted.append(post_id)
-        return f"deleted {', '.join(deleted) or 'nothing'}"
+                queued.append(post_id)
+        return queued
+
+
+def _deletions(post_ids: Sequence[str]) -> list[tuple[Call, list[str]]]:
+    """Return the requests that delete posts, each with its posts: few one by one, many by the hundred."""
+    if len(post_ids) <= FEW:
+        return [(flow_social.DELETE_POST(path={"post_id": post_id}), [post_id]) for post_id in post_ids]
+    size = flow_social.MOST_IN_BATCH
+    parts = [list(post_ids[start : start + size]) for start in range(0, len(post_ids), size)]
+    return [(flow_social.DELETE_POSTS(body={"postIds": part}), part) for part in parts]
+
+
+def _shown(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
+    return (", ".join(texts[:SHOWN]) or "nothing") + more

@@ -185,6 +185,53 @@ def test_operations_have_records_of_their_own(task: Task) -> None:
     assert len(vendor.executed) == 3
 
 
+def test_keys_never_change(task: Task) -> None:
+    """An unfinished launch of an earlier version must not look new to the vendor."""
+    assert submit(task, Vendor()).key == "679a094e-eca3-5a0d-9097-2d0e227de7dc"
+    vendor = Vendor(script=[(False, ValidationError("no"))])
+    submission = Submission(task.store, place(task), "3.1", clock=Clock())
+    with pytest.raises(ValidationError):
+        submission.submit(vendor.order(), vendor.send, vendor.talk)
+    assert submission.submit(vendor.order(), vendor.send, vendor.talk).key == "e693bfc5-5662-523c-bbce-e5d78b0933d2"
+    assert "mkt.submission.3.1" in task.store.values
+
+
+def test_a_record_that_follows_another_one_is_void(task: Task) -> None:
+    vendor = Vendor()
+    submission = Submission(task.store, place(task), "0.1", clock=Clock())
+    first = submission.submit(vendor.order(follows="a"), vendor.send, vendor.talk)
+    assert submission.standing(follows="a") == first
+    assert submission.standing(follows="b") is None
+    assert submission.submit(vendor.order(follows="a"), vendor.send, vendor.talk) == first
+    second = submission.submit(vendor.order(follows="b"), vendor.send, vendor.talk)
+    assert (second.generation, second.follows) == (2, "b")
+    assert [key for key, _ in vendor.executed] == [first.key, second.key]
+
+
+@pytest.mark.parametrize("state", ["intent", "submitted", "refused", "failed"])
+def test_what_the_next_try_goes_by(task: Task, state: str) -> None:
+    record = submit(task, Vendor())
+    submission = Submission(task.store, place(task))
+    submission._save(replace(record, state=state))
+    standing = state in ("intent", "submitted")
+    assert (submission.standing() is not None) is standing
+    # Anew means: after a clear, and once.
+    assert (submission.standing(anew=True) is not None) is standing
+    task.clear()
+    cleared = Submission(task.store, place(task))
+    assert (cleared.standing() is not None) is standing
+    assert cleared.standing(anew=True) is None
+
+
+def test_parts_of_a_batch_are_adopted_one_by_one(task: Task) -> None:
+    record = submit(task, Vendor(), Vendor().order(parts=3))
+    adopted = replace(record, id_field="post_ids").adopt(["a", "-", "c"])
+    assert adopted.receipt == {"post_ids": ["a", None, "c"], "status": "adopted"}
+    for ids in ([], ["a"], ["a", "b", "c", "d"]):
+        with pytest.raises(ValueError, match=rf"takes 3 ids, one for each part of the batch.*got {len(ids)}"):
+            record.adopt(ids)
+
+
 def test_fingerprint_is_of_the_content() -> None:
     assert fingerprint({"a": 1, "b": [1, 2]}) == fingerprint({"b": [1, 2], "a": 1})
     assert fingerprint({"a": [1, 2]}) != fingerprint({"a": [2, 1]})
@@ -370,10 +417,21 @@ def test_keyed_is_not_sent_again_with_a_key_that_may_have_been_forgotten(task: T
     assert not caught.value.resolvable
 
 
-@pytest.mark.parametrize(
-    "refusal",
-    [AuthenticationError("401"), ValidationError("scheduledFor is in the past"), RateLimitError("429", retry_after=9)],
-)
+def test_a_rate_limit_leaves_the_doubt_and_is_told_as_it_is(task: Task) -> None:
+    limit = RateLimitError("429", retry_after=900)
+    vendor = Vendor(script=[(True, unknown()), (False, limit)])
+    with pytest.raises(OutcomeUnknownError):
+        submit(task, vendor)
+    task.retry()
+    with pytest.raises(RateLimitError) as caught:
+        submit(task, vendor)
+    assert caught.value is limit
+    assert (task.record["state"], task.record["doubtful"]) == ("intent", True)
+    assert submit(task, vendor).receipt == {"id": "id_1"}
+    assert len(vendor.executed) == 1
+
+
+@pytest.mark.parametrize("refusal", [AuthenticationError("401"), ValidationError("scheduledFor is in the past")])
 def test_a_later_refusal_does_not_hide_that_the_first_try_may_have_happened(task: Task, refusal: ApiError) -> None:
     vendor = Vendor(script=[(True, unknown()), (False, refusal)])
     with pytest.raises(OutcomeUnknownError):
@@ -455,6 +513,51 @@ def test_adopted_ids_are_attached_to(task: Task) -> None:
     task.clear()
     assert submit(task, vendor).receipt["id"] == "id_7"
     assert len(vendor.sent) == 1
+
+
+def test_adopted_ids_are_attached_to_once_even_when_asked_to_submit_anew(task: Task) -> None:
+    vendor = Vendor(keyed=False, script=[(True, unknown())])
+    with pytest.raises(OutcomeUnknownError):
+        submit(task, vendor)
+    record = Submission(task.store, place(task)).record()
+    assert record is not None
+    Submission(task.store, place(task))._save(record.adopt(["id_7"]))
+    task.clear()
+    assert submit(task, vendor, anew=True).receipt["id"] == "id_7"
+    task.retry()
+    assert submit(task, vendor, anew=True).receipt["id"] == "id_7"
+    assert len(vendor.sent) == 1
+    task.clear()
+    assert submit(task, vendor, anew=True).generation == 2
+
+
+def test_forgotten_is_sent_under_the_next_key(task: Task) -> None:
+    vendor = Vendor(script=[(True, unknown())])
+    with pytest.raises(OutcomeUnknownError):
+        submit(task, vendor)
+    submission = Submission(task.store, place(task))
+    record = submission.record()
+    assert record is not None
+    submission._save(record.forget())
+    task.clear()
+    again = submit(task, vendor, vendor.order({"name": "b", "size": 2}))
+    assert (again.generation, again.receipt) == (2, {"id": "id_2"})
+    assert len({call.idempotency_key for call in vendor.sent}) == 2
+
+
+def test_an_open_submission_is_not_taken_to_another_account(task: Task) -> None:
+    vendor = Vendor(script=[(True, unknown())])
+    with pytest.raises(OutcomeUnknownError):
+        submit(task, vendor)
+    elsewhere = Submission(task.store, replace(place(task), conn_id="other"), clock=Clock())
+    with pytest.raises(ValidationError, match="'vendor_default'; now it is 'other'"):
+        elsewhere.submit(vendor.order(), vendor.send, vendor.talk)
+    assert len(vendor.sent) == 1
+    # A record of an earlier version does not say where it was sent.
+    task.store.set("mkt.submission.0", {name: value for name, value in task.record.items() if name != "conn_id"})
+    assert elsewhere.submit(vendor.order(), vendor.send, vendor.talk).receipt == {"id": "id_1"}
+    # With a receipt there is nothing to be sent.
+    assert submit(task, vendor).receipt == {"id": "id_1"}
 
 
 @pytest.mark.parametrize("ids", [[], ["id_1", "id_2"]])
@@ -613,7 +716,9 @@ class Attempts(RuleBasedStateMachine):
         elif error is not None and not isinstance(error, WorkerDiedError) and before is not None:
             same = after["generation"] == before["generation"]
             if before["state"] == "intent" and same and not self._changed_refusal(error):
-                assert isinstance(error, (OutcomeUnknownError, MalformedResponseError)), f"doubt is hidden by {error!r}"
+                assert after["state"] == "intent"
+                known = (OutcomeUnknownError, MalformedResponseError, RateLimitError)
+                assert isinstance(error, known), f"doubt is hidden by {error!r}"
         new_generation = before is not None and after["generation"] > before["generation"]
         if new_generation and before is not None:
             absent = before["state"] == "intent" and self.conclusive

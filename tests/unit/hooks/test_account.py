@@ -85,7 +85,6 @@ ONE_TYPE: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "flow living type": ("flow_living", {"extra": {"request_type": ""}}, "'request_type' is missing", "manager"),
     "flow living list": ("flow_living", {"extra": {"request_type": ["a"]}}, "must be text", "in quotes"),
     "flow living typo": ("flow_living", {"extra": {"requestType": "a"}}, "'requestType'", "mean 'request_type'?"),
-    "flodesk OAuth seed": ("flodesk", {"login": "client"}, "'refresh_token' is missing", "or empty the login"),
     "flodesk agent": ("flodesk", {"extra": {"user_agent": {"a": 1}}}, "'user_agent' must be text", "in quotes"),
 }  # fmt: skip
 
@@ -233,6 +232,15 @@ def test_connection_to_something_else(conn_type: str, vendors: Sandbox) -> None:
     works, message = HOOKS[conn_type](f"{conn_type}_default").test_connection()
     assert works is False
     assert "the body is HTML" in message
+
+
+def test_an_oauth_client_that_nobody_has_authorised(vendors: Sandbox, connect: Callable[..., str]) -> None:
+    works, message = HOOKS["flodesk"](connect("flodesk", "nobody", login="client")).test_connection()
+    assert not works
+    assert "`airflow mkt authorize`" in message
+    assert "'refresh_token'" in message
+    assert "empty the login" in message
+    assert vendors.requests() == []
 
 
 def test_expired_flow_living_key(vendors: Sandbox, connect: Callable[..., str]) -> None:

@@ -17,7 +17,7 @@ from airflow_provider_mkt.operators.flow_living import (
 )
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
-from tests.unit.context import Task
+from tests.unit.context import Task, deferral
 
 CAMPAIGN = {"plan_ref": "facebookv2", "listing_external_ids": ["listing_1001"], "branch_id": "branch_harbour"}
 PUBLISH = "POST /flow-living/campaigns/publish"
@@ -63,6 +63,7 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "parts of a cent": ({"budget_override": 99.999}, ["budget_override must have at most two decimals", "round it"]),
     "long reference": ({"order_ref": "x" * 256}, ["order_ref has 256 characters", "at most 255", "Shorten"]),
     "long plan": ({"plan_ref": "x" * 256}, ["plan_ref has 256 characters"]),
+    "branch of an empty template": ({"branch_id": "None"}, ["branch_id must be non-empty", "a template had nothing"]),
 }  # fmt: skip
 
 
@@ -244,6 +245,60 @@ def test_dry_run_publishes_nothing(vendors: Sandbox, task: Task) -> None:
     assert vendors.requests("flow_living")[-1]["body"]["dryRun"] is True
     assert vendors.ledger(effect="campaign.published") == []
     assert task.store.values == {}
+
+
+@pytest.mark.parametrize("given", ["False", "false", " FALSE ", False])
+def test_dry_run_that_is_off_publishes(given: Any, vendors: Sandbox, task: Task) -> None:
+    operator = publishing(dry_run="{{ params.dry }}")
+    operator.render_template_fields({**task.context, "params": {"dry": given}})
+    assert operator.execute(task.context)["campaign_tracking_ids"]
+    assert len(vendors.ledger(effect="campaign.published")) == 1
+
+
+@pytest.mark.parametrize("given", ["True", "true", True])
+def test_dry_run_that_is_on_publishes_nothing(given: Any, vendors: Sandbox, task: Task) -> None:
+    operator = publishing(dry_run="{{ params.dry }}")
+    operator.render_template_fields({**task.context, "params": {"dry": given}})
+    assert operator.execute(task.context)["campaign_tracking_ids"] == []
+    assert vendors.ledger(effect="campaign.published") == []
+
+
+@pytest.mark.parametrize("given", ["", "yes", "None", None, 1, 0, "{{ params.dry }}"])
+def test_dry_run_that_is_neither(given: Any, vendors: Sandbox, task: Task) -> None:
+    with pytest.raises(ValidationError, match="dry_run must be true or false"):
+        publishing(dry_run=given).execute(task.context)
+    assert vendors.requests() == []
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (None, "target_statuses must be a list"),
+        (5, "target_statuses must be a list"),
+        ([], "target_statuses is empty"),
+        ("", "target_statuses must be non-empty text"),
+        (["published", None], r"target_statuses\[1\] must be non-empty text"),
+        ("publishd", "'published' is probably meant"),
+        (["published", "Completed"], "'completed' is probably meant"),
+    ],
+)
+def test_bad_targets_are_refused_before_money_is_spent(
+    *, given: Any, problem: str, dry_run: bool, vendors: Sandbox, task: Task
+) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        publishing(target_statuses=given, dry_run=dry_run, wait_for_completion=True).execute(task.context)
+    assert vendors.requests() == []
+    assert task.store.values == {}
+
+
+@pytest.mark.parametrize("given", ["in_progress", ["in_progress", "under_review"], "{{ params.target }}"])
+def test_targets(given: Any, vendors: Sandbox, task: Task) -> None:
+    operator = publishing(target_statuses=given, wait_for_completion=True, deferrable=True)
+    operator.render_template_fields({**task.context, "params": {"target": "in_progress"}})
+    trigger = deferral(operator.execute, task.context).trigger
+    expected = given if isinstance(given, list) else ["in_progress"]
+    assert trigger.serialize()[1]["arguments"]["targets"] == expected
 
 
 def test_dry_run_that_is_refused(vendors: Sandbox, task: Task) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -74,6 +75,7 @@ POST = Kind(
     "POST /flow-social/v1/posts",
     "blocked",
     "key",
+    retried_after_failure=False,
 )
 REPORT = Kind(
     FlinqueGenerateReportOperator,
@@ -570,6 +572,21 @@ def test_ended_otherwise_it_goes_on_at_the_vendor(
     task.state = state
     stopped(kind, task, vendors, waits, error, **options, **more)
     assert vendors.ledger(kind.vendor, STOPPED[kind.vendor]) == []
+
+
+def test_stopping_that_takes_too_long_is_told(
+    vendors: Sandbox, task: Task, waits: Waits, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from airflow_provider_mkt.operators import base
+
+    free = threading.Event()
+    monkeypatch.setattr(base, "CANCEL_TIMEOUT", 0.05)
+    monkeypatch.setattr(base.SubmittingOperator, "_cancel", lambda *_: free.wait(30))
+    try:
+        stopped(POST, task, vendors, waits, WorkerDiedError(), **LATER_POST)
+    finally:
+        free.set()
+    assert "Not finished stopping it at the vendor" in capsys.readouterr().out
 
 
 def test_stopped_before_anything_was_submitted(vendors: Sandbox, task: Task) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -11,13 +12,15 @@ from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.waiting.flinque import CampaignWatch as InfluencerCampaignWatch
 from airflow_provider_mkt.waiting.flinque import ReportWatch
 from airflow_provider_mkt.waiting.flokit import SyncWatch
 from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 from airflow_provider_mkt.waiting.flow_social import PostWatch
 
 
-def test_reports_and_syncs_cannot_be_stopped() -> None:
+def test_what_has_no_route_to_stop_it() -> None:
+    assert InfluencerCampaignWatch("ca_1", ["active"]).cancel() is None
     assert ReportWatch("re_1").cancel() is None
     assert SyncWatch("int_1").cancel() is None
 
@@ -76,3 +79,57 @@ def test_only_queued_posts_are_deleted(vendors: Sandbox) -> None:
     assert len(vendors.ledger(effect="post.deleted")) == 1
     with pytest.raises(ApiError, match="404"):
         hook.get_post(queued)
+
+
+def scheduled(hook: FlowSocialHook, number: int) -> list[str]:
+    later = datetime.now(timezone.utc) + timedelta(days=1)
+    posts = [{"channelId": "channel_1", "content": str(at), "scheduledFor": later} for at in range(number)]
+    parts = [posts[start : start + 100] for start in range(0, number, 100)]
+    return [result["post"]["id"] for part in parts for result in hook.create_posts(part)["results"]]
+
+
+@pytest.mark.parametrize("number", [3, 150])
+def test_a_refused_deletion_does_not_keep_the_other_posts(number: int, vendors: Sandbox) -> None:
+    hook = FlowSocialHook()
+    ids = scheduled(hook, number)
+    few = number == 3
+    route = f"DELETE /flow-social/v1/posts/{ids[0]}" if few else "DELETE /flow-social/v1/posts/batch"
+    vendors.fault(route, "status", status=403, message="Not yours")
+    left = 1 if few else 100
+    with pytest.raises(ApiError) as caught:
+        hook.client.talk(PostWatch(ids, ["done"], 0.0 if few else None).cancel())
+    message = str(caught.value)
+    assert f"Not deleted: {ids[0]} (" in message
+    assert "Not yours" in message
+    assert f"Deleted: {ids[left]}, " in message
+    assert "Delete the rest at Flow Social" in message
+    assert [post["id"] for post in hook.list_posts()] == ids[:left]
+
+
+def test_many_posts_are_deleted_a_hundred_to_a_request(vendors: Sandbox) -> None:
+    hook = FlowSocialHook()
+    others, ids = scheduled(hook, 20), scheduled(hook, 150)
+    published = hook.create_posts([{"channelId": "channel_1", "content": "now"}] * 20)["results"]
+    vendors.advance(120)
+    since = len(vendors.requests())
+    watched = [*ids, *(each["post"]["id"] for each in published)]
+    told = hook.client.talk(PostWatch(watched, ["done"], time.time()).cancel())
+    assert told.endswith("and 130 more")
+    assert len(vendors.ledger(effect="post.deleted")) == 150
+    assert {post["id"] for post in hook.list_posts({"status": "queued"})} == set(others)
+    # Two pages to find them, two deletions, one page to see that they are gone.
+    assert len(vendors.requests()) - since == 2 + 2 + 1 + 1
+
+
+def test_a_lost_answer_of_a_deletion_is_no_failure(vendors: Sandbox) -> None:
+    hook = FlowSocialHook()
+    ids = scheduled(hook, 15)
+    vendors.fault("DELETE /flow-social/v1/posts/batch", "drop_after")
+    assert hook.client.talk(PostWatch(ids, ["done"]).cancel()).startswith(f"deleted {ids[0]}, ")
+
+
+def test_nothing_queued_is_nothing_to_delete(vendors: Sandbox) -> None:
+    hook = FlowSocialHook()
+    post = hook.create_post({"channelId": "channel_1", "content": "now"})["id"]
+    vendors.advance(120)
+    assert hook.client.talk(PostWatch([post, "post_99"], ["done"]).cancel()) == "deleted nothing"

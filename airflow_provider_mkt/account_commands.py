@@ -1,47 +1,24 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""``airflow mkt authorize`` and ``airflow mkt budgets``: what all tasks of an account share."""
+"""``airflow mkt budgets``, ``webhook-secret`` and ``rotate-fernet-key``: what all tasks share."""
 
 from __future__ import annotations
 
 import argparse
-import secrets
 from dataclasses import asdict
-from urllib.parse import parse_qs, urlsplit
 
 from airflow.cli.simple_table import AirflowConsole
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException
 
-from airflow_provider_mkt.exceptions import ApiError
-from airflow_provider_mkt.hooks.flodesk import FlodeskHook
+from airflow_provider_mkt.hooks.account import Account, account_of
+from airflow_provider_mkt.hooks.webhooks import secrets_of
 from airflow_provider_mkt.state.budget import snapshot
+from airflow_provider_mkt.state.sealing import configured_sealer
+from airflow_provider_mkt.state.store import store
+from airflow_provider_mkt.state.token_table import reseal
 from airflow_provider_mkt.state.troubles import StoreError
-
-
-def authorize(args: argparse.Namespace) -> None:
-    """Have the owner of a Flodesk account consent in a browser, and store the tokens for all tasks."""
-    hook = FlodeskHook(args.conn_id)
-    state = secrets.token_urlsafe(24)
-    try:
-        if not hook.account.extras["refresh_token"]:
-            raise SystemExit(
-                f"Connection {args.conn_id!r} has no extra 'refresh_token' yet. Add one with any text, such as "
-                "'pending': it names the account in the shared store, where the tokens of this consent replace it."
-            )
-        print(f"Open this address, sign in and consent:\n\n  {hook.authorize_url(args.redirect_uri, state)}\n")  # noqa: T201
-        back = input("Paste the address that the browser was sent back to: ").strip()
-        hook.exchange_code(_code(back, state), args.redirect_uri)
-    except (ApiError, StoreError) as error:
-        raise SystemExit(str(error)) from None
-    print(f"Done. All tasks that use {args.conn_id!r} share the new tokens.")  # noqa: T201
-
-
-def _code(back: str, state: str) -> str:
-    """Take the code out of the address, after checking that it answers our own request."""
-    query = parse_qs(urlsplit(back).query)
-    if query.get("state") != [state]:
-        raise SystemExit("That address does not belong to this consent (its state differs). Start again.")
-    if "code" not in query:
-        raise SystemExit(f"The consent was not given: {query.get('error', ['no code in the address'])[0]}.")
-    return query["code"][0]
+from airflow_provider_mkt.state.webhook_secrets import Kept, WebhookSecrets
+from airflow_provider_mkt.vendors import VENDORS
 
 
 def budgets(args: argparse.Namespace) -> None:
@@ -51,3 +28,66 @@ def budgets(args: argparse.Namespace) -> None:
     except StoreError as error:
         raise SystemExit(str(error)) from None
     AirflowConsole().print_as(data=[asdict(use) for use in uses], output=args.output)
+
+
+def rotate_fernet_key(args: argparse.Namespace) -> None:  # noqa: ARG001 - Airflow hands over what was typed
+    """Encrypt the shared store's secrets with the first of Airflow's Fernet keys.
+
+    It fails when secrets cannot be read for lack of the former key. When there is one, and it does not fit either,
+    there is nothing to wait for: they are the rest of an earlier rotation.
+    """
+    try:
+        sealer = configured_sealer()
+        done = reseal(store(), sealer)
+    except StoreError as error:
+        raise SystemExit(str(error)) from None
+    told = f"Encrypted {done.encrypted} secrets with the present key."
+    if done.unreadable:
+        told += f" {done.unreadable} were left as they are: no key in [core] fernet_key decrypts them."
+        if not (sealer.rotating and done.encrypted):
+            raise SystemExit(f"{told} If they are still needed, add the former key at the end of the list.")
+    print(f"{told} The shared store no longer needs the former keys in the list.")  # noqa: T201
+
+
+def webhook_secret(args: argparse.Namespace) -> None:
+    """Print the secret of a webhook, for a person who wants to enter it elsewhere."""
+    try:
+        account = _account(args.conn_id)
+        secrets = secrets_of(account)
+        kept = _chosen(account, secrets, args.webhook_id)
+        secret = secrets.secret(kept)
+    except AirflowException as error:
+        raise SystemExit(str(error)) from None
+    if secret is None:
+        raise SystemExit(
+            f"The secret of webhook {kept.webhook_id} cannot be read with the present [core] fernet_key. Add the "
+            "former key at the end of the list, or let the task that ensures the webhook replace it."
+        )
+    print(secret)  # noqa: T201 - what was asked for
+
+
+def _account(conn_id: str) -> Account:
+    connection = BaseHook.get_connection(conn_id)
+    vendor = next((each for each in VENDORS if each.conn_type == connection.conn_type), None)
+    if vendor is None:
+        raise SystemExit(f"Connection {conn_id!r} has a type of another provider: {connection.conn_type!r}.")
+    if "webhook_secret" not in vendor.extras:
+        raise SystemExit(f"{vendor.name} does not sign its deliveries, so its webhooks have no secret.")
+    return account_of(vendor, connection)
+
+
+def _chosen(account: Account, secrets: WebhookSecrets, webhook_id: str | None) -> Kept:
+    """Return the webhook of that id, also one that was replaced; without an id the only present one."""
+    rows = [each for each in secrets.rows() if each.sealed is not None]
+    found = [each for each in rows if each.webhook_id == webhook_id or (webhook_id is None and not each.retired)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(each.webhook_id for each in found)
+        raise SystemExit(f"There are several webhooks: {ids}. Name one with --webhook-id.")
+    what = "no webhook" if webhook_id is None else f"no webhook {webhook_id!r}"
+    here = " The connection has one in its extra 'webhook_secret'." if account.extras["webhook_secret"] else ""
+    raise SystemExit(
+        f"The shared store has the secret of {what} of connection {account.conn_id!r}. {account.vendor.name} shows a "
+        f"secret only to the task that creates the webhook: run one that ensures it.{here}"
+    )

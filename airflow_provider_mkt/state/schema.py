@@ -48,6 +48,21 @@ STEPS: Sequence[Sequence[str]] = (
         )
         """,
     ),
+    (
+        """
+        CREATE TABLE mkt_webhook (
+            account VARCHAR(64) NOT NULL,
+            webhook_id TEXT NOT NULL,
+            address VARCHAR(64) NOT NULL,
+            events TEXT NOT NULL,
+            secret TEXT,
+            made_by VARCHAR(36),
+            kept_at DOUBLE PRECISION NOT NULL,
+            retired_at DOUBLE PRECISION,
+            PRIMARY KEY (account, webhook_id)
+        )
+        """,
+    ),
 )
 
 VERSION_TABLE = "mkt_version"

@@ -16,15 +16,19 @@ from airflow_provider_mkt.state.troubles import StoreError, Trouble
 class Sealer:
     """Encrypts and decrypts short texts.
 
+    ``rotating`` tells whether there are former keys as well.
+
     :param keys: Fernet keys separated by commas, the present one first
     :raises StoreError: when there is no usable key; secrets are never stored in the clear
     """
 
     def __init__(self, keys: str) -> None:
         try:
-            self._fernet = MultiFernet([Fernet(key.strip()) for key in keys.split(",")])
+            fernets = [Fernet(key.strip()) for key in keys.split(",")]
         except ValueError:
             raise StoreError(Trouble.NO_KEY) from None
+        self._fernet = MultiFernet(fernets)
+        self.rotating = len(fernets) > 1
 
     def __repr__(self) -> str:
         return "<Sealer>"

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -12,6 +14,8 @@ from sqlalchemy import Connection, text
 
 from airflow_provider_mkt.state.sealing import Sealer, digest
 from airflow_provider_mkt.state.store import Store
+from airflow_provider_mkt.state.troubles import StoreError
+from airflow_provider_mkt.state.webhook_secrets import purge
 
 T = TypeVar("T")
 
@@ -138,24 +142,86 @@ def _values(row: TokenRow) -> dict[str, Any]:
     return {**asdict(row), "seeds": json.dumps(row.seeds)}
 
 
-def reseal(store: Store, sealer: Sealer) -> int:
+SEALED = {
+    "mkt_token": (("name",), ("access", "refresh")),
+    "mkt_webhook": (("account", "webhook_id"), ("secret",)),
+}
+"""Every table with secrets: the columns of its key, and those that are sealed."""
+
+
+@dataclass(frozen=True)
+class Resealed:
+    """What became of the stored secrets.
+
+    :param encrypted: how many are encrypted with the present key now
+    :param unreadable: how many none of the keys decrypts; they were left as they are
+    """
+
+    encrypted: int
+    unreadable: int
+
+
+def reseal(store: Store, sealer: Sealer) -> Resealed:
     """Encrypt every stored secret anew with the present Fernet key, after a rotation of that key.
 
-    :return: how many secrets there were
-    :raises StoreError: when the store fails, or a secret cannot be decrypted with any of the keys
-    """
-    select = text("SELECT name, access, refresh FROM mkt_token")
-    update = text("UPDATE mkt_token SET access = :access, refresh = :refresh WHERE name = :name")
+    Webhooks that were retired long ago are dropped. A secret that cannot be read keeps nobody from rotating: it may be
+    that of a connection which is long gone.
 
-    def work(connection: Connection) -> int:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("LOCK TABLE mkt_token IN SHARE ROW EXCLUSIVE MODE"))
-        count = 0
-        for row in connection.execute(select).all():
-            secrets = {"access": row.access, "refresh": row.refresh}
-            count += sum(value is not None for value in secrets.values())
-            sealed = {name: value and sealer.reseal(value) for name, value in secrets.items()}
-            connection.execute(update, {"name": row.name, **sealed})
-        return count
+    :raises StoreError: when the store fails; nothing is changed then
+    """
+
+    def work(connection: Connection) -> Resealed:
+        purge(connection, store.clock)
+        counts = Counter[bool]()
+        for table, (key, sealed) in SEALED.items():
+            counts += _reseal(connection, sealer, table, key, sealed)
+        return Resealed(counts[True], counts[False])
 
     return store.run(work, durable=True)
+
+
+def _reseal(
+    connection: Connection, sealer: Sealer, table: str, key: Sequence[str], sealed: Sequence[str]
+) -> Counter[bool]:
+    """Return how many secrets of a table could be read, and how many could not."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
+    changes, where = (", ".join(_set(sealed)), " AND ".join(_set(key)))
+    update = text(f"UPDATE {table} SET {changes} WHERE {where}")  # noqa: S608 - constants
+    select = text(f"SELECT {', '.join((*key, *sealed))} FROM {table}")  # noqa: S608 - constants
+    counts = Counter[bool]()
+    for row in connection.execute(select).mappings().all():
+        secrets = {name: row[name] for name in sealed}
+        for name, secret in secrets.items():
+            if secret is not None:
+                secrets[name] = _resealed(sealer, secret)
+                counts[secrets[name] is not None] += 1
+        # What cannot be read stays: its key may be found yet.
+        connection.execute(update, {name: secrets.get(name) or row[name] for name in (*key, *sealed)})
+    return counts
+
+
+def _resealed(sealer: Sealer, secret: str) -> str | None:
+    try:
+        return sealer.reseal(secret)
+    except StoreError:
+        return None
+
+
+def rehearse(store: Store) -> None:
+    """Write a token's row, and take it out again: what cannot be stored later is better known before.
+
+    :raises StoreError: when tokens could not be stored
+    """
+    row = TokenRow(digest(uuid.uuid4().hex))
+
+    def work(connection: Connection) -> None:
+        connection.execute(_INSERT, {"name": row.name})
+        connection.execute(_UPDATE, _values(row))
+        connection.execute(text("DELETE FROM mkt_token WHERE name = :name"), {"name": row.name})
+
+    store.run(work, durable=True)
+
+
+def _set(names: Sequence[str]) -> list[str]:
+    return [f"{name} = :{name}" for name in names]

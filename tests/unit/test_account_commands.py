@@ -1,67 +1,185 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Consent from a terminal, and the view of the rate budgets."""
+"""The view of the rate budgets, and the secrets of webhooks."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from urllib.parse import parse_qs, urlsplit
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-import requests
+from cryptography.fernet import Fernet
 
 from airflow_provider_mkt import account_commands
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
+from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+from airflow_provider_mkt.hooks.webhooks import secrets_of
+from airflow_provider_mkt.operators.flow_social import FlowSocialEnsureWebhookOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.state import store as stores
+from airflow_provider_mkt.state import webhook_secrets
+from airflow_provider_mkt.state.store import Store
+from tests.unit.context import Task
 
-
-@pytest.fixture
-def oauth(vendors: Sandbox, connect: Callable[..., str]) -> dict[str, str]:
-    given = vendors.credentials()["flodesk"]
-    connect(
-        "flodesk",
-        "consented",
-        login=given["client_id"],
-        password=given["client_secret"],
-        extra={"refresh_token": "pending"},
-    )
-    return {str(name): str(value) for name, value in given.items()}
-
-
-def consent(printed: str) -> str:
-    """What the browser does: open the printed address, and come back to the redirect URI."""
-    address = next(line.strip() for line in printed.splitlines() if line.strip().startswith("http"))
-    return requests.get(address, allow_redirects=False, timeout=5).headers["Location"]
-
-
-def test_a_consent_is_exchanged_and_shared(
-    oauth: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("builtins.input", lambda _: consent(capsys.readouterr().out))
-    account_commands.authorize(argparse.Namespace(conn_id="consented", redirect_uri=oauth["redirect_uri"]))
-    assert "share the new tokens" in capsys.readouterr().out
-    assert next(iter(FlodeskHook("consented").list_segments()))["id"]
-
-
-def test_an_address_of_another_consent_is_refused(oauth: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("builtins.input", lambda _: f"{oauth['redirect_uri']}?code=stolen&state=other")
-    with pytest.raises(SystemExit, match="does not belong"):
-        account_commands.authorize(argparse.Namespace(conn_id="consented", redirect_uri=oauth["redirect_uri"]))
-
-
-def test_a_refused_consent_says_so(
-    oauth: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def refuse(_: str) -> str:
-        state = parse_qs(urlsplit(consent(capsys.readouterr().out)).query)["state"][0]
-        return f"{oauth['redirect_uri']}?error=access_denied&state={state}"
-
-    monkeypatch.setattr("builtins.input", refuse)
-    with pytest.raises(SystemExit, match="access_denied"):
-        account_commands.authorize(argparse.Namespace(conn_id="consented", redirect_uri=oauth["redirect_uri"]))
+URL = "https://airflow.example.com/mkt/webhooks/"
 
 
 def test_budgets_shows_what_is_used(vendors: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     FlodeskHook().check()
     account_commands.budgets(argparse.Namespace(output="json"))
     assert "flodesk" in capsys.readouterr().out
+
+
+@pytest.fixture
+def own_store(vendors: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A shared store of the test's own."""
+    made: dict[int, Store] = {}
+    monkeypatch.setattr(stores, "_stores", made)
+    monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", f"sqlite:///{tmp_path / 'shared.db'}")
+    yield
+    for each in made.values():
+        each.close()
+
+
+def subscribe(name: str = "mine") -> str:
+    operator = FlowSocialEnsureWebhookOperator(task_id="a", url=URL + name, events=["post.failed"])
+    return str(operator.execute(Task(run_id=name).context)["webhook_id"])
+
+
+@pytest.mark.usefixtures("own_store")
+def test_rotates_the_key(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    former, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", former)
+    webhook_id = subscribe()
+    secret = kept()[webhook_id]
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", f"{new},{former}")
+    capsys.readouterr()
+    account_commands.rotate_fernet_key(argparse.Namespace())
+    assert "Encrypted 1 secrets with the present key." in capsys.readouterr().out
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", new)
+    assert kept() == {webhook_id: secret}
+
+
+@pytest.mark.usefixtures("own_store")
+def test_rotating_without_the_former_key_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
+    subscribe()
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
+    with pytest.raises(SystemExit, match="add the former key at the end of the list"):
+        account_commands.rotate_fernet_key(argparse.Namespace())
+
+
+@pytest.mark.usefixtures("own_store")
+class TestRotatingWithAnUnreadableSecret:
+    """That of a webhook from before the former key."""
+
+    @pytest.fixture
+    def keys(self, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+        lost, former, new = (Fernet.generate_key().decode() for _ in range(3))
+        monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", lost)
+        subscribe("old")
+        monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", former)
+        subscribe("other")
+        return former, new
+
+    def test_it_is_left_and_the_others_are_encrypted(
+        self, keys: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        former, new = keys
+        before = sorted(kept().values(), key=str)
+        monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", f"{new},{former}")
+        for _ in range(2):
+            capsys.readouterr()
+            account_commands.rotate_fernet_key(argparse.Namespace())
+            assert "Encrypted 1 secrets with the present key. 1 were left" in capsys.readouterr().out
+        monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", new)
+        assert sorted(kept().values(), key=str) == before
+        assert sum(each.sealed is not None for each in secrets_of(FlowSocialHook().account).rows()) == 2
+
+    def test_it_is_an_error_when_the_former_key_may_be_missing(self, keys: tuple[str, str]) -> None:
+        """One key: whatever cannot be read may be what a rotation was to save."""
+        with pytest.raises(SystemExit, match=r"Encrypted 1 .* 1 were left .* add the former key at the end"):
+            account_commands.rotate_fernet_key(argparse.Namespace())
+
+    def test_one_of_a_webhook_that_was_retired_long_ago_is_dropped(
+        self,
+        keys: tuple[str, str],
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        former, new = keys
+        secrets = secrets_of(FlowSocialHook().account)
+        (lost,) = (each.webhook_id for each in secrets.rows() if secrets.secret(each) is None)
+        secrets.retire([lost])
+        monkeypatch.setattr(webhook_secrets, "RETIRED_KEPT", -1.0)
+        monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", f"{new},{former}")
+        capsys.readouterr()
+        account_commands.rotate_fernet_key(argparse.Namespace())
+        assert "left" not in capsys.readouterr().out
+        assert lost not in kept()
+
+
+def ask(conn_id: str = "flow_social_default", webhook_id: str | None = None) -> None:
+    account_commands.webhook_secret(argparse.Namespace(conn_id=conn_id, webhook_id=webhook_id))
+
+
+def kept() -> dict[str, str | None]:
+    secrets = secrets_of(FlowSocialHook().account)
+    return {each.webhook_id: secrets.secret(each) for each in secrets.rows()}
+
+
+@pytest.mark.usefixtures("own_store")
+class TestWebhookSecret:
+    def test_prints_the_secret_and_nothing_else(self, capsys: pytest.CaptureFixture[str]) -> None:
+        webhook_id = subscribe()
+        capsys.readouterr()
+        ask()
+        assert capsys.readouterr().out == f"{kept()[webhook_id]}\n"
+
+    def test_one_of_several(self, capsys: pytest.CaptureFixture[str]) -> None:
+        first, second = subscribe(), subscribe("other")
+        with pytest.raises(SystemExit, match=f"several webhooks: {second}, {first}. Name one with --webhook-id"):
+            ask()
+        capsys.readouterr()
+        ask(webhook_id=first)
+        assert capsys.readouterr().out == f"{kept()[first]}\n"
+
+    def test_replaced_ones_only_by_name(self, capsys: pytest.CaptureFixture[str]) -> None:
+        first, second = subscribe(), subscribe("other")
+        secrets_of(FlowSocialHook().account).retire([first])
+        capsys.readouterr()
+        ask()
+        ask(webhook_id=first)
+        assert capsys.readouterr().out == f"{kept()[second]}\n{kept()[first]}\n"
+
+    def test_none(self, connect: Callable[..., str]) -> None:
+        with pytest.raises(SystemExit, match=r"the secret of no webhook of connection .* run one that ensures it\.$"):
+            ask()
+        with pytest.raises(SystemExit, match="no webhook 'webhook_9'"):
+            ask(webhook_id="webhook_9")
+        connect("flow_social", extra={"webhook_secret": "whsec_entered-by-a-person"})
+        with pytest.raises(SystemExit, match="one in its extra 'webhook_secret'") as caught:
+            ask("changed")
+        assert "entered" not in str(caught.value)
+
+    def test_vendor_that_does_not_sign(self) -> None:
+        with pytest.raises(SystemExit, match="Flodesk does not sign"):
+            ask("flodesk_default")
+
+    def test_other_connections(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_OTHER", "http://example.com")
+        with pytest.raises(SystemExit, match="another provider"):
+            ask("other")
+        with pytest.raises(SystemExit, match="unheard_of"):
+            ask("unheard_of")
+
+    def test_lost_key(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        subscribe()
+        monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
+        with pytest.raises(SystemExit, match="cannot be read with the present"):
+            ask()
+
+    def test_store_that_is_down(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", "sqlite:////nowhere/at/all.db")
+        with pytest.raises(SystemExit, match="shared state store"):
+            ask()

@@ -6,14 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mkt.client.endpoint import Limit
-from airflow_provider_mkt.client.pages import Hints
+from airflow_provider_mkt.client.endpoint import Call, Limit
+from airflow_provider_mkt.client.pages import Hints, checked_page_size
 from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.account import Account
 from airflow_provider_mkt.hooks.base import MarketingHook
 from airflow_provider_mkt.hooks.flinque_export import export
+from airflow_provider_mkt.hooks.walking import LargePages, walk_pages
 from airflow_provider_mkt.vendors import flinque
 
 if TYPE_CHECKING:
@@ -117,14 +119,19 @@ class FlinqueHook(MarketingHook):
         return self.fetch(flinque.UPDATE_CAMPAIGN(path={"campaign_id": campaign_id}, body=body))
 
     def list_attribution_orders(
-        self, *, start: datetime | str | None = None, end: datetime | str | None = None
+        self, *, start: datetime | str | None = None, end: datetime | str | None = None, per_page: int | None = None
     ) -> Iterator[dict[str, Any]]:
         """Yield orders credited to creators.
 
         :param start: from this moment on, ISO 8601 (assumed filter ``from``)
         :param end: up to this moment, ISO 8601 (assumed filter ``to``)
+        :param per_page: rows asked for per request, at most 100 (assumed); None leaves it to Flinque, which gives 20
         """
-        return self.rows(flinque.LIST_ATTRIBUTION_ORDERS(query=_between(start, end)), Hints())
+        call = orders_call(start, end)
+        if per_page is None:
+            return self.rows(call, Hints())
+        pages = walk_pages(self.client, call, LargePages(checked_page_size(per_page)))
+        return chain.from_iterable(page.rows for page in pages)
 
     def get_attribution_revenue(
         self, *, start: datetime | str | None = None, end: datetime | str | None = None
@@ -242,6 +249,11 @@ def report_body(report: Any) -> dict[str, Any]:
     :raises ValidationError: when it is not an object, is empty, or holds what is not JSON
     """
     return checks.json_object("report", report, "{'type': 'campaign'}")
+
+
+def orders_call(start: datetime | str | None, end: datetime | str | None) -> Call:
+    """Return the call that lists attributed orders; parameters as for :meth:`FlinqueHook.list_attribution_orders`."""
+    return flinque.LIST_ATTRIBUTION_ORDERS(query=_between(start, end))
 
 
 def _between(start: datetime | str | None, end: datetime | str | None) -> dict[str, str | None]:

@@ -3,27 +3,140 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from itertools import islice
-from typing import Any
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mkt.client.endpoint import Call
-from airflow_provider_mkt.client.pages import Hints, find_rows
-from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.client.pages import Hints
+from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.hooks import checks
-from airflow_provider_mkt.hooks.flinque import FlinqueHook, report_body
-from airflow_provider_mkt.operators.base import SubmittingOperator
-from airflow_provider_mkt.submission_record import ABSENT, Order, Place, Record
+from airflow_provider_mkt.hooks.flinque import FlinqueHook, campaign_body, report_body
+from airflow_provider_mkt.operators.base import MarketingOperator, SubmittingOperator, come_back_later
+from airflow_provider_mkt.operators.flinque_webhooks import FlinqueEnsureWebhookOperator
+from airflow_provider_mkt.submission_listed import Listed, differing
+from airflow_provider_mkt.submission_record import Order, Place, Record
 from airflow_provider_mkt.vendors import flinque
 from airflow_provider_mkt.waiting.base import Verdict
-from airflow_provider_mkt.waiting.flinque import ReportWatch
+from airflow_provider_mkt.waiting.flinque import CampaignWatch, ReportWatch
 
-CLOCK_SKEW = 300.0
-"""Seconds by which the vendor's clock may differ from ours."""
-NEWEST = 20
-"""Reports, the newest first, that are noted before one is generated: a page, and thus one request."""
-MOST_RECENT = 1_000
-"""Reports since the request that are looked through."""
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+__all__ = [
+    "FlinqueCreateCampaignOperator",
+    "FlinqueEnsureWebhookOperator",
+    "FlinqueGenerateReportOperator",
+    "FlinqueUpdateCampaignOperator",
+]
+
+log = logging.getLogger(__name__)
+
+CAMPAIGN = Listed("campaign", flinque.CREATE_CAMPAIGN, flinque.LIST_CAMPAIGNS, Hints(), renamable=True)
+REPORT = Listed("report", flinque.GENERATE_REPORT, flinque.LIST_REPORTS, Hints())
+
+
+class FlinqueCreateCampaignOperator(SubmittingOperator):
+    """Creates a campaign, once.
+
+    Returns ``campaign_id`` and, after waiting, ``campaign`` (the vendor's last answer), each also as an XCom of its
+    own. It does not wait by default: a new campaign is a draft until somebody starts it.
+
+    The vendor has no idempotency key, but lists campaigns. After a lost answer the next try looks for a new campaign of
+    the same name there: it attaches to the only one, and creates it when there is certainly none. Where several fit,
+    one shows other values, or a new one was changed since, a person has to look.
+
+    :param campaign: the campaign, e.g. ``{"start_date": "2026-06-08", "budget": "1000.00", "currency": "USD"}``; its
+        fields are not published. A ``name`` is added when there is none, made of DAG, run, task and map index
+    :param target_statuses: what to wait for, with ``wait_for_completion``; a campaign that ends otherwise is a failure.
+        The statuses are assumed
+    :param flinque_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("campaign", "target_statuses", "conn_id")
+    ui_color = "#fbe5d6"
+    hook_class = FlinqueHook
+
+    def __init__(
+        self,
+        *,
+        campaign: Mapping[str, Any],
+        target_statuses: Sequence[str] | str = flinque.CAMPAIGN_LIVE,
+        flinque_conn_id: str = FlinqueHook.default_conn_name,
+        wait_for_completion: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flinque_conn_id, wait_for_completion=wait_for_completion, **kwargs)
+        self.campaign = campaign
+        self.target_statuses = target_statuses
+
+    def order(self, place: Place) -> Order:
+        """Return the campaign."""
+        self._targets()
+        body = checks.json_object("campaign", self.campaign, "{'budget': '1000.00', 'currency': 'USD'}")
+        return CAMPAIGN.order(self.hook, campaign_body(CAMPAIGN.named(body, place)), place)
+
+    def watch(self, record: Record) -> CampaignWatch:
+        """Return the campaign."""
+        return CampaignWatch(record.receipt["campaign_id"], self._targets())
+
+    def _targets(self) -> list[str]:
+        return checks.statuses("target_statuses", self.target_statuses, flinque.CAMPAIGN_STATUSES, closed=False)
+
+    def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
+        """Return the campaign's id and the campaign."""
+        return record.receipt if verdict is None else {**record.receipt, "campaign": verdict.answer}
+
+
+class FlinqueUpdateCampaignOperator(MarketingOperator):
+    """Changes a campaign, and makes sure that the vendor's answer shows the new values.
+
+    It may be repeated, so every failure may be retried. Returns ``campaign_id`` and ``campaign``, the vendor's answer.
+
+    :param campaign_id: the campaign
+    :param changes: fields to their new values, e.g. ``{"status": "paused"}``; values, not increments
+    :param flinque_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("campaign_id", "changes", "conn_id")
+    ui_color = "#fbe5d6"
+    hook_class = FlinqueHook
+
+    def __init__(
+        self,
+        *,
+        campaign_id: str,
+        changes: Mapping[str, Any],
+        flinque_conn_id: str = FlinqueHook.default_conn_name,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flinque_conn_id, multiple_outputs=multiple_outputs, **kwargs)
+        self.campaign_id = campaign_id
+        self.changes = changes
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        """Ask for the changes and confirm them."""
+        hook: FlinqueHook = self.hook  # type: ignore[assignment]
+        campaign_id = checks.text("campaign_id", self.campaign_id)
+        with come_back_later():
+            campaign = hook.update_campaign(campaign_id, self.changes)
+        self._confirm(campaign_id, campaign)
+        return {"campaign_id": campaign_id, "campaign": hook.redactor.data(campaign)}
+
+    def _confirm(self, campaign_id: str, campaign: Mapping[str, Any]) -> None:
+        wrong = differing(campaign, self.changes)
+        if campaign["id"] != campaign_id:
+            wrong = ["id", *wrong]
+        if wrong:
+            told = ", ".join(f"{name} is {campaign[name]!r}" for name in wrong)
+            raise ApiError(
+                f"Flinque did not confirm the changes of campaign {campaign_id}: {self.hook.redactor.text(told)}.",
+                vendor=flinque.VENDOR.name,
+            )
+        hidden = sorted(name for name, value in self.changes.items() if campaign.get(name) is None is not value)
+        if hidden:
+            log.warning("Flinque accepted the changes of %s but does not show %s.", campaign_id, ", ".join(hidden))
+        log.info("Flinque campaign %s is changed: %s.", campaign_id, ", ".join(sorted(self.changes)))
 
 
 class FlinqueGenerateReportOperator(SubmittingOperator):
@@ -33,7 +146,7 @@ class FlinqueGenerateReportOperator(SubmittingOperator):
 
     The vendor has no idempotency key, but lists reports. After a lost answer the next try looks for a new report of the
     same name there: it attaches to the only one, and generates the report when there is certainly none. Where reports
-    show no name, or several fit, a person has to look.
+    show no name, one of the same name shows other values, or several fit, a person has to look.
 
     :param report: the request, e.g. ``{"type": "campaign", "campaign_id": "ca_1"}``; its fields are not published. A
         ``name`` is added when there is none, made of DAG, run, task and map index
@@ -56,23 +169,7 @@ class FlinqueGenerateReportOperator(SubmittingOperator):
 
     def order(self, place: Place) -> Order:
         """Return the report request."""
-        body = {"name": place.reference, **report_body(self.report)}
-        return Order(
-            vendor=flinque.VENDOR.name,
-            what="report",
-            body=body,
-            call=lambda frozen, _: flinque.GENERATE_REPORT(body=frozen),
-            receipt=lambda answer: {"report_id": answer["id"]},
-            reference=str(body["name"]),
-            id_field="report_id",
-            prepare=self._before,
-            trace=trace_report,
-        )
-
-    def _before(self) -> dict[str, Any]:
-        """Note the newest reports, so that none of them is taken for the one to come."""
-        hook: FlinqueHook = self.hook  # type: ignore[assignment]
-        return {"known": [report.get("id") for report in islice(hook.list_reports(), NEWEST)]}
+        return REPORT.order(self.hook, REPORT.named(report_body(self.report), place), place)
 
     def watch(self, record: Record) -> ReportWatch:
         """Return the report."""
@@ -81,28 +178,3 @@ class FlinqueGenerateReportOperator(SubmittingOperator):
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
         """Return the report's id and the report."""
         return record.receipt if verdict is None else {**record.receipt, "report": verdict.answer}
-
-
-def trace_report(record: Record) -> Generator[Call, Any, dict[str, Any] | None]:
-    """Ask Flinque what became of a report request: its receipt, ABSENT, or None when that cannot be told."""
-    since = record.intent_at - CLOCK_SKEW
-    recent = yield from find_rows(flinque.LIST_REPORTS(), Hints(), lambda row: _created(row) >= since, most=MOST_RECENT)
-    new = [row for row in recent if row.get("id") not in record.baseline.get("known", [])]
-    ours = [row for row in new if row.get("name") == record.reference and _fits(row, record.body)]
-    if len(ours) == 1 and isinstance(ours[0].get("id"), str):
-        return {"report_id": ours[0]["id"]}
-    # A list that hides names, or is too long to be read, proves nothing by not showing ours.
-    conclusive = len(recent) < MOST_RECENT and all(isinstance(row.get("name"), str) for row in recent)
-    return ABSENT if not ours and conclusive else None
-
-
-def _created(row: dict[str, Any]) -> float:
-    """Return when a report was created; one that does not say might be new."""
-    try:
-        return checks.parsed("created_at", row.get("created_at")).timestamp()
-    except ValidationError:
-        return float("inf")
-
-
-def _fits(row: dict[str, Any], body: dict[str, Any]) -> bool:
-    return all(row[name] == value for name, value in body.items() if row.get(name) is not None)

@@ -3,117 +3,189 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mkt.client.redaction import personal_values
-from airflow_provider_mkt.exceptions import ApiError, ValidationError
+from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.hooks import checks
-from airflow_provider_mkt.hooks.flodesk import FlodeskHook, subscriber_body
-from airflow_provider_mkt.operators.base import MarketingOperator
-from airflow_provider_mkt.planning.audience import read_audience
+from airflow_provider_mkt.hooks.flodesk import FlodeskHook
+from airflow_provider_mkt.operators.base import MarketingOperator, SubmittingOperator, come_back_later
+from airflow_provider_mkt.operators.flodesk_segment import FlodeskCreateSegmentOperator
+from airflow_provider_mkt.operators.flodesk_upsert import FlodeskUpsertSubscribersOperator
+from airflow_provider_mkt.operators.flodesk_webhooks import FlodeskEnsureWebhookOperator
+from airflow_provider_mkt.submission_record import Order, Place, Record
 from airflow_provider_mkt.vendors import flodesk
+from airflow_provider_mkt.waiting.flodesk import found_subscriber, who
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-SHOWN_FAILURES = 20
+    from airflow_provider_mkt.waiting.base import Verdict
+
+__all__ = [
+    "FlodeskAddToSegmentsOperator",
+    "FlodeskAddToWorkflowOperator",
+    "FlodeskCreateSegmentOperator",
+    "FlodeskEnsureWebhookOperator",
+    "FlodeskUnsubscribeOperator",
+    "FlodeskUpsertSubscribersOperator",
+]
+
+COLOR = "#fff3c9"
+MAILED = frozenset({"active", "unconfirmed"})
+"""Statuses in which somebody still gets mail, or soon may."""
 
 
-class FlodeskUpsertSubscribersOperator(MarketingOperator):
-    """Creates or updates subscribers, 50 to a request. Repeating it changes nothing, so every failure may be retried.
+class FlodeskAddToSegmentsOperator(MarketingOperator):
+    """Adds a subscriber to segments. Repeating it changes nothing, so every failure may be retried.
 
-    People are personal data: they are read from a file or handed in as they are, never rendered, logged or put into an
-    XCom. Returns ``upserted`` and ``failed`` (numbers).
+    Returns ``subscriber_id``, ``status`` and ``segment_ids`` (all that they are in now).
 
-    :param subscribers: the subscribers, see :meth:`FlodeskHook.upsert_subscriber`; or use ``path``
-    :param path: a CSV or JSON-lines file (local, or anything ``ObjectStoragePath`` opens): columns ``email``,
-        ``first_name``, ``last_name``, ``optin_ip``, ``optin_timestamp``; every other column is a custom field
-    :param segment_ids: segments that all of them join, in addition to their own
-    :param allow_failures: succeed although the vendor refused some of them
+    :param id_or_email: Flodesk's id, or the e-mail address, which is rendered but neither stored nor shown
+    :param segment_ids: 1 to 50 segments
     :param flodesk_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("path", "segment_ids", "conn_id")
-    ui_color = "#fff3c9"
+    template_fields: Sequence[str] = ("segment_ids", "conn_id")
+    ui_color = COLOR
     hook_class = FlodeskHook
 
     def __init__(
         self,
         *,
-        subscribers: Sequence[Mapping[str, Any]] | None = None,
-        path: str | None = None,
-        segment_ids: Sequence[str] | None = None,
-        allow_failures: bool = False,
+        id_or_email: str,
+        segment_ids: Sequence[str],
         flodesk_conn_id: str = FlodeskHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
-        if (subscribers is None) == (path is None):
-            raise ValueError("give either subscribers or path")
-        self.subscribers = subscribers
-        self.path = path
+        self.keep_private(id_or_email=id_or_email)
         self.segment_ids = segment_ids
-        self.allow_failures = allow_failures
 
-    def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002
-        """Upsert all of them, in batches."""
-        people = merged(self._checked())
-        if not people:
-            raise ValidationError("There are no subscribers to upsert; check the audience file.")
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Add them."""
         hook: FlodeskHook = self.hook  # type: ignore[assignment]
-        upserted, failures = 0, []
-        for batch in batches(people, flodesk.MOST_IN_BATCH):
-            answer = hook.upsert_subscribers(batch)
-            upserted += len(answer["successes"])
-            redactor = hook.redactor.also(personal_values(batch))
-            failures += [redactor.text(_reason(failure)) for failure in answer["failures"]]
-            self.log.info("Flodesk: %d of %d subscribers done, %d refused.", upserted, len(people), len(failures))
-        if failures and not self.allow_failures:
-            shown = "; ".join(sorted(set(failures))[:SHOWN_FAILURES])
+        subscriber = somebody(self, context)
+        wanted = checks.texts("segment_ids", self.segment_ids, most=flodesk.MOST_SEGMENTS)
+        with come_back_later():
+            answer = hook.add_subscriber_to_segments(subscriber, wanted)
+        joined = _segment_ids(answer)
+        missing = sorted(set(wanted) - set(joined or wanted))
+        if missing:
             raise ApiError(
-                f"Flodesk refused {len(failures)} of {len(people)} subscribers: {shown}", vendor=flodesk.VENDOR.name
+                f"Flodesk accepted the request, but does not show the subscriber {answer['id']} in the segments "
+                f"{', '.join(missing)}. A retry adds them again, which is harmless.",
+                vendor=flodesk.VENDOR.name,
             )
-        return {"upserted": upserted, "failed": len(failures)}
-
-    def _checked(self) -> Iterator[dict[str, Any]]:
-        segments = checks.texts("segment_ids", self.segment_ids or [], most=flodesk.MOST_SEGMENTS, least=0)
-        source = read_audience(self.path) if self.path is not None else enumerated(self.subscribers or [])
-        for place, person in source:
-            body = subscriber_body(person, place)
-            joined = list(dict.fromkeys([*body.get("segment_ids", []), *segments]))
-            checks.texts(f"{place}: segment_ids", joined, most=flodesk.MOST_SEGMENTS, least=0)
-            yield {**body, "segment_ids": joined} if joined else body
+        return {"subscriber_id": answer["id"], "status": str(answer.get("status")), "segment_ids": joined}
 
 
-def enumerated(subscribers: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield each subscriber with its place in the list, for messages."""
-    for index, person in enumerate(subscribers):
-        yield f"subscribers[{index}]", person
+class FlodeskUnsubscribeOperator(MarketingOperator):
+    """Unsubscribes somebody from everything. Repeating it changes nothing; there is no way back over the API.
+
+    Returns ``subscriber_id`` and ``status``.
+
+    :param id_or_email: Flodesk's id, or the e-mail address, which is rendered but neither stored nor shown
+    :param flodesk_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("conn_id",)
+    ui_color = COLOR
+    hook_class = FlodeskHook
+
+    def __init__(
+        self, *, id_or_email: str, flodesk_conn_id: str = FlodeskHook.default_conn_name, **kwargs: Any
+    ) -> None:
+        super().__init__(conn_id=flodesk_conn_id, **kwargs)
+        self.keep_private(id_or_email=id_or_email)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Unsubscribe them."""
+        hook: FlodeskHook = self.hook  # type: ignore[assignment]
+        subscriber = somebody(self, context)
+        with come_back_later():
+            answer = hook.unsubscribe(subscriber)
+        if answer.get("status") in MAILED:
+            raise ApiError(
+                f"Flodesk accepted the request, but shows the subscriber {answer['id']} as {answer['status']}, not as "
+                "unsubscribed. A retry asks again.",
+                vendor=flodesk.VENDOR.name,
+            )
+        return {"subscriber_id": answer["id"], "status": str(answer.get("status"))}
 
 
-def merged(people: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one entry for each person, by address without regard to case, or by id; later values win."""
-    found: dict[str, dict[str, Any]] = {}
-    for person in people:
-        key = str(person.get("email") or person["id"]).strip().lower()
-        known = found.get(key, {})
-        custom = {**known.get("custom_fields", {}), **person.get("custom_fields", {})}
-        segments = list(dict.fromkeys([*known.get("segment_ids", []), *person.get("segment_ids", [])]))
-        extra = {**({"custom_fields": custom} if custom else {}), **({"segment_ids": segments} if segments else {})}
-        found[key] = {**known, **person, **extra}
-    return list(found.values())
+class FlodeskAddToWorkflowOperator(SubmittingOperator):
+    """Lets a subscriber enter a workflow, once: who enters twice may get its mails twice.
+
+    The subscriber is looked up first; what Airflow stores is Flodesk's id, never the address. Flodesk cannot be asked
+    who has entered a workflow, so after a lost answer the task fails and a person has to look. Returns
+    ``subscriber_id`` and ``workflow_id``.
+
+    :param workflow_id: an active workflow of the second version; not an abandoned-cart one
+    :param id_or_email: Flodesk's id, or the e-mail address, which is rendered but neither stored nor shown
+    :param flodesk_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("workflow_id", "conn_id")
+    ui_color = COLOR
+    hook_class = FlodeskHook
+
+    def __init__(
+        self,
+        *,
+        workflow_id: str,
+        id_or_email: str,
+        flodesk_conn_id: str = FlodeskHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flodesk_conn_id, **kwargs)
+        self.workflow_id = workflow_id
+        self.keep_private(id_or_email=id_or_email)
+        self._subscriber = ""
+
+    def execute(self, context: Context) -> Any:
+        """Let them enter."""
+        self._subscriber = somebody(self, context)
+        return super().execute(context)
+
+    def order(self, place: Place) -> Order:  # noqa: ARG002 - who and where are what it is found by
+        """Return the entry, of the subscriber's id."""
+        workflow_id = checks.text("workflow_id", self.workflow_id)
+        subscriber_id = self.hook.client.talk(found_subscriber(self._subscriber))["id"]
+        return Order(
+            vendor=flodesk.VENDOR.name,
+            what="workflow entry",
+            body={"workflow_id": workflow_id, "id": subscriber_id},
+            call=lambda frozen, _: flodesk.ADD_TO_WORKFLOW(
+                path={"workflow_id": frozen["workflow_id"]}, body={"id": frozen["id"]}
+            ),
+            receipt=lambda _: {"subscriber_id": subscriber_id},
+            reference=f"subscriber {subscriber_id} in workflow {workflow_id}",
+            id_field="subscriber_id",
+        )
+
+    def watch(self, record: Record) -> None:
+        """Return None: there is nothing that an entry could be followed by."""
+
+    def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:  # noqa: ARG002
+        """Return who entered what."""
+        return {"subscriber_id": record.receipt["subscriber_id"], "workflow_id": record.body["workflow_id"]}
 
 
-def batches(people: Sequence[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield ``people`` in lists of ``size``."""
-    rest = iter(people)
-    while batch := list(islice(rest, size)):
-        yield batch
+def somebody(task: MarketingOperator, context: Context) -> str:
+    """Return the id or address that a task is about, rendered; an address is masked in logs and messages from here on.
+
+    :raises ValidationError: when it is neither
+    """
+    subscriber = who(task.private("id_or_email", context))
+    if "@" in subscriber:
+        task.hook.hide(subscriber)
+    return subscriber
 
 
-def _reason(failure: Any) -> str:
-    if not isinstance(failure, dict):
-        return "unreadable reason"
-    return f"{failure.get('code') or 'refused'}: {failure.get('message') or 'no reason given'}"
+def _segment_ids(answer: Mapping[str, Any]) -> list[str] | None:
+    """Return the segments that a subscriber's answer shows, None when it shows none at all."""
+    rows = answer.get("segments")
+    return (
+        [str(row["id"]) for row in rows if isinstance(row, Mapping) and "id" in row] if isinstance(rows, list) else None
+    )

@@ -1,14 +1,19 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Audience files: CSV or JSON lines, one person a line. Messages name places, never the people."""
+"""Audiences from files (CSV or JSON lines, one person a line) and queries. Messages name places, never the people."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal
 from typing import Any, TextIO, TypeVar
+from uuid import UUID
 
 from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.hooks import checks
+from airflow_provider_mkt.transfers.files import checked_path
 
 T = TypeVar("T")
 
@@ -22,9 +27,7 @@ def read_audience(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
         everything else is CSV with a header line
     :raises ValidationError: naming file and line, when it cannot be read
     """
-    from airflow.sdk import ObjectStoragePath  # noqa: PLC0415
-
-    source = ObjectStoragePath(path)
+    source = checked_path("path", path)
     rows = _json_lines if source.suffix in (".jsonl", ".ndjson") else _csv_lines
     try:
         with source.open("r", encoding="utf-8-sig", newline="") as file:
@@ -52,10 +55,47 @@ def _csv_lines(name: str, file: TextIO) -> Iterator[tuple[str, dict[str, Any]]]:
         place = f"{name}, line {reader.line_num}"
         if None in row:
             raise ValidationError(f"{place}: it has more cells than the header has columns; quote cells with commas.")
-        filled = {column: value.strip() for column, value in row.items() if value and value.strip()}
-        custom = {column: value for column, value in filled.items() if column not in OWN_COLUMNS}
-        own = {column: value for column, value in filled.items() if column in OWN_COLUMNS}
-        yield place, {**own, **({"custom_fields": custom} if custom else {})}
+        yield place, _person({column: value.strip() for column, value in row.items() if value})
+
+
+def _person(cells: Mapping[str, str]) -> dict[str, Any]:
+    """Return the upsert of a row: other columns than the known ones are custom fields, empty cells are left out."""
+    filled = {column: value for column, value in cells.items() if value}
+    custom = {column: value for column, value in filled.items() if column not in OWN_COLUMNS}
+    own = {column: value for column, value in filled.items() if column in OWN_COLUMNS}
+    return {**own, **({"custom_fields": custom} if custom else {})}
+
+
+def queried_audience(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each person of a query's result with its place, such as ``row 7 of the query``.
+
+    :param rows: rows by column; columns as in a CSV file, NULL as an empty cell there
+    :raises ValidationError: when no column names people, or a value cannot be written as text
+    """
+    for number, row in enumerate(rows, start=1):
+        if "email" not in row and "id" not in row:
+            raise ValidationError(
+                "sql: no column is called 'email'; name one with AS (in quotes where names turn up in capitals)."
+            )
+        place = f"row {number} of the query"
+        yield place, _person({column: _text(place, column, value).strip() for column, value in row.items()})
+
+
+def _text(place: str, column: str, value: Any) -> str:
+    """Return a database's value as text."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if column == "optin_timestamp":
+        return checks.moment(f"{place}, column {column!r}", value) or ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (int, float, Decimal, UUID)):
+        return format(value, "f") if isinstance(value, Decimal) else str(value)
+    raise ValidationError(
+        f"{place}: the column {column!r} holds a {type(value).__name__}; turn it into text in the query."
+    )
 
 
 def _readable(name: str, reader: csv.DictReader[str], read: Callable[[], T]) -> T:

@@ -9,7 +9,42 @@ from typing import Any
 from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.sensors.base import WatchSensor
-from airflow_provider_mkt.waiting.flinque import ReportWatch
+from airflow_provider_mkt.vendors import flinque
+from airflow_provider_mkt.waiting.flinque import CampaignWatch, ReportWatch
+
+
+class FlinqueCampaignStatusSensor(WatchSensor):
+    """Waits until a campaign has one of the target statuses; fails when it ends in another one.
+
+    The statuses are not published; ``draft``, ``active``, ``paused``, ``completed`` and ``archived`` are assumed, the
+    last two of them final. Any other may be a target as well, unless it looks like a slip of the pen.
+
+    :param campaign_id: the campaign
+    :param target_statuses: what to wait for
+    :param flinque_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("campaign_id", "target_statuses", "conn_id")
+    ui_color = "#fbe5d6"
+
+    def __init__(
+        self,
+        *,
+        campaign_id: str,
+        target_statuses: Sequence[str] | str = flinque.CAMPAIGN_LIVE,
+        flinque_conn_id: str = FlinqueHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flinque_conn_id, **kwargs)
+        self.campaign_id = campaign_id
+        self.target_statuses = target_statuses
+
+    def watch(self) -> CampaignWatch:
+        """Return the campaign."""
+        return CampaignWatch(
+            checks.text("campaign_id", self.campaign_id),
+            checks.statuses("target_statuses", self.target_statuses, flinque.CAMPAIGN_STATUSES, closed=False),
+        )
 
 
 class FlinqueReportReadySensor(WatchSensor):

@@ -17,7 +17,8 @@ class FlowLivingCampaignStatusSensor(WatchSensor):
     """Waits until a campaign has one of the target statuses; fails when it ends in another one.
 
     :param campaign_tracking_id: a tracking id, or all of an order: each has to get there
-    :param target_statuses: what to wait for
+    :param target_statuses: one status or several to wait for. The vendor publishes no list, so any is taken but one
+        that looks like a slip of the pen
     :param flow_living_conn_id: connection
     """
 
@@ -28,7 +29,7 @@ class FlowLivingCampaignStatusSensor(WatchSensor):
         self,
         *,
         campaign_tracking_id: str | Sequence[str],
-        target_statuses: Sequence[str] = flow_living.LIVE,
+        target_statuses: Sequence[str] | str = flow_living.LIVE,
         flow_living_conn_id: str = FlowLivingHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -40,5 +41,5 @@ class FlowLivingCampaignStatusSensor(WatchSensor):
         """Return the campaign."""
         return CampaignWatch(
             checks.ids("campaign_tracking_id", self.campaign_tracking_id),
-            checks.ids("target_statuses", self.target_statuses),
+            checks.statuses("target_statuses", self.target_statuses, flow_living.STATUSES, closed=False),
         )

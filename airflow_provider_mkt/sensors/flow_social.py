@@ -17,7 +17,7 @@ class FlowSocialPostStatusSensor(WatchSensor):
     """Waits until a post is delivered; fails when it is blocked. A failed try is repeated by the vendor.
 
     :param post_id: a post, or several: each has to get there
-    :param target_statuses: what to wait for
+    :param target_statuses: any of ``queued``, ``flowing``, ``done`` and ``blocked``
     :param flow_social_conn_id: connection
     """
 
@@ -28,7 +28,7 @@ class FlowSocialPostStatusSensor(WatchSensor):
         self,
         *,
         post_id: str | Sequence[str],
-        target_statuses: Sequence[str] = flow_social.DELIVERED,
+        target_statuses: Sequence[str] | str = flow_social.DELIVERED,
         flow_social_conn_id: str = FlowSocialHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -38,4 +38,7 @@ class FlowSocialPostStatusSensor(WatchSensor):
 
     def watch(self) -> PostWatch:
         """Return the post."""
-        return PostWatch(checks.ids("post_id", self.post_id), checks.ids("target_statuses", self.target_statuses))
+        return PostWatch(
+            checks.ids("post_id", self.post_id),
+            checks.statuses("target_statuses", self.target_statuses, flow_social.POST_STATUSES, closed=True),
+        )

@@ -69,6 +69,11 @@ NOT_READY = (202, 409)
 """Statuses of an export that is still being made (assumed; a 404 may mean it as well)."""
 
 TOKEN_LIFETIME = 86_400.0
+CAMPAIGN_LIVE = ("active", "completed")
+CAMPAIGN_PENDING = frozenset({"draft", "active", "paused"})
+CAMPAIGN_ENDED = frozenset({"completed", "archived"})
+CAMPAIGN_STATUSES = ("draft", "active", "paused", "completed", "archived")
+"""Campaign statuses are not published; these are assumed."""
 REPORT_PENDING = frozenset({"pending", "processing"})
 REPORT_FAILED = frozenset({"failed"})
 REPORT_READY = ("ready",)

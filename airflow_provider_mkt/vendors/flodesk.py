@@ -91,6 +91,8 @@ EVENTS = ("subscriber.created", "subscriber.added_to_segment", "subscriber.unsub
 """Events that a webhook may subscribe to."""
 SUBSCRIBER_STATUSES = ("active", "unsubscribed", "unconfirmed", "bounced", "complained", "cleaned")
 """What subscribers can be filtered by; answers may hold others."""
+SHOWN_STATUSES = (*SUBSCRIBER_STATUSES, "archived")
+"""What an answer may show."""
 WORKFLOW_STATUSES = ("active", "paused", "draft")
 CAMPAIGN_STATUSES = ("draft", "pending", "scheduled", "composing", "sending", "done", "failed")
 CANVA_FIELDS = ("bundle_url", "title", "design_token", "page_id", "campaign_id")

@@ -76,5 +76,7 @@ PENDING = frozenset({"queued", "in_progress"})
 FAILED = frozenset({"failed", "cancelled"})
 LIVE = ("published", "completed")
 """What a launch waits for. ``published``, ``completed``, ``failed`` and ``cancelled`` are assumed names."""
+STATUSES = (*LIVE, "queued", "in_progress", "paused", "failed", "cancelled")
+"""All that are known; the vendor publishes no list, so there may be others."""
 UPDATES = ("paused", "published", "cancelled")
 """Statuses that an update may ask for. Only ``paused`` is documented; resuming and cancelling are assumed."""

@@ -139,3 +139,4 @@ KEY_LIFETIME = 24 * 3600.0
 PENDING = frozenset({"queued", "flowing"})
 FAILED = frozenset({"blocked"})
 DELIVERED = ("done",)
+POST_STATUSES = ("queued", "flowing", "done", "blocked")

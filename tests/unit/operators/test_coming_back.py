@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from airflow_provider_mkt.operators.base import come_back_later
+from airflow_provider_mkt.operators.base import MarketingOperator, come_back_later
+from airflow_provider_mkt.operators.flodesk import (
+    FlodeskAddToSegmentsOperator,
+    FlodeskCreateSegmentOperator,
+    FlodeskUnsubscribeOperator,
+)
 from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.context import Task
@@ -16,13 +23,14 @@ from tests.unit.context import Task
 PUBLISH = "POST /flow-living/campaigns/publish"
 
 
-def publishing() -> FlowLivingPublishCampaignOperator:
+def publishing(**more: Any) -> FlowLivingPublishCampaignOperator:
     return FlowLivingPublishCampaignOperator(
         task_id="publish",
         plan_ref="facebookv2",
         listing_external_ids=["listing_1001"],
         branch_id="branch_harbour",
         wait_for_completion=False,
+        **more,
     )
 
 
@@ -44,6 +52,31 @@ def test_a_long_wait_hands_the_worker_back_and_publishes_once(
     monkeypatch.setattr(Account, "identity", property(lambda account: (*known(account), "later")))
     assert publishing().execute(task.context)["campaign_tracking_ids"]
     assert len(vendors.ledger("flow_living", "campaign.published")) == 1
+
+
+LONG_WAITS: dict[str, tuple[str, Callable[[], MarketingOperator]]] = {
+    "dry run": (PUBLISH, lambda: publishing(dry_run=True)),
+    "adding to segments": (
+        "POST /flodesk/v1/subscribers/{id}/segments",
+        lambda: FlodeskAddToSegmentsOperator(task_id="join", id_or_email="ada@example.com", segment_ids=["seg_vips"]),
+    ),
+    "unsubscribing": (
+        "POST /flodesk/v1/subscribers/{id}/unsubscribe",
+        lambda: FlodeskUnsubscribeOperator(task_id="leave", id_or_email="ada@example.com"),
+    ),
+    "creating a segment": (
+        "POST /flodesk/v1/segments",
+        lambda: FlodeskCreateSegmentOperator(task_id="segment", name="Open house"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LONG_WAITS)
+def test_a_long_wait_hands_the_worker_back(what: str, vendors: Sandbox, task: Task) -> None:
+    route, make = LONG_WAITS[what]
+    vendors.fault(route, "rate_limit", retry_after=300)
+    with pytest.raises(AirflowRescheduleException):
+        make().execute(task.context)
 
 
 def test_other_errors_pass() -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.sensors.base import WatchSensor
-from airflow_provider_mkt.sensors.flinque import FlinqueReportReadySensor
+from airflow_provider_mkt.sensors.flinque import FlinqueCampaignStatusSensor, FlinqueReportReadySensor
 from airflow_provider_mkt.sensors.flokit import FlokitIntegrationSyncSensor
 from airflow_provider_mkt.sensors.flow_living import FlowLivingCampaignStatusSensor
 from airflow_provider_mkt.sensors.flow_social import FlowSocialPostStatusSensor
@@ -124,9 +126,33 @@ def test_integration_that_cannot_sync(
             {"campaign_tracking_id": "a", "target_statuses": []},
             "target_statuses is empty",
         ),
+        (
+            FlowLivingCampaignStatusSensor,
+            {"campaign_tracking_id": "a", "target_statuses": ["publishd"]},
+            "target_statuses names 'publishd'; 'published' is probably meant",
+        ),
+        (
+            FlinqueCampaignStatusSensor,
+            {"campaign_id": "a", "target_statuses": "Active"},
+            "target_statuses names 'Active'; 'active' is probably meant",
+        ),
+        (
+            FlowSocialPostStatusSensor,
+            {"post_id": "a", "target_statuses": ["delivered"]},
+            "target_statuses[0] must be one of queued, flowing, done, blocked",
+        ),
+        (FlowSocialPostStatusSensor, {"post_id": "None"}, "a template had nothing to show"),
         (FlowSocialPostStatusSensor, {"post_id": " "}, "post_id must be non-empty text"),
         (FlowSocialPostStatusSensor, {"post_id": {"a": 1}}, "post_id must be a list"),
         (FlinqueReportReadySensor, {"report_id": None}, "report_id must be non-empty text"),
+        (FlinqueCampaignStatusSensor, {"campaign_id": ""}, "campaign_id must be non-empty text"),
+        (FlinqueCampaignStatusSensor, {"campaign_id": ["ca_1"]}, "campaign_id must be non-empty text"),
+        (FlinqueCampaignStatusSensor, {"campaign_id": "a", "target_statuses": []}, "target_statuses is empty"),
+        (
+            FlinqueCampaignStatusSensor,
+            {"campaign_id": "a", "target_statuses": ["b", 1.5]},
+            "target_statuses[1] must be",
+        ),
         (FlokitIntegrationSyncSensor, {"integration_id": ""}, "integration_id must be non-empty text"),
         (FlokitIntegrationSyncSensor, {"integration_id": "i", "since": "soon"}, "since must be a date and time"),
         (FlokitIntegrationSyncSensor, {"integration_id": "i", "since": 17}, "since must be a date and time"),
@@ -147,3 +173,75 @@ def test_one_post_or_many(vendors: Sandbox, waits: Waits, outcome: Outcome) -> N
     vendors.advance(120)
     assert outcome(FlowSocialPostStatusSensor(post_id=ids, **options("poke")))[1] == dict.fromkeys(ids, "done")
     assert outcome(FlowSocialPostStatusSensor(post_id=ids[0], **options("poke")))[1] == {ids[0]: "done"}
+
+
+def moved(*statuses: str) -> list[Callable[[], Any]]:
+    """Have people move the campaign ``ca_2``, a draft, on: one step with each wait."""
+    return [partial(FlinqueHook().update_campaign, "ca_2", {"status": status}) for status in statuses]
+
+
+def campaign_sensor(mode: str, **more: Any) -> FlinqueCampaignStatusSensor:
+    return FlinqueCampaignStatusSensor(**{"campaign_id": "ca_2", **options(mode), **more})
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("steps", "more", "expected", "told"),
+    [
+        (["active"], {}, "success", "active"),
+        (["active"], {"target_statuses": ["paused"]}, "timeout", None),
+        (["active", "paused"], {"target_statuses": ["paused"]}, "success", "paused"),
+        (["active", "completed"], {"target_statuses": ["paused"]}, "failed", "ca_2: completed"),
+        (["archived"], {}, "failed", "ca_2: archived"),
+        (["archived"], {"soft_fail": True}, "skipped", "AirflowFailException"),
+        (["archived"], {"never_fail": True}, "skipped", "AirflowFailException"),
+        (["archived"], {"silent_fail": True}, "failed", "ca_2: archived"),
+        (["archived"], {"target_statuses": "archived"}, "success", "archived"),
+        ([], {}, "timeout", None),
+        ([], {"soft_fail": True}, "skipped", None),
+        ([], {"campaign_id": "ca_99"}, "NotFoundError", "HTTP 404"),
+        ([], {"campaign_id": "ca_99", "soft_fail": True}, "NotFoundError", "HTTP 404"),
+        ([], {"campaign_id": "ca_99", "never_fail": True}, "skipped", "NotFoundError"),
+        ([], {"campaign_id": "ca_1"}, "success", "active"),
+    ],
+)
+def test_campaign(
+    *,
+    mode: str,
+    steps: list[str],
+    more: dict[str, Any],
+    expected: str,
+    told: str | None,
+    vendors: Sandbox,
+    waits: Waits,
+    outcome: Outcome,
+) -> None:
+    waits.happenings = moved(*steps)
+    end, result = outcome(campaign_sensor(mode, **more))
+    assert end == expected
+    if end == "success":
+        assert result["status"] == told
+    elif told:
+        assert told in result
+    assert len(waits.each) >= len(steps)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shown", [{"status": "under_review"}, {"status": None}, {}])
+def test_campaign_in_a_status_nobody_has_heard_of(
+    *,
+    mode: str,
+    shown: dict[str, Any],
+    vendors: Sandbox,
+    waits: Waits,
+    outcome: Outcome,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    vendors.fault("GET /flinque/v1/campaigns/{id}", "status", status=200, body={"id": "ca_2", **shown}, count=None)
+    with caplog.at_level(logging.WARNING, "airflow_provider_mkt"):
+        end, _ = outcome(campaign_sensor(mode))
+    assert end == "timeout"
+    assert f"Flinque campaign ca_2: {shown.get('status')}" in caplog.text
+    assert outcome(campaign_sensor(mode, target_statuses=["under_review"]))[0] == (
+        "success" if shown.get("status") else "timeout"
+    )

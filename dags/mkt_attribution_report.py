@@ -16,6 +16,7 @@ from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_conte
 
 from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
 from airflow_provider_mkt.sensors.flinque import FlinqueReportReadySensor
+from airflow_provider_mkt.transfers.flinque import FlinqueReportToObjectStorageOperator
 
 EXPORTS = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "exports"
 
@@ -27,7 +28,7 @@ EXPORTS = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "expo
     max_active_runs=1,
     tags=["marketing", "example"],
     doc_md=__doc__,
-    params={"export_to": Param(str(EXPORTS), type="string", description="Folder for the reports")},
+    params={"export_to": Param(str(EXPORTS), type="string", description="Where to: a folder, s3://my_conn@bucket/…")},
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
 )
 def mkt_attribution_report() -> None:
@@ -50,18 +51,11 @@ def mkt_attribution_report() -> None:
         timeout=timedelta(hours=4),
     )
 
-    @task
-    def export_report(report_id: str) -> str:
-        """File the report: whole, or not at all."""
-        from airflow_provider_mkt.hooks.flinque import FlinqueHook
-
-        context = get_current_context()
-        folder = Path(context["params"]["export_to"])
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished = folder / f".{report_id}.part"
-        with unfinished.open("wb") as file:
-            file.writelines(FlinqueHook().export_report(report_id))
-        return str(unfinished.rename(folder / f"attribution-{context['data_interval_start']:%Y-%m-%d}.csv"))
+    export = FlinqueReportToObjectStorageOperator(
+        task_id="export_report",
+        report_id=report.output["report_id"],
+        path="{{ params.export_to }}/attribution-{{ data_interval_start | ds }}.csv",
+    )
 
     @task
     def log_revenue() -> dict[str, Any]:
@@ -74,7 +68,7 @@ def mkt_attribution_report() -> None:
         print(f"{revenue.get('orders')} orders, {revenue.get('total')} {revenue.get('currency')}")  # noqa: T201
         return revenue
 
-    ready >> export_report(report.output["report_id"])
+    ready >> export
     log_revenue()
 
 

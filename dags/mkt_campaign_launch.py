@@ -27,6 +27,7 @@ from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOpe
 from airflow_provider_mkt.sensors.flinque import FlinqueReportReadySensor
 from airflow_provider_mkt.sensors.flow_living import FlowLivingCampaignStatusSensor
 from airflow_provider_mkt.sensors.flow_social import FlowSocialPostStatusSensor
+from airflow_provider_mkt.transfers.flinque import FlinqueReportToObjectStorageOperator
 
 HERE = Path(__file__).parent
 EXPORTS = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "exports"
@@ -40,7 +41,7 @@ EXPORTS = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "expo
     doc_md=__doc__,
     params={
         "brief": Param("harbour_homes.yaml", type="string", description="Brief, in dags/briefs/ or a full path"),
-        "export_to": Param(str(EXPORTS), type="string", description="Folder for the report"),
+        "export_to": Param(str(EXPORTS), type="string", description="Where to: a folder, s3://my_conn@bucket/…"),
     },
     default_args={
         "retries": 2,
@@ -97,20 +98,14 @@ def mkt_campaign_launch() -> None:
         task_id="wait_for_report", report_id=report.output["report_id"], timeout=timedelta(hours=2)
     )
 
-    @task
-    def export_report(report_id: str) -> str:
-        """File the report: whole, or not at all."""
-        from airflow_provider_mkt.hooks.flinque import FlinqueHook
-
-        folder = Path(get_current_context()["params"]["export_to"])
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished = folder / f".{report_id}.part"
-        with unfinished.open("wb") as file:
-            file.writelines(FlinqueHook().export_report(report_id))
-        return str(unfinished.rename(folder / f"{report_id}.csv"))
+    export = FlinqueReportToObjectStorageOperator(
+        task_id="export_report",
+        report_id=report.output["report_id"],
+        path="{{ params.export_to }}/{{ ti.xcom_pull(task_ids='generate_report', key='report_id') }}.csv",
+    )
 
     sync >> audience >> validate >> publish >> live >> posts >> delivered >> report
-    ready >> export_report(report.output["report_id"])
+    ready >> export
 
 
 mkt_campaign_launch()

@@ -1,72 +1,14 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The fault matrix as data: what happens at each step, and what has to come of it for each vendor."""
+"""The fault matrix as data: what happens at each step, and what it leaves behind."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 from tests.chaos.steps import Step
-
-
-class Left(Enum):
-    """What the interrupted try leaves behind."""
-
-    NOTHING = "nothing was sent, or certainly nothing was executed"
-    DOUBT = "an intent without a receipt; the vendor did not execute the request"
-    DONE = "an intent without a receipt; the vendor executed the request"
-    RECEIPT = "a receipt"
-
-
-class End(Enum):
-    """How the task ends: how often it happened, and what the task says."""
-
-    ONCE = "success, it happened once"
-    UNKNOWN_NOT_DONE = "failed: nobody can know; it did not happen"
-    UNKNOWN_DONE = "failed: nobody can know; it happened once"
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A vendor's submitting operator.
-
-    :param vendor: the vendor
-    :param route: the request that submits, as faults name it
-    :param status: the request that reads how it stands
-    :param effect: what the ledger counts
-    :param ends: how the task ends, by what the interruption left behind
-    :param without: extras that its connection lacks
-    """
-
-    vendor: str
-    route: str
-    status: str
-    effect: str
-    ends: Mapping[Left, End]
-    without: tuple[str, ...] = ()
-
-
-_ONCE = dict.fromkeys(Left, End.ONCE)
-_BLIND = {**_ONCE, Left.DOUBT: End.UNKNOWN_NOT_DONE, Left.DONE: End.UNKNOWN_DONE}
-"""A vendor that has no idempotency key and cannot be asked."""
-
-_PROOF = {**_ONCE, Left.DOUBT: End.UNKNOWN_NOT_DONE}
-"""A vendor that can prove that it happened, never that it did not."""
-ANALYTICS = ("analytics_host", "analytics_user_id", "analytics_user_secret")
-_PUBLISH = ("flow_living", "POST /flow-living/campaigns/publish", "GET /flow-living/campaigns/status/{id}")
-_SYNC = ("flokit", "POST /flokit/v1/integrations/{id}/sync", "GET /flokit/v1/integrations/{id}")
-_POST = ("flow_social", "POST /flow-social/v1/posts", "GET /flow-social/v1/posts/{id}")
-_REPORT = ("flinque", "POST /flinque/v1/reports/generate", "GET /flinque/v1/reports")
-
-SUBJECTS: Mapping[str, Subject] = {
-    "flow_living": Subject(*_PUBLISH, "campaign.published", _BLIND, without=ANALYTICS),
-    "flow_living_with_analytics": Subject(*_PUBLISH, "campaign.published", _PROOF),
-    "flow_social": Subject(*_POST, "post.created", _ONCE),
-    "flokit": Subject(*_SYNC, "sync.started", _BLIND),
-    "flinque": Subject(*_REPORT, "report.generated", _ONCE),
-}
+from tests.chaos.subjects import Cell, Left
 
 
 @dataclass(frozen=True)
@@ -86,6 +28,11 @@ class Blow:
     left: Left
     fault: Mapping[str, Any] = field(default_factory=dict)
     status_fault: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def cell(self) -> Cell:
+        """Where in the matrix it stands."""
+        return self.step, self.kill
 
     def __str__(self) -> str:
         return f"{'SIGKILL' if self.kill else 'network'} {self.step.value}"

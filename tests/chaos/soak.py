@@ -25,7 +25,7 @@ from scripts.demo.airflow_api import TaskState
 from scripts.demo.vendors import SIGN_IN
 from tests.chaos import mix
 from tests.chaos.luck import PATIENCE
-from tests.chaos.matrix import ANALYTICS, SUBJECTS
+from tests.chaos.subjects import ANALYTICS, SUBJECTS
 from tests.integration.airflow import Airflow, Run, running_airflow, until
 
 DAGS = Path(__file__).parent / "dags"
@@ -93,11 +93,11 @@ class Soak:
 
 def mistreat(sandbox: Sandbox) -> None:
     """Order the random faults."""
-    for subject in SUBJECTS.values():
-        for kind, share, options in FAULTS if not subject.without else ():
+    for subject in (SUBJECTS[name] for name in mix.SHARES):
+        for kind, share, options in FAULTS:
             sandbox.fault(subject.route, kind, count=None, probability=share, **options)
-        for kind, share, options in READ_FAULTS if not subject.without else ():
-            sandbox.fault(subject.status, kind, count=None, probability=share, **options)
+        for kind, share, options in READ_FAULTS:
+            sandbox.fault(str(subject.status), kind, count=None, probability=share, **options)
 
 
 def soak(airflow: Airflow, launches: int, *, seed: int = SEED, plain: bool = False, restart: bool = False) -> Soak:

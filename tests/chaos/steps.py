@@ -14,7 +14,18 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, NoReturn
 
-SUBMISSIONS = ("/campaigns/publish", "/posts", "/reports/generate", "/sync")
+SUBMISSIONS = (
+    "/campaigns",
+    "/campaigns/publish",
+    "/media/upload",
+    "/posts",
+    "/posts/batch",
+    "/reports/generate",
+    "/subscribers",
+    "/subscribers/batch",
+    "/sync",
+    "/webhooks",
+)
 """How the addresses of the requests end that start something."""
 RECORD = "mkt.submission."
 

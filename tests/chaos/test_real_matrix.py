@@ -5,23 +5,40 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.matrix import SUBJECTS, End, Left
 from tests.chaos.steps import Step
+from tests.chaos.subjects import SUBJECTS, End, Left
 from tests.integration.airflow import Airflow, Run, until
 
 CELLS = {
-    Step.BEFORE_INTENT: ("flokit", "before_intent", Left.NOTHING),
-    Step.AFTER_INTENT: ("flow_living", "after_intent", Left.DOUBT),
-    Step.CONNECTED: ("flow_social", "connected", Left.DOUBT),
-    Step.SENT: ("flow_living", "sent", Left.DOUBT),
-    Step.PROCESSED: ("flow_social", "processed", Left.DONE),
-    Step.FIRST_BYTE: ("flinque", "first_byte", Left.DONE),
-    Step.ANSWERED: ("flow_living", "answered", Left.DONE),
-    Step.RECEIPT: ("flow_living", "receipt", Left.RECEIPT),
-    Step.DEFERRING: ("flinque", "deferring", Left.RECEIPT),
-    Step.TRIGGER: ("flow_living", "trigger", Left.RECEIPT),
-    Step.RESUMED: ("flow_living", "resumed", Left.RECEIPT),
+    "before_intent": (Step.BEFORE_INTENT, "flokit", Left.NOTHING),
+    "after_intent": (Step.AFTER_INTENT, "flow_living", Left.DOUBT),
+    "connected": (Step.CONNECTED, "flow_social", Left.DOUBT),
+    "sent": (Step.SENT, "flow_living", Left.DOUBT),
+    "processed": (Step.PROCESSED, "flow_social", Left.DONE),
+    "first_byte": (Step.FIRST_BYTE, "flinque", Left.DONE),
+    "answered": (Step.ANSWERED, "flow_living", Left.DONE),
+    "receipt": (Step.RECEIPT, "flow_living", Left.RECEIPT),
+    "deferring": (Step.DEFERRING, "flinque", Left.RECEIPT),
+    "trigger": (Step.TRIGGER, "flow_living", Left.RECEIPT),
+    "resumed": (Step.RESUMED, "flow_living", Left.RECEIPT),
+    "batch": (Step.ANSWERED, "flow_social_batch", Left.DONE),
+    "media": (Step.CONNECTED, "flow_social_media", Left.DOUBT),
+    "campaign": (Step.RECEIPT, "flinque_campaign", Left.RECEIPT),
+    "workflow": (Step.SENT, "flodesk_workflow", Left.DOUBT),
+    "upsert": (Step.FIRST_BYTE, "flodesk_upsert", Left.DONE),
+    "webhook": (Step.ANSWERED, "flinque_webhook", Left.DONE),
 }
+"""The first try of each task is interrupted at this step."""
+ALONE = {"flow_social_media", "flodesk_workflow", "flodesk_upsert", "flinque_webhook"}
+"""Launched by one task only: all that the ledger has of it is that task's."""
+REFERENCES = {"flokit": {"int_adjust"}, "flow_social_batch": {"one", "two", "three"}}
+"""What the ledger knows a launch by, where that is not the name of its task."""
+UNLIKE = {
+    "flow_living_with_analytics": "the connections of this Airflow lack the analytics host",
+    "flow_social_webhook": "the same operator as flinque_webhook, for another vendor",
+    "flodesk_webhook": "the same operator as flinque_webhook, for another vendor",
+}
+"""Subjects that are not launched here, with the reason."""
 TIMEOUT = 150.0
 
 
@@ -34,9 +51,12 @@ def run(airflow: Airflow) -> Run:
     vendors.fault(SUBJECTS["flow_living"].route, "drop_before")
     vendors.fault(SUBJECTS["flow_social"].route, "delay", when="after", seconds=60)
     vendors.fault(SUBJECTS["flinque"].route, "slow_body", seconds=30)
+    vendors.fault(SUBJECTS["flodesk_upsert"].route, "slow_body", seconds=30)
+    vendors.fault(SUBJECTS["flodesk_workflow"].route, "drop_before")
+    SUBJECTS["flodesk_workflow"].before(vendors)
     run = airflow.run("chaos_matrix", "matrix")
 
-    until("the post", lambda: vendors.ledger("flow_social", "post.created", "processed"))
+    until("the post", lambda: vendors.ledger("flow_social", "post.created", "processed"), TIMEOUT)
     run.process("processed").kill()
     run.wait_for("trigger", {"deferred"}, TIMEOUT)
     airflow.kill_triggerer()
@@ -45,21 +65,28 @@ def run(airflow: Airflow) -> Run:
     return run
 
 
-@pytest.mark.parametrize("step", Step)
-def test_cell(step: Step, run: Run) -> None:
-    vendor, task_id, left = CELLS[step]
-    subject = SUBJECTS[vendor]
-    vendors = run.airflow.sandbox
-    reference = "int_adjust" if vendor == "flokit" else task_id
-    happened = len(vendors.ledger(vendor, subject.effect, reference))
+@pytest.mark.parametrize("task_id", CELLS)
+def test_cell(task_id: str, run: Run) -> None:
+    step, name, left = CELLS[task_id]
+    subject = SUBJECTS[name]
+    ours = REFERENCES.get(name, {task_id})
+    found = [each["reference"] for each in subject.happened(run.airflow.sandbox)]
+    happened = [each for each in found if name in ALONE or each in ours]
     end, task, log = subject.ends[left], run.tasks()[task_id], run.log(task_id)
 
-    assert happened == (0 if end is End.UNKNOWN_NOT_DONE else 1), log
+    assert len(happened) == len(set(happened)) == (0 if end is End.UNKNOWN_NOT_DONE else subject.parts), log
     assert task.state == ("success" if end is End.ONCE else "failed"), log
     assert task.tries == (1 if step is Step.TRIGGER else 2), log
     assert ("SIGKILL" in log) == (step is not Step.TRIGGER), log
     if end is not End.ONCE:
-        assert "Nobody can know whether the campaign was submitted to Flow Living" in log
-        assert f"Look at Flow Living for the reference '{task_id}'" in log
+        assert "Nobody can know whether the " in log
+        assert "Look at " in log
+        assert ("for the reference 'subscriber sub_" if name == "flodesk_workflow" else f"reference '{task_id}'") in log
     elif left is Left.RECEIPT and step is not Step.TRIGGER:
         assert "attaching to" in log
+
+
+def test_no_column_is_empty() -> None:
+    assert {step for step, _, _ in CELLS.values()} == set(Step)
+    assert {name for _, name, _ in CELLS.values()} | set(UNLIKE) == set(SUBJECTS)
+    assert all((step, True) not in SUBJECTS[name].apply_not for step, name, _ in CELLS.values())

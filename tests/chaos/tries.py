@@ -13,10 +13,11 @@ import multiprocessing
 import os
 import signal
 import socket
+import sqlite3
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import Any
 
 from tests.chaos import clock, steps
 from tests.chaos.steps import Step
+from tests.chaos.subjects import SUBJECTS
 from tests.unit.context import Task
 
 RETRIES = 3
@@ -31,33 +33,12 @@ RETRY_DELAY = 300.0
 """Seconds between tries. They pass at once: the clocks of vendors and workers are moved."""
 WORK = 900.0
 """Seconds after which the vendors are done with what was submitted."""
+AGING = {"mkt_token": ("lease_until",), "mkt_webhook": ("kept_at", "retired_at")}
+"""What has to age in the shared store between two tries."""
 LOOK_EVERY = 0.02
 DEADLINE = 30.0
 """Seconds after which a process is taken for stuck."""
 
-WHEN = "2099-05-01T10:00:00Z"
-OPERATORS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
-    "flow_living": (
-        "airflow_provider_mkt.operators.flow_living",
-        "FlowLivingPublishCampaignOperator",
-        {"plan_ref": "facebookv2", "listing_external_ids": ["listing_1001"], "branch_id": "branch_harbour"},
-    ),
-    "flow_social": (
-        "airflow_provider_mkt.operators.flow_social",
-        "FlowSocialSchedulePostOperator",
-        {"channel_id": "channel_1", "content": "three homes"},
-    ),
-    "flokit": (
-        "airflow_provider_mkt.operators.flokit",
-        "FlokitTriggerSyncOperator",
-        {"integration_id": "int_adjust"},
-    ),
-    "flinque": (
-        "airflow_provider_mkt.operators.flinque",
-        "FlinqueGenerateReportOperator",
-        {"report": {"type": "campaign", "campaign_id": "ca_1", "name": "spring"}},
-    ),
-}
 _spawning = multiprocessing.get_context("forkserver")
 _spawning.set_forkserver_preload(["tests.chaos.preload"])
 
@@ -83,7 +64,7 @@ class Part:
     """
 
     what: str
-    vendor: str
+    subject: str
     task: dict[str, Any]
     store: Path
     connections: Mapping[str, Any]
@@ -128,20 +109,11 @@ class Course:
         return str(self.reports[-1].get("message", ""))
 
 
-def build(vendor: str) -> Any:
-    """Return the vendor's submitting operator, waiting in the triggerer."""
-    from importlib import import_module
-
-    module, name, arguments = OPERATORS[vendor]
-    operator = getattr(import_module(module), name)
-    return operator(
-        task_id="launch",
-        wait_for_completion=True,
-        deferrable=True,
-        poll_interval=0.05,
-        retries=RETRIES,
-        **arguments,
-    )
+def build(part: Part) -> Any:
+    """Return the operator of a part's subject."""
+    subject = SUBJECTS[part.subject]
+    waiting = {"poll_interval": 0.05} if subject.waits else {}
+    return subject.build(part.store.parent, task_id="launch", retries=RETRIES, **waiting)
 
 
 def play(part: Part, report: Connection) -> None:
@@ -156,7 +128,7 @@ def play(part: Part, report: Connection) -> None:
     try:
         answer = _do(part, store)
     except Exception as error:  # noqa: BLE001 - whatever a task raises is its end
-        answer = {"end": "error", **_verdict(part.vendor, error)}
+        answer = {"end": "error", **_verdict(part, error)}
     report.send({**answer, "struck": steps.struck})
     report.close()
 
@@ -165,7 +137,7 @@ def _do(part: Part, store: FileStore) -> dict[str, Any]:
     from airflow.sdk.exceptions import TaskDeferred
 
     context = Task(**part.task, store=store).context  # type: ignore[arg-type]
-    operator = build(part.vendor)
+    operator = build(part)
     try:
         if part.what == "trigger":
             return {"end": "event", "given": [part.given[0], asyncio.run(_fired(part.given[1]))]}
@@ -185,12 +157,12 @@ async def _fired(arguments: Mapping[str, Any]) -> Any:
     raise AssertionError("the trigger ended without an event")
 
 
-def _verdict(vendor: str, error: Exception) -> dict[str, Any]:
+def _verdict(part: Part, error: Exception) -> dict[str, Any]:
     """Say what Airflow does after this error, by the retry policy that the operator has."""
     from airflow.sdk.definitions.retry_policy import RetryAction
     from airflow.sdk.exceptions import AirflowFailException
 
-    decision = build(vendor).retry_policy.evaluate(error, 1, RETRIES)
+    decision = build(part).retry_policy.evaluate(error, 1, RETRIES)
     final = isinstance(error, AirflowFailException) or decision.action is RetryAction.FAIL
     trace = "".join(traceback.format_exception(error))
     return {"message": str(error), "kind": type(error).__name__, "final": final, "trace": trace}
@@ -250,20 +222,23 @@ def _lose_airflow() -> None:
 class Scheduler:
     """Takes one task from its first try to its end.
 
+    :param subject: name of what is launched
     :param folder: for the task state store
     :param connections: Airflow connections by id
     :param hurt: the vendor's part in the interruption: called before the part of the launch that it concerns
     :param processed: whether the vendor has carried out the request, for a kill from outside
     :param pass_time: moves the vendors' clock
+    :param work: what people do at the vendor while the task waits
     """
 
-    vendor: str
+    subject: str
     folder: Path
     connections: Mapping[str, Any]
-    interruption: Interruption
+    interruption: Interruption | None
     hurt: Callable[[str], None]
     processed: Callable[[], bool]
     pass_time: Callable[[float], None]
+    work: Callable[[], None]
 
     def run(self) -> Course:
         """Run the task to its end."""
@@ -278,12 +253,23 @@ class Scheduler:
                     return course
                 course.tries += 1
                 self.pass_time(RETRY_DELAY)
+                self._age()
+
+    def _age(self) -> None:
+        """Let the delay pass in the shared store as well, whose clock cannot be moved: leases run out."""
+        path = self.folder / "state.db"
+        with closing(sqlite3.connect(path)) as state, state:
+            there = {name for (name,) in state.execute("SELECT name FROM sqlite_master")}
+            for table in there & AGING.keys():
+                moved = ", ".join(f"{column} = {column} - {RETRY_DELAY}" for column in AGING[table])
+                state.execute(f"UPDATE {table} SET {moved}")
 
     def _try(self, course: Course) -> dict[str, Any]:
         end = self._part(course, "execute", None)
         while end["end"] == "deferred":
             given = end["given"]
             self.pass_time(WORK)
+            self.work()
             event = self._part(course, "trigger", given)
             if event["end"] == "killed":  # another triggerer takes over
                 event = self._part(course, "trigger", given)
@@ -291,7 +277,8 @@ class Scheduler:
         return end
 
     def _part(self, course: Course, what: str, given: Any) -> dict[str, Any]:
-        where = {Step.TRIGGER: "trigger", Step.RESUMED: "resume"}.get(self.interruption.step, "execute")
+        step = self.interruption.step if self.interruption else None
+        where = {None: "", Step.TRIGGER: "trigger", Step.RESUMED: "resume"}.get(step, "execute")
         first = course.tries == 1 and not any(one["what"] == what for one in course.reports)
         hurting = first and what == where
         if hurting:
@@ -299,7 +286,7 @@ class Scheduler:
         task = {"task_id": "launch", "dag_id": "launch", "retries": RETRIES}
         part = Part(
             what=what,
-            vendor=self.vendor,
+            subject=self.subject,
             task=task,
             store=self.folder / "store.json",
             connections=self.connections,
@@ -325,7 +312,7 @@ class Scheduler:
                     os.kill(process.pid, signal.SIGKILL)
                     outside = False
                 if time.monotonic() > end:
-                    raise AssertionError(f"{part.what} of {part.vendor} does not end")
+                    raise AssertionError(f"{part.what} of {part.subject} does not end")
             with suppress(EOFError):
                 answer: dict[str, Any] = ours.recv()
                 return answer

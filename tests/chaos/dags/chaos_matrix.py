@@ -3,18 +3,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import dag
 
-from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
+from airflow_provider_mkt.operators.flinque import FlinqueCreateCampaignOperator, FlinqueGenerateReportOperator
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
 from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from tests.chaos import steps
 from tests.chaos.steps import Step
+from tests.chaos.subjects import SUBJECTS
+
+FOLDER = Path(os.environ["AIRFLOW_HOME"])
+"""Where the files are that are uploaded; every process that parses this DAG writes the same ones."""
 
 
 def doom(step: Step) -> Callable[[Any], None]:
@@ -41,6 +47,9 @@ def doom(step: Step) -> Callable[[Any], None]:
     },
 )
 def chaos_matrix() -> None:
+    for file, content in SUBJECTS["flow_social_media"].files.items():
+        (FOLDER / file).write_bytes(content)
+
     def publish(name: str, **options: Any) -> Any:
         return FlowLivingPublishCampaignOperator(
             task_id=name,
@@ -61,6 +70,15 @@ def chaos_matrix() -> None:
     def sync(name: str, **options: Any) -> Any:
         return FlokitTriggerSyncOperator(task_id=name, integration_id="int_adjust", **options)
 
+    def campaign(name: str, **options: Any) -> Any:
+        # A draft already is what is waited for: nobody is there to start it.
+        return FlinqueCreateCampaignOperator(
+            task_id=name, campaign={"name": name}, target_statuses=["draft"], **options
+        )
+
+    def other(name: str, subject: str, step: Step, **options: Any) -> Any:
+        return SUBJECTS[subject].build(FOLDER, task_id=name, pre_execute=doom(step), **options)
+
     # The vendors were told to mistreat the first request on each of these routes, so these three go first.
     first = [
         publish("sent", pre_execute=doom(Step.SENT)),
@@ -76,6 +94,12 @@ def chaos_matrix() -> None:
         report("deferring", pre_execute=doom(Step.DEFERRING), trigger_rule="all_done"),
         publish("trigger", trigger_rule="all_done"),
         publish("resumed", pre_execute=doom(Step.RESUMED), trigger_rule="all_done"),
+        other("batch", "flow_social_batch", Step.ANSWERED, trigger_rule="all_done"),
+        other("media", "flow_social_media", Step.CONNECTED, trigger_rule="all_done"),
+        campaign("campaign", pre_execute=doom(Step.RECEIPT), trigger_rule="all_done"),
+        other("workflow", "flodesk_workflow", Step.SENT, trigger_rule="all_done"),
+        other("upsert", "flodesk_upsert", Step.FIRST_BYTE, trigger_rule="all_done"),
+        other("webhook", "flinque_webhook", Step.ANSWERED, trigger_rule="all_done"),
     ]
     for task in rest[1:]:
         first >> task

@@ -11,6 +11,7 @@ import pytest
 
 from scripts.demo.layout import PROJECT
 from tests.integration.airflow import Airflow, running_airflow
+from tests.statsd import StatsdServer
 
 SPEED = 120.0
 """What takes the vendors ten minutes takes five seconds: longer than a task, shorter than a trigger's first look."""
@@ -44,8 +45,15 @@ def write_dags(folder: Path) -> None:
 
 
 @pytest.fixture(scope="package")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+def statsd() -> Iterator[StatsdServer]:
+    """Receives the metrics of all of Airflow's processes."""
+    with StatsdServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def airflow(tmp_path_factory: pytest.TempPathFactory, statsd: StatsdServer) -> Iterator[Airflow]:
     folder = tmp_path_factory.mktemp("dags")
     write_dags(folder)
-    with running_airflow(folder, speed=SPEED) as running:
+    with running_airflow(folder, speed=SPEED, extra=statsd.settings) as running:
         yield running

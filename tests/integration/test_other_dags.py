@@ -48,7 +48,7 @@ def test_every_line_of_a_calendar_is_posted_once(airflow: Airflow, runs: dict[st
 def test_the_attribution_report_is_filed(airflow: Airflow, runs: dict[str, Run]) -> None:
     run = runs["mkt_attribution_report"]
     assert run.finished(TIMEOUT) == "success", run.tasks()
-    path = Path(airflow.api.xcom(run, "export_report"))
+    path = Path(airflow.api.xcom(run, "export_report")["path"])
     yesterday = datetime.now(timezone.utc).date() - timedelta(days=1)
     assert path.name == f"attribution-{yesterday:%Y-%m-%d}.csv"
     assert path.read_text(encoding="utf-8").startswith("date,")

@@ -20,7 +20,7 @@ HELP = (
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a database of our own, which is dropped in the end."""
-    from airflow_provider_mkt.state.store import usable
+    from airflow_provider_mkt.state.databases import usable
     from airflow_provider_mkt.state.troubles import StoreError
 
     name = f"mkt_test_{uuid.uuid4().hex[:12]}"
@@ -49,7 +49,7 @@ def clean_postgres(postgres: str) -> str:
     """The same database without our tables."""
     engine = create_engine(postgres)
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE IF EXISTS mkt_version, mkt_budget, mkt_token"))
+        connection.execute(text("DROP TABLE IF EXISTS mkt_version, mkt_budget, mkt_token, mkt_webhook"))
     engine.dispose()
     return postgres
 

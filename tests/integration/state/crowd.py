@@ -21,6 +21,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
+from sqlalchemy.event import listen
+
 from airflow_provider_mkt.client.auth import Auth, Token
 from airflow_provider_mkt.client.endpoint import Call, Endpoint, Limit, Priority, Safety
 from airflow_provider_mkt.client.redaction import Redactor
@@ -45,17 +47,22 @@ class Strict:
     """A vendor that permits ``limit.requests`` in any window of ``limit.window`` seconds, by arrival, per key.
 
     :param headers: whether answers carry ``X-RateLimit-*``
+    :param late: by how many seconds a process woke up too late at worst, as they say themselves
     """
 
     limit: Limit
     headers: bool = False
+    late: float = 0.0
     accepted: list[tuple[float, str]] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     _window: deque[float] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def arrive(self, who: str) -> tuple[int, dict[str, str]]:
+    def arrive(self, target: str) -> tuple[int, dict[str, str]]:
+        parts = urlsplit(target)
+        who = parts.path.lstrip("/")
         with self._lock:
+            self.late = max(self.late, float(parse_qs(parts.query)["late"][0]))
             now = time.monotonic()
             while self._window and self._window[0] <= now - self.limit.window:
                 self._window.popleft()
@@ -115,22 +122,53 @@ def serve(answer: Callable[[str], tuple[int, dict[str, str], bytes]]) -> Iterato
         thread.join()
 
 
+class Sleep:
+    """``time.sleep`` that notes by how much it overslept at worst: that is the machine's doing, not the budget's."""
+
+    def __init__(self) -> None:
+        self._sleep, self.overslept = time.sleep, 0.0
+
+    def __call__(self, seconds: float) -> None:
+        due = time.monotonic() + seconds
+        self._sleep(seconds)
+        self.overslept = max(self.overslept, time.monotonic() - due)
+
+
 class NoAuth(Auth):
     def __call__(self, request: Any) -> Any:
         return request
 
 
-def consume(url: str, base: str, limit: Limit, share: float, who: str, skew: float, start: Any) -> None:  # noqa: PLR0917
-    """Send as much as the budget permits, until killed."""
+def consume(  # noqa: PLR0917
+    url: str, base: str, limit: Limit, share: float, who: str, skew: float, ahead: Any, start: Any
+) -> None:
+    """Send as much as the budget permits, until killed.
+
+    :param skew: seconds that this process's clock is ahead
+    :param ahead: seconds that the database's clock is ahead, as a shared number; for SQLite, whose clock is its host's
+    """
     real = time.time
     time.time = lambda: real() + skew
+    sleep = Sleep()
+    time.sleep = sleep
     used = Store(url)
+    if used.kind == "sqlite" and ahead is not None:
+        set_sqlite_ahead(used, real, ahead)
     budget = StoreBudget(ACCOUNT, {"default": limit}, share, lambda: used)
     client = ApiClient(Settings("Strict", {"api": base}), NoAuth(), budget, Redactor())
     used.run(lambda _: None)
     start.wait()
     while True:
-        client.send(Call(ENDPOINT, path={"who": who}))
+        client.send(Call(ENDPOINT, path={"who": who}, query={"late": f"{sleep.overslept:.6f}"}))
+
+
+def set_sqlite_ahead(used: Store, real: Callable[[], float], ahead: Any) -> None:
+    """Have SQLite read a host's clock that is ``ahead`` of this one's."""
+
+    def julian_day(_: str) -> float:
+        return (real() + ahead.value) / 86400.0 + 2440587.5
+
+    listen(used._engine, "connect", lambda connection, _: connection.create_function("julianday", 1, julian_day))
 
 
 def fill_queue(url: str, limit: Limit, number: int) -> None:

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import make_url
 
 from airflow_provider_mkt.state.store import Store
+from airflow_provider_mkt.state.token_table import rehearse
+from airflow_provider_mkt.state.troubles import StoreError, Trouble
 from tests.integration.state.crowd import (
     LOSING,
     PROCESSES,
@@ -37,6 +40,17 @@ def test_sixteen_processes_force_a_rotation_at_once(url: str) -> None:
         assert {results.get(timeout=30) for _ in range(16)} == {"access-2"}
     assert vendor.issued == 2
     assert vendor.spent_again == 0
+
+
+def test_a_server_that_takes_no_writes_is_found_out_beforehand(clean_postgres: str) -> None:
+    Store(clean_postgres).run(lambda _: None)
+    rehearse(Store(clean_postgres))
+    read_only = make_url(clean_postgres).update_query_dict({"options": "-c default_transaction_read_only=on"})
+    standby = Store(read_only)
+    standby.run(lambda _: None)
+    with pytest.raises(StoreError) as caught:
+        rehearse(standby)
+    assert caught.value.trouble is Trouble.READ_ONLY
 
 
 @pytest.mark.parametrize("grace", [True, False], ids=["grace", "no grace"])

@@ -17,8 +17,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from airflow_provider_mkt.client.auth import Token
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.state import budget as budget_module
-from airflow_provider_mkt.state import rotation
-from airflow_provider_mkt.state import store as store_module
+from airflow_provider_mkt.state import databases, rotation
 from airflow_provider_mkt.state.budget import StoreBudget, snapshot
 from airflow_provider_mkt.state.sealing import Sealer
 from airflow_provider_mkt.state.store import Store
@@ -100,7 +99,7 @@ def proxy(clean_postgres: str) -> Iterator[Proxy]:
 
 @pytest.fixture
 def used(clean_postgres: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setattr(store_module, "CONNECT_PATIENCE", 1)
+    monkeypatch.setattr(databases, "CONNECT_PATIENCE", 1)
     store = Store(make_url(clean_postgres).set(host="127.0.0.1", port=proxy.port), PATIENCE)
     yield store
     store.close()

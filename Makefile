@@ -41,11 +41,13 @@ test: $(STAMP) ## run the tests
 chaos: $(STAMP) ## 500 launches under random kills and faults, beside a plain HttpOperator (about 13 minutes)
 	@exec $(BIN)/python -m tests.chaos.soak --launches 500
 
-bench: $(STAMP) ## measure, beside what one would pick instead: imports, calls, shared budgets (about 10 minutes)
+bench: $(STAMP) ## measure, beside what one would pick instead: imports, calls, shared budgets, batches (about 20 minutes)
 	$(BIN)/python -m benchmarks.import_cost
 	$(BIN)/python -m benchmarks.call_overhead
 	$(BIN)/python -m benchmarks.state_cost
 	$(BIN)/python -m benchmarks.budget
+	$(BIN)/python -m benchmarks.posts_batch
+	$(BIN)/python -m benchmarks.export --orders 200000
 
 check: $(STAMP) ## lint, formatting, types, documentation
 	$(BIN)/ruff check $(CHECKED)

@@ -19,7 +19,7 @@ PLACE = (
     Arg(("run_id",), help="The DAG run"),
     Arg(("task_id",), help="The task"),
     Arg(("--map-index",), type=int, default=-1, help="Index of a mapped task"),
-    Arg(("--number",), type=int, default=0, help="Number of the submission within the task (default: %(default)s)"),
+    Arg(("--number",), default="0", help="Number of the submission within the task, as listed (default: %(default)s)"),
     API_URL,
 )
 YES = Arg(("-y", "--yes"), action="store_true", help="Do it although that may have consequences")
@@ -71,11 +71,20 @@ SUBMISSIONS = (
         name="adopt",
         help="It did happen: hand over the vendor's ids, so that the next try attaches to them",
         func=lazy_load_command(f"{COMMANDS}.adopt_submission"),
-        args=(*PLACE, Arg(("--ids",), nargs="+", required=True, help="The vendor's ids"), YES),
+        args=(
+            *PLACE,
+            Arg(
+                ("--ids",),
+                nargs="+",
+                required=True,
+                help="The vendor's ids; for a batch one for each part, in its order, - where there is none",
+            ),
+            YES,
+        ),
     ),
     ActionCommand(
         name="forget",
-        help="It did not happen: delete the record, so that the next try submits anew",
+        help="It did not happen: void the record, so that the next try submits anew",
         func=lazy_load_command(f"{COMMANDS}.forget_submission"),
         args=(*PLACE, YES),
     ),
@@ -86,10 +95,17 @@ ACCOUNTS = (
     ActionCommand(
         name="authorize",
         help="Have the owner of a Flodesk account consent (OAuth), and store the tokens for all tasks",
-        func=lazy_load_command("airflow_provider_mkt.account_commands.authorize"),
+        func=lazy_load_command("airflow_provider_mkt.authorize_command.authorize"),
         args=(
-            Arg(("conn_id",), help="The connection, with client id, client secret and a refresh token to be replaced"),
-            Arg(("--redirect-uri",), required=True, help="Redirect URI, exactly as registered with the vendor"),
+            Arg(("conn_id",), help="The connection, with the client id as login and the client secret as password"),
+            Arg(
+                ("--redirect-uri",),
+                required=True,
+                help="Redirect URI, exactly as registered with the vendor; one like http://127.0.0.1:8769/callback is "
+                "listened to, otherwise the address that the browser comes back to is pasted",
+            ),
+            Arg(("--paste",), action="store_true", help="Do not listen: the browser runs on another machine"),
+            Arg(("--timeout",), type=float, default=300.0, help="Seconds to listen (default: %(default)s)"),
         ),
     ),
     ActionCommand(
@@ -97,6 +113,21 @@ ACCOUNTS = (
         help="How much of each vendor's rate limit is in use, by all tasks together",
         func=lazy_load_command("airflow_provider_mkt.account_commands.budgets"),
         args=(ARG_OUTPUT,),
+    ),
+    ActionCommand(
+        name="rotate-fernet-key",
+        help="Encrypt the shared store's secrets anew, after a new [core] fernet_key was put before the former one",
+        func=lazy_load_command("airflow_provider_mkt.account_commands.rotate_fernet_key"),
+        args=(),
+    ),
+    ActionCommand(
+        name="webhook-secret",
+        help="Print the secret of a webhook that was created from here",
+        func=lazy_load_command("airflow_provider_mkt.account_commands.webhook_secret"),
+        args=(
+            Arg(("conn_id",), help="The connection that it was created with"),
+            Arg(("--webhook-id",), help="The vendor's id of the webhook, when there are several"),
+        ),
     ),
 )
 

@@ -10,6 +10,13 @@ from airflow_provider_mkt.vendors.base import Vendor
 
 PACKAGE = "airflow_provider_mkt"
 HIDDEN_FIELDS = ["schema", "port"]
+TRANSFERS = (
+    ("Flinque", "Common IO", "flinque"),
+    ("Flodesk", "Common IO", "flodesk"),
+    ("Common SQL", "Flodesk", "flodesk"),
+    ("Common SQL", "Flow Social", "flow_social"),
+)
+"""From where, to where, module."""
 
 
 CONFIG: dict[str, Any] = {
@@ -18,8 +25,9 @@ CONFIG: dict[str, Any] = {
         "options": {
             "state_url": {
                 "description": (
-                    "SQLAlchemy URL of the database that holds rate budgets and access tokens. Empty: a SQLite file in "
-                    "AIRFLOW_HOME, which is enough for one host. Use PostgreSQL when workers run on several hosts."
+                    "SQLAlchemy URL of the database that holds rate budgets, access tokens and webhook secrets. "
+                    "Empty: a SQLite file in AIRFLOW_HOME, which is enough for one host. Use PostgreSQL when "
+                    "workers run on several hosts."
                 ),
                 "version_added": "0.1.0",
                 "type": "string",
@@ -42,8 +50,16 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": vendor.name, "external-doc-url": vendor.docs_url, "tags": ["service"]}
             for vendor in VENDORS
         ],
-        **{room: [_modules(vendor, room) for vendor in VENDORS] for room in ("hooks", "operators")},
-        "sensors": [_modules(vendor, "sensors") for vendor in VENDORS if vendor.conn_type != "flodesk"],
+        **{room: [_modules(vendor, room) for vendor in VENDORS] for room in ("hooks", "operators", "sensors")},
+        "transfers": [
+            {
+                "source-integration-name": source,
+                "target-integration-name": target,
+                "python-module": f"{PACKAGE}.transfers.{module}",
+                "how-to-guide": f"/docs/{'transfers' if target == 'Common IO' else module.replace('_', '-')}.md",
+            }
+            for source, target, module in TRANSFERS
+        ],
         "connection-types": [_connection_type(vendor) for vendor in VENDORS],
         "config": CONFIG,
         "extra-links": [f"{PACKAGE}.links.submission.SubmissionLink"],

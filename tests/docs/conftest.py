@@ -6,8 +6,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,6 +37,17 @@ def quick_vendors(running_quick_vendors: Sandbox, monkeypatch: pytest.MonkeyPatc
     for conn_id, connection in running_quick_vendors.connections.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
     return running_quick_vendors
+
+
+@pytest.fixture(autouse=True)
+def crm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agency's own database, behind the connection ``crm``."""
+    path = tmp_path / "crm.db"
+    with sqlite3.connect(path) as base:
+        base.execute("CREATE TABLE buyers (email, first_name, signed_at, city, agent)")
+        isla = ("isla.bennett@example.com", "Isla", "2026-05-02T10:30:00Z", "Bristol", "harbour")
+        base.execute("INSERT INTO buyers VALUES (?, ?, ?, ?, ?)", isla)
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", json.dumps({"conn_type": "sqlite", "host": str(path)}))
 
 
 @pytest.fixture
@@ -77,6 +90,15 @@ def stored_connections(airflow_database: None) -> Iterator[None]:
         session.query(Connection).delete()
 
 
+def content_plan(path: Path) -> str:
+    """Make a database with posts, and return the connection to it."""
+    with closing(sqlite3.connect(path)) as plan, plan:
+        plan.execute("CREATE TABLE posts (id INTEGER PRIMARY KEY, season, channel, body, publish_at)")
+        rows = [("spring", "channel_1", f"Viewing {number}", "2099-06-01T09:00:00") for number in range(250)]
+        plan.executemany("INSERT INTO posts (season, channel, body, publish_at) VALUES (?, ?, ?, ?)", rows)
+    return json.dumps({"conn_type": "sqlite", "host": str(path)})
+
+
 @pytest.fixture
 def dags_folder(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Airflow's DAG folder, with the project's briefs and calendars in it, where work is done."""
@@ -85,6 +107,9 @@ def dags_folder(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Iter
     folder.mkdir()
     for name in ("briefs", "calendars"):
         shutil.copytree(ROOT / "dags" / name, folder / name)
+    (folder / "media").mkdir()
+    (folder / "media" / "harbour.png").write_bytes(b"\x89PNG")
+    monkeypatch.setenv("AIRFLOW_CONN_CONTENT_PLAN", content_plan(folder / "plan.db"))
     monkeypatch.chdir(folder)
     yield folder
     shutil.rmtree(folder)

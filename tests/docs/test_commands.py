@@ -25,7 +25,15 @@ from tests.docs.test_data import check_connection
 SHOWN_SANDBOX = "http://127.0.0.1:8095"
 CONNECTION = re.compile(r"AIRFLOW_CONN_(\w+)")
 SETTING = re.compile(r"AIRFLOW__[A-Z_]+__[A-Z_]+|AIRFLOW_HOME|AIRFLOW_API_[A-Z]+")
-SERVED = ("mkt submissions", "mkt authorize", "mkt sandbox", "standalone", "tasks clear", "dags trigger")
+SERVED = (
+    "mkt submissions",
+    "mkt authorize",
+    "mkt webhook-secret",
+    "mkt sandbox",
+    "standalone",
+    "tasks clear",
+    "dags trigger",
+)
 """Airflow commands that need a server or a person, or run for ever: only their options are checked."""
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yaml").read_text(encoding="utf-8"))
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")

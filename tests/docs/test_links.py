@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import re
 from functools import cache
 from pathlib import Path
@@ -13,15 +14,25 @@ import pytest
 import yaml
 
 from airflow_provider_mkt.hooks.base import MarketingHook
-from airflow_provider_mkt.operators.base import MarketingOperator
+from airflow_provider_mkt.operators.base import MarketingOperator, SubmittingOperator
 from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.vendors import VENDORS
 from tests.docs.blocks import PAGES, ROOT, prose
 
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
-CLASS = re.compile(r"\b(?:Flinque|FlowSocial|Flodesk|FlowLiving|Flokit)\w+(?:Operator|Sensor|Hook)\b")
-ROOMS = {"operators": MarketingOperator, "sensors": WatchSensor, "hooks": MarketingHook}
+CLASS = re.compile(r"\b(?:SqlTo)?(?:Flinque|FlowSocial|Flodesk|FlowLiving|Flokit)\w+(?:Operator|Sensor|Hook)\b")
+OURS = re.compile(r"(?:SqlTo)?(?:Flinque|FlowSocial|Flodesk|FlowLiving|Flokit)")
+SHARED_PAGES = ("transfers", "webhooks")
+"""Where parameters that several vendors' tasks have may be described, instead of on the vendor's page."""
+SHARED = frozenset({"multiple_outputs", *inspect.signature(SubmittingOperator.__init__).parameters})
+"""What all submitting operators have is described on the page about launching once."""
+ROOMS = {
+    "operators": MarketingOperator,
+    "sensors": WatchSensor,
+    "hooks": MarketingHook,
+    "transfers": MarketingOperator,
+}
 
 
 def anchor(heading: str) -> str:
@@ -34,21 +45,29 @@ def anchors(page: Path) -> frozenset[str]:
     return frozenset(anchor(heading) for heading in HEADING.findall(prose(page)))
 
 
-@cache
 def classes(conn_type: str) -> frozenset[str]:
-    """Return the public classes of a vendor: hook, operators, sensors."""
-    found = set()
+    """Return the names of the public classes of a vendor: hook, operators, sensors, transfers."""
+    return frozenset(public(conn_type))
+
+
+@cache
+def public(conn_type: str) -> dict[str, type]:
+    """Return the public classes of a vendor by their names."""
+    found: dict[str, type] = {}
     for room, base in ROOMS.items():
         try:
             module = importlib.import_module(f"airflow_provider_mkt.{room}.{conn_type}")
         except ModuleNotFoundError:
             continue
         found |= {
-            name
+            name: value
             for name, value in vars(module).items()
-            if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+            if isinstance(value, type)
+            and issubclass(value, base)
+            and value.__module__.startswith(module.__name__)
+            and OURS.match(name)
         }
-    return frozenset(found)
+    return found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -92,6 +111,25 @@ def test_every_class_is_on_its_vendors_page(vendor: object) -> None:
     assert {name for name in classes(conn_type) if f"`{name}`" not in page} == set()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert {name for name in classes(conn_type) if f"`{name}`" not in readme} == set()
+
+
+@pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.conn_type)
+def test_every_parameter_is_described(vendor: object) -> None:
+    conn_type = vendor.conn_type  # type: ignore[attr-defined]
+    pages = [ROOT / "docs" / f"{name}.md" for name in (conn_type.replace("_", "-"), *SHARED_PAGES)]
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    missing = set()
+    for name, cls in public(conn_type).items():
+        if not issubclass(cls, MarketingHook):
+            text = "\n".join(each for each in texts if f"`{name}`" in each)
+            named = [p for p in inspect.signature(cls.__init__).parameters.values() if p.kind is p.KEYWORD_ONLY]
+            missing |= {f"{name}.{p.name}" for p in named if p.name not in SHARED and f"`{p.name}`" not in text}
+    assert missing == set()
+
+
+def test_every_shared_parameter_is_described() -> None:
+    page = (ROOT / "docs" / "launching-once.md").read_text(encoding="utf-8")
+    assert {name for name in SHARED - {"self", "kwargs", "multiple_outputs"} if f"`{name}`" not in page} == set()
 
 
 @pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.conn_type)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,3 +107,10 @@ def test_no_file(tmp_path: Path) -> None:
     for path, problem in ((tmp_path / "none.csv", "FileNotFoundError"), (tmp_path, "IsADirectoryError")):
         with pytest.raises(ValidationError, match=f"The audience file .* cannot be opened: {problem}"):
             list(read_audience(str(path)))
+
+
+@pytest.mark.parametrize("path", ["foo://bucket/a.csv", 5.5, ["a.csv"], "", "s3://key:planted@bucket/a.csv"])
+def test_paths_that_are_none(path: Any) -> None:
+    with pytest.raises(ValidationError, match="path") as caught:
+        list(read_audience(path))
+    assert "planted" not in str(caught.value)

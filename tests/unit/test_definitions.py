@@ -10,25 +10,55 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, RetryDecision, RetryPolicy
 
-from airflow_provider_mkt.operators.base import SubmittingOperator
-from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
-from airflow_provider_mkt.operators.flodesk import FlodeskUpsertSubscribersOperator
+from airflow_provider_mkt.operators.base import MarketingOperator, SubmittingOperator
+from airflow_provider_mkt.operators.flinque import (
+    FlinqueCreateCampaignOperator,
+    FlinqueEnsureWebhookOperator,
+    FlinqueGenerateReportOperator,
+    FlinqueUpdateCampaignOperator,
+)
+from airflow_provider_mkt.operators.flodesk import (
+    FlodeskAddToSegmentsOperator,
+    FlodeskAddToWorkflowOperator,
+    FlodeskCreateSegmentOperator,
+    FlodeskEnsureWebhookOperator,
+    FlodeskUnsubscribeOperator,
+    FlodeskUpsertSubscribersOperator,
+)
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
 from airflow_provider_mkt.operators.flow_living import (
     FlowLivingPublishCampaignOperator,
     FlowLivingUpdateCampaignStatusOperator,
 )
-from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
+from airflow_provider_mkt.operators.flow_social import (
+    FlowSocialDeletePostOperator,
+    FlowSocialEnsureWebhookOperator,
+    FlowSocialSchedulePostOperator,
+    FlowSocialSchedulePostsOperator,
+    FlowSocialUpdatePostOperator,
+    FlowSocialUploadMediaOperator,
+)
 from airflow_provider_mkt.retry_policy import DEFAULT, MarketingRetryPolicy
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.sensors.base import WatchSensor
-from airflow_provider_mkt.sensors.flinque import FlinqueReportReadySensor
+from airflow_provider_mkt.sensors.flinque import FlinqueCampaignStatusSensor, FlinqueReportReadySensor
+from airflow_provider_mkt.sensors.flodesk import FlodeskSegmentSizeSensor, FlodeskSubscriberStatusSensor
 from airflow_provider_mkt.sensors.flokit import FlokitIntegrationSyncSensor
 from airflow_provider_mkt.sensors.flow_living import FlowLivingCampaignStatusSensor
 from airflow_provider_mkt.sensors.flow_social import FlowSocialPostStatusSensor
+from airflow_provider_mkt.transfers.flinque import (
+    FlinqueAttributionToObjectStorageOperator,
+    FlinqueReportToObjectStorageOperator,
+)
+from airflow_provider_mkt.transfers.flodesk import (
+    FlodeskSubscribersToObjectStorageOperator,
+    SqlToFlodeskSubscribersOperator,
+)
+from airflow_provider_mkt.transfers.flow_social import SqlToFlowSocialPostsOperator
 from tests.unit.context import Task, deferral
 
 CAMPAIGN = {"plan_ref": "facebookv2", "listing_external_ids": ["listing_1001"], "branch_id": "branch_harbour"}
+WEBHOOK = "https://airflow.example.com/mkt/webhooks/mine"
 # class, its required arguments, the one to map over, the connection's parameter
 TASKS: list[tuple[Any, dict[str, Any], str, str]] = [
     (FlowLivingPublishCampaignOperator, CAMPAIGN, "plan_ref", "flow_living"),
@@ -39,11 +69,37 @@ TASKS: list[tuple[Any, dict[str, Any], str, str]] = [
         "flow_living",
     ),
     (FlowSocialSchedulePostOperator, {"channel_id": "channel_1", "content": "a"}, "content", "flow_social"),
+    (FlowSocialSchedulePostsOperator, {"posts": [{"channelId": "channel_1"}]}, "posts", "flow_social"),
+    (FlowSocialUpdatePostOperator, {"post_id": "post_1", "content": "a"}, "post_id", "flow_social"),
+    (FlowSocialDeletePostOperator, {"post_id": "post_1"}, "post_id", "flow_social"),
+    (FlowSocialUploadMediaOperator, {"path": "a.png"}, "path", "flow_social"),
+    (FlinqueCreateCampaignOperator, {"campaign": {"name": "Spring"}}, "campaign", "flinque"),
+    (FlinqueUpdateCampaignOperator, {"campaign_id": "ca_1", "changes": {"status": "paused"}}, "changes", "flinque"),
     (FlinqueGenerateReportOperator, {"report": {"type": "campaign"}}, "report", "flinque"),
+    (FlinqueEnsureWebhookOperator, {"url": WEBHOOK, "events": ["report.ready"]}, "url", "flinque"),
+    (FlowSocialEnsureWebhookOperator, {"url": WEBHOOK, "events": ["post.failed"]}, "url", "flow_social"),
+    (FlodeskEnsureWebhookOperator, {"url": WEBHOOK, "events": ["subscriber.created"]}, "url", "flodesk"),
     (FlokitTriggerSyncOperator, {"integration_id": "int_adjust"}, "integration_id", "flokit"),
     (FlodeskUpsertSubscribersOperator, {"path": "buyers.csv"}, "path", "flodesk"),
+    (FlodeskAddToSegmentsOperator, {"id_or_email": "sub_1", "segment_ids": ["seg_1"]}, "segment_ids", "flodesk"),
+    (FlodeskUnsubscribeOperator, {"id_or_email": "sub_1"}, "id_or_email", "flodesk"),
+    (FlodeskCreateSegmentOperator, {"name": "Buyers"}, "name", "flodesk"),
+    (FlodeskAddToWorkflowOperator, {"workflow_id": "wf_1", "id_or_email": "sub_1"}, "workflow_id", "flodesk"),
+    (FlodeskSegmentSizeSensor, {"segment_id": "seg_1", "minimum": 5}, "segment_id", "flodesk"),
+    (
+        FlodeskSubscriberStatusSensor,
+        {"id_or_email": "sub_1", "target_statuses": ["active"]},
+        "target_statuses",
+        "flodesk",
+    ),
+    (FlinqueAttributionToObjectStorageOperator, {"path": "a.jsonl"}, "path", "flinque"),
+    (FlinqueReportToObjectStorageOperator, {"report_id": "re_1", "path": "a.csv"}, "report_id", "flinque"),
+    (FlodeskSubscribersToObjectStorageOperator, {"path": "a.jsonl"}, "path", "flodesk"),
+    (SqlToFlodeskSubscribersOperator, {"sql": "SELECT 1", "sql_conn_id": "db"}, "sql", "flodesk"),
+    (SqlToFlowSocialPostsOperator, {"sql": "SELECT 1", "sql_conn_id": "db"}, "sql", "flow_social"),
     (FlowLivingCampaignStatusSensor, {"campaign_tracking_id": "queue_1"}, "campaign_tracking_id", "flow_living"),
     (FlowSocialPostStatusSensor, {"post_id": "post_1"}, "post_id", "flow_social"),
+    (FlinqueCampaignStatusSensor, {"campaign_id": "ca_1"}, "campaign_id", "flinque"),
     (FlinqueReportReadySensor, {"report_id": "re_1"}, "report_id", "flinque"),
     (FlokitIntegrationSyncSensor, {"integration_id": "int_adjust"}, "integration_id", "flokit"),
 ]
@@ -89,8 +145,10 @@ def test_template_fields_exist(cls: Any, arguments: dict[str, Any], mapped: str,
 def test_rendering(cls: Any, arguments: dict[str, Any], mapped: str, conn_type: str) -> None:
     with DAG("a"):
         task = cls(task_id="a", **{**arguments, mapped: "{{ value }}"}, **{f"{conn_type}_conn_id": "{{ place }}"})
-    task.render_template_fields({"value": "rendered", "place": "elsewhere"})
-    assert getattr(task, mapped) == "rendered"
+    context: Any = {"value": "rendered", "place": "elsewhere"}
+    task.render_template_fields(context)
+    # A private field is rendered by the running task only.
+    assert (getattr(task, mapped) if mapped in cls.template_fields else task.private(mapped, context)) == "rendered"
     assert task.conn_id == "elsewhere"
 
 
@@ -99,6 +157,15 @@ def test_retry_policy(cls: Any, arguments: dict[str, Any], mapped: str, conn_typ
     assert cls(task_id="a", **arguments).retry_policy is DEFAULT
     assert cls(task_id="a", retry_policy=OWN, **arguments).retry_policy is OWN
     assert cls(task_id="a", retry_policy=None, **arguments).retry_policy is None
+
+
+@every_task
+def test_fields_of_a_result_are_outputs(cls: Any, arguments: dict[str, Any], mapped: str, conn_type: str) -> None:
+    if issubclass(cls, MarketingOperator):
+        # That one returns a status for each tracking id: these are no names of fields.
+        named = cls is not FlowLivingUpdateCampaignStatusOperator
+        assert cls(task_id="a", **arguments).multiple_outputs is named
+        assert cls(task_id="a", multiple_outputs=not named, **arguments).multiple_outputs is not named
 
 
 @every_task
@@ -193,10 +260,10 @@ def test_every_operator_and_sensor_is_tested_here() -> None:
     import importlib
     import pkgutil
 
-    from airflow_provider_mkt import operators, sensors
+    from airflow_provider_mkt import operators, sensors, transfers
 
     found = set()
-    for package in (operators, sensors):
+    for package in (operators, sensors, transfers):
         for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
             if not module.name.endswith(".base"):
                 names = vars(importlib.import_module(module.name)).items()

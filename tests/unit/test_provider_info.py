@@ -44,7 +44,7 @@ def test_the_schema_accepts_it() -> None:
 def _modules() -> Iterator[str]:
     for room in ("hooks", "operators", "sensors", "triggers", "transfers"):
         for entry in INFO.get(room, []):
-            yield from entry["python-modules"]
+            yield from entry.get("python-modules") or [entry["python-module"]]
 
 
 @pytest.mark.parametrize("module", list(_modules()))

@@ -59,16 +59,20 @@ Content = Annotated[str, Field(min_length=1, max_length=10_000)]
 MediaKeys = Annotated[list[str], Field(max_length=10)]
 
 
-class NewPost(Body):
-    """A post to schedule; without ``scheduledFor`` it goes out at once."""
-
-    model_config = ConfigDict(json_schema_extra=_SOMETHING_TO_SAY)
+class Draft(Body):
+    """A post to judge."""
 
     channelId: Annotated[str, Field(min_length=1)]  # noqa: N815 - the vendor's names
     content: Content | None = None
     scheduledFor: When | None = None  # noqa: N815
     mediaKeys: MediaKeys = Field(default_factory=list)  # noqa: N815
     enableOptimization: bool | None = None  # noqa: N815
+
+
+class NewPost(Draft):
+    """A post to schedule; without ``scheduledFor`` it goes out at once."""
+
+    model_config = ConfigDict(json_schema_extra=_SOMETHING_TO_SAY)
 
 
 class PostChanges(Body):
@@ -232,7 +236,7 @@ async def create_post(social: Social, call: TheCall, new: NewPost, _key: Idempot
 
 
 @router.post("/preflight", response_model=Envelope[Preflight])
-async def preflight(social: Social, new: NewPost) -> Any:
+async def preflight(social: Social, new: Draft) -> Any:
     """Only judge a post."""
     found = problems(social, new.channelId, new.content, new.mediaKeys, new.scheduledFor)
     errors = [{"field": place, "message": message} for place, message in found]

@@ -170,7 +170,7 @@ def test_a_keyed_post_without_its_key_is_not_repeated(serve: Callable[..., Raw])
         READ(path={"thing": None}),
         READ(path={"thing": "\ud800"}),
     ],
-    ids=str,
+    ids=["no number", "no JSON", "line break", "not Latin-1", "two headers", "empty", "above", "nothing", "no text"],
 )
 def test_requests_that_cannot_be_built(call: Call, serve: Callable[..., Raw]) -> None:
     server = serve(OK)

@@ -14,8 +14,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import text
 
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.state.store import store
 from tests.docs.blocks import ROOT
 
 SPEED = 1e6
@@ -31,8 +33,9 @@ def running_quick_vendors() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def quick_vendors(running_quick_vendors: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The five vendors, as new, behind the default connections."""
+    """The five vendors, as new, behind the default connections, and nothing known of what they had before."""
     running_quick_vendors.reset()
+    store().run(lambda connection: connection.execute(text("DELETE FROM mkt_webhook")))
     running_quick_vendors.limits({"*": None})
     for conn_id, connection in running_quick_vendors.connections.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))

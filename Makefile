@@ -35,9 +35,12 @@ down: $(STAMP) ## end what `make up` (or a demo that was killed) left running
 status: $(STAMP) ## tell what is running
 	@exec $(BIN)/python -m scripts.demo status
 
+# It takes longest of the quick ones, so it goes first.
+MATRIX := tests/chaos/test_fault_matrix.py
+
 test: $(STAMP) ## run the tests: the quick ones on two cores, then those that start Airflow or keep time, one by one
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 tests/unit tests/contract tests/docs
-	@exec $(BIN)/python -m pytest -q --durations=10 tests/integration tests/chaos
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 $(MATRIX) tests/unit tests/contract tests/docs
+	@exec $(BIN)/python -m pytest -q --durations=10 --ignore $(MATRIX) tests/integration tests/chaos
 
 chaos: $(STAMP) ## 500 launches under random kills and faults, beside a plain HttpOperator (about 13 minutes)
 	@exec $(BIN)/python -m tests.chaos.soak --launches 500

@@ -21,6 +21,7 @@ SUBMISSIONS = (
     "/posts",
     "/posts/batch",
     "/reports/generate",
+    "/segments",
     "/subscribers",
     "/subscribers/batch",
     "/sync",
@@ -39,7 +40,8 @@ class Step(str, Enum):
     SENT = "after the last byte of the request"
     PROCESSED = "after the vendor processed it"
     FIRST_BYTE = "after the first byte of the response"
-    ANSWERED = "after the response, before the receipt"
+    ANSWERED = "after the response"
+    BEFORE_RECEIPT = "before the receipt"
     RECEIPT = "after the receipt"
     DEFERRING = "before the deferral"
     TRIGGER = "in the trigger"
@@ -92,16 +94,21 @@ def is_submission(request: Any) -> bool:
 
 
 class Wire:
-    """Tells the request that submits something from all the others of this process."""
+    """Tells the request that submits something from all the others of this process.
 
-    def __init__(self) -> None:
+    :param fresh: that request finds no connection that is still open
+    """
+
+    def __init__(self, *, fresh: bool = False) -> None:
         import requests
 
-        self.submitting = False
+        self.submitting, self._fresh = False, fresh
         around(requests.Session, "send", before=self._begin, after=self._end)
 
-    def _begin(self, _session: Any, request: Any, **_: Any) -> None:
+    def _begin(self, session: Any, request: Any, **_: Any) -> None:
         self.submitting = is_submission(request)
+        if self.submitting and self._fresh:
+            session.close()
 
     def _end(self, *_: Any, **__: Any) -> None:
         self.submitting = False
@@ -127,6 +134,17 @@ def on_write(store: Any, state: str, act: Act, *, early: bool = False) -> None:
     around(store, "set", **{"before" if early else "after": seen})
 
 
+def on_answer(act: Callable[[Any], None]) -> None:
+    """Act when the whole answer to a submission was read, on the response."""
+    import requests
+
+    def seen(response: Any) -> None:
+        if is_submission(response.request):
+            act(response)
+
+    around(requests.Response, "close", after=seen)
+
+
 def arm(step: Step, act: Act, store: Any) -> None:
     """Have ``act`` called when this process takes ``step`` for the first time.
 
@@ -141,15 +159,23 @@ def arm(step: Step, act: Act, store: Any) -> None:
     simple: dict[Step, Callable[[], None]] = {
         Step.BEFORE_INTENT: lambda: on_write(store, "intent", once, early=True),
         Step.AFTER_INTENT: lambda: on_write(store, "intent", once),
-        Step.CONNECTED: lambda: Wire().at(HTTPConnection, "connect", lambda *_: once()),
+        Step.CONNECTED: lambda: Wire(fresh=True).at(HTTPConnection, "connect", lambda *_: once()),
         Step.SENT: lambda: Wire().at(HTTPConnection, "getresponse", lambda *_: once(), early=True),
         Step.FIRST_BYTE: lambda: Wire().at(HTTPResponse, "begin", lambda *_: once()),
-        Step.ANSWERED: lambda: on_write(store, "submitted", once, early=True),
+        Step.ANSWERED: lambda: on_answer(lambda _: once()),
+        Step.BEFORE_RECEIPT: lambda: on_write(store, "submitted", once, early=True),
         Step.RECEIPT: lambda: on_write(store, "submitted", once),
         Step.DEFERRING: lambda: around(BaseOperator, "defer", before=lambda *_, **__: once()),
         Step.RESUMED: lambda: around(store, "get", before=lambda *_, **__: once()),
     }
     simple[step]()
+
+
+def lose_network(response: Any) -> None:
+    """From now on this process reaches nobody, not even over the connection of ``response``."""
+    struck.append("no network")
+    response.connection.close()
+    lose_names()
 
 
 def lose_names() -> None:
@@ -180,7 +206,7 @@ def cut_after_connect() -> None:
             struck.append("cut")
             connection.sock.shutdown(socket.SHUT_RDWR)
 
-    Wire().at(HTTPConnection, "connect", cut)
+    Wire(fresh=True).at(HTTPConnection, "connect", cut)
 
 
 def arm_plain(step: Step, act: Act) -> None:

@@ -116,11 +116,10 @@ _NOTHING_TO_WAIT_FOR = {
 }
 _NO_RECORD = {
     **_NOTHING_TO_WAIT_FOR,
-    **_cells((Step.BEFORE_INTENT, Step.AFTER_INTENT, Step.ANSWERED, Step.RECEIPT), "repeating it changes nothing"),
+    **_cells(
+        (Step.BEFORE_INTENT, Step.AFTER_INTENT, Step.BEFORE_RECEIPT, Step.RECEIPT), "repeating it changes nothing"
+    ),
 }
-_KEPT_ALIVE = _cells(
-    (Step.CONNECTED,), "with a key, it is sent over the connection that the list was asked for on: no new one is made"
-)
 
 _ONCE = dict.fromkeys(Left, End.ONCE)
 _BLIND = {**_ONCE, Left.DOUBT: End.UNKNOWN_NOT_DONE, Left.DONE: End.UNKNOWN_DONE}
@@ -228,6 +227,15 @@ SUBJECTS: Mapping[str, Subject] = {
         apply_not={**_NOTHING_TO_WAIT_FOR, (Step.FIRST_BYTE, False): "the answer has no body that could be cut"},
         before=_somebody,
     ),
+    "flodesk_segment": Subject(
+        "flodesk",
+        ("flodesk", "FlodeskCreateSegmentOperator"),
+        {"name": "Buyers in spring"},
+        "POST /flodesk/v1/segments",
+        "segment.created",
+        _ONCE,
+        apply_not=_NOTHING_TO_WAIT_FOR,
+    ),
     "flodesk_upsert": Subject(
         "flodesk",
         ("flodesk", "FlodeskUpsertSubscribersOperator"),
@@ -248,14 +256,14 @@ SUBJECTS: Mapping[str, Subject] = {
             f"POST /{vendor.replace('_', '-')}/v1/webhooks",
             "webhook.created",
             _ONCE,
-            apply_not={**_NOTHING_TO_WAIT_FOR, **kept_alive},
+            apply_not=_NOTHING_TO_WAIT_FOR,
             undone_by="webhook.deleted",
             extras={"webhook_token": "t0ken-that-is-hard-to-guess-4711"} if vendor == "flodesk" else {},
         )
-        for vendor, module, name, event, kept_alive in (
-            ("flinque", "flinque_webhooks", "FlinqueEnsureWebhookOperator", "report.ready", {}),
-            ("flow_social", "flow_social_webhooks", "FlowSocialEnsureWebhookOperator", "post.created", _KEPT_ALIVE),
-            ("flodesk", "flodesk_webhooks", "FlodeskEnsureWebhookOperator", "subscriber.created", {}),
+        for vendor, module, name, event in (
+            ("flinque", "flinque_webhooks", "FlinqueEnsureWebhookOperator", "report.ready"),
+            ("flow_social", "flow_social_webhooks", "FlowSocialEnsureWebhookOperator", "post.created"),
+            ("flodesk", "flodesk_webhooks", "FlodeskEnsureWebhookOperator", "subscriber.created"),
         )
     },
 }

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+
 import pytest
 
+from scripts.demo import services
 from tests.chaos.steps import Step
 from tests.chaos.subjects import SUBJECTS, End, Left
 from tests.integration.airflow import Airflow, Run, until
@@ -27,9 +31,10 @@ CELLS = {
     "workflow": (Step.SENT, "flodesk_workflow", Left.DOUBT),
     "upsert": (Step.FIRST_BYTE, "flodesk_upsert", Left.DONE),
     "webhook": (Step.ANSWERED, "flinque_webhook", Left.DONE),
+    "segment": (Step.BEFORE_RECEIPT, "flodesk_segment", Left.DONE),
 }
 """The first try of each task is interrupted at this step."""
-ALONE = {"flow_social_media", "flodesk_workflow", "flodesk_upsert", "flinque_webhook"}
+ALONE = {"flow_social_media", "flodesk_workflow", "flodesk_upsert", "flinque_webhook", "flodesk_segment"}
 """Launched by one task only: all that the ledger has of it is that task's."""
 REFERENCES = {"flokit": {"int_adjust"}, "flow_social_batch": {"one", "two", "three"}}
 """What the ledger knows a launch by, where that is not the name of its task."""
@@ -84,6 +89,42 @@ def test_cell(task_id: str, run: Run) -> None:
         assert ("for the reference 'subscriber sub_" if name == "flodesk_workflow" else f"reference '{task_id}'") in log
     elif left is Left.RECEIPT and step is not Step.TRIGGER:
         assert "attaching to" in log
+
+
+def submissions(run: Run, command: str, *words: str) -> str:
+    """Run ``airflow mkt submissions`` as somebody on call does, and return what it prints."""
+    line = (services.AIRFLOW, "mkt", "submissions", command, run.dag_id, *words)
+    environment = services.environment(run.airflow.layout, run.airflow.extra)
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_person_settles_what_nobody_could_know(run: Run) -> None:
+    """Comes last: what it settles is no longer as the cells left it."""
+
+    def unsettled() -> set[str]:
+        return {each["task"] for each in json.loads(submissions(run, "list", "--unsettled", "--output", "json"))}
+
+    def happened(reference: str) -> list[list[str]]:
+        ledger = run.airflow.sandbox.ledger("flow_living", "campaign.published")
+        return [entry["ids"] for entry in ledger if entry["reference"] == reference]
+
+    unknown = {name for name, (_, subject, left) in CELLS.items() if SUBJECTS[subject].ends[left] is not End.ONCE}
+    assert unsettled() == unknown
+    (ids,) = happened("answered")
+    assert happened("after_intent") == []
+
+    assert "Clear the task" in submissions(run, "adopt", run.run_id, "answered", "--ids", *ids)
+    assert "Clear the task" in submissions(run, "forget", run.run_id, "after_intent", "--yes")
+    assert unsettled() == unknown - {"answered", "after_intent"}
+    run.airflow.api.clear(run, "answered", "after_intent")
+    run.finished(TIMEOUT)
+
+    assert [run.tasks()[name].state for name in ("answered", "after_intent")] == ["success", "success"]
+    assert f"attaching to {{'campaign_tracking_ids': {ids}" in run.log("answered")
+    assert happened("answered") == [ids]
+    assert len(happened("after_intent")) == 1
 
 
 def test_no_column_is_empty() -> None:

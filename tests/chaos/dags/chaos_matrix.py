@@ -100,6 +100,7 @@ def chaos_matrix() -> None:
         other("workflow", "flodesk_workflow", Step.SENT, trigger_rule="all_done"),
         other("upsert", "flodesk_upsert", Step.FIRST_BYTE, trigger_rule="all_done"),
         other("webhook", "flinque_webhook", Step.ANSWERED, trigger_rule="all_done"),
+        other("segment", "flodesk_segment", Step.BEFORE_RECEIPT, trigger_rule="all_done"),
     ]
     for task in rest[1:]:
         first >> task

@@ -18,7 +18,7 @@ CHECKED := airflow_provider_mkt dags scripts tests benchmarks docs
 UV_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/uv
 export UV_CACHE_DIR
 
-.PHONY: help demo up down status test chaos bench check format env lock clean
+.PHONY: help demo up down status test budget chaos bench check format env lock clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -37,10 +37,17 @@ status: $(STAMP) ## tell what is running
 
 # It takes longest of the quick ones, so it goes first.
 MATRIX := tests/chaos/test_fault_matrix.py
+TIMED := tests/integration/state
 
-test: $(STAMP) ## run the tests: the quick ones on two cores, then those that start Airflow or keep time, one by one
+test: $(STAMP) ## run the tests: the quick ones on two cores, those that keep time alone, two Airflows side by side
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 $(MATRIX) tests/unit tests/contract tests/docs
-	@exec $(BIN)/python -m pytest -q --durations=10 --ignore $(MATRIX) tests/integration tests/chaos
+	@$(BIN)/python -m pytest -q --durations=5 $(TIMED)
+	@exec $(BIN)/python -m pytest -q -n 2 --dist loadgroup --durations=10 --ignore $(MATRIX) --ignore $(TIMED) \
+		tests/integration tests/chaos
+
+budget: $(STAMP) ## share a rate limit for 40 seconds, from 1, 4 and 16 processes, on SQLite and PostgreSQL (about 9 minutes)
+	@MKT_BUDGET_SECONDS=40 exec $(BIN)/python -m pytest -q --log-cli-level=INFO \
+		--log-cli-format='%(message)s' tests/integration/state/test_shared_budget.py
 
 chaos: $(STAMP) ## 500 launches under random kills and faults, beside a plain HttpOperator (about 13 minutes)
 	@exec $(BIN)/python -m tests.chaos.soak --launches 500

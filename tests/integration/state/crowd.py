@@ -9,10 +9,11 @@ import math
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,7 +48,7 @@ class Strict:
     """A vendor that permits ``limit.requests`` in any window of ``limit.window`` seconds, by arrival, per key.
 
     :param headers: whether answers carry ``X-RateLimit-*``
-    :param late: by how many seconds a process woke up too late at worst, as they say themselves
+    :param late: by how many seconds a process woke up too late at worst, as they say themselves if they can
     """
 
     limit: Limit
@@ -62,7 +63,7 @@ class Strict:
         parts = urlsplit(target)
         who = parts.path.lstrip("/")
         with self._lock:
-            self.late = max(self.late, float(parse_qs(parts.query)["late"][0]))
+            self.late = max(self.late, *map(float, parse_qs(parts.query).get("late", ["0"])))
             now = time.monotonic()
             while self._window and self._window[0] <= now - self.limit.window:
                 self._window.popleft()
@@ -83,10 +84,27 @@ class Strict:
         first = self.accepted[0][0]
         return Counter(who for moment, who in self.accepted if first + since <= moment < first + until)
 
+    def permitted(self, seconds: float) -> int:
+        """How much can be accepted at most in the seconds after the first: a burst whenever the window opens."""
+        return self.limit.requests * math.ceil(seconds / self.limit.window)
+
+    def told(self, seconds: float, names: Iterable[str]) -> str:
+        """Say how it went for these in the seconds after the first request."""
+        counts = self.counts(seconds)
+        each = [counts[name] for name in names]
+        best, steady = self.permitted(seconds), self.limit.requests * seconds / self.limit.window
+        shares = f"{counts.total() / best:.1%} of the most that fits, {counts.total() / steady:.1%} of rate x time"
+        served = f"served {min(each)} to {max(each)} each"
+        refused = f"{sum(self.refused.values())} refused"
+        return (
+            f"{counts.total()} in {seconds:.0f} s: {shares}; {refused}; {served}; overslept {self.late * 1000:.0f} ms"
+        )
+
 
 @contextmanager
 def serve(answer: Callable[[str], tuple[int, dict[str, str], bytes]]) -> Iterator[str]:
-    """Serve GET requests: ``answer`` maps a path to status, headers and body."""
+    """Serve GET requests: ``answer`` maps a path to status, headers and body; what it raises is raised in the end."""
+    failures: list[BaseException] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -109,7 +127,10 @@ def serve(answer: Callable[[str], tuple[int, dict[str, str], bytes]]) -> Iterato
         request_queue_size = 128
 
         def handle_error(self, *_: Any) -> None:
-            """Clients are killed in these tests; their connections break."""
+            error = sys.exc_info()[1]
+            # Clients are killed in these tests; their connections break.
+            if error and not isinstance(error, ConnectionError):
+                failures.append(error)
 
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -120,6 +141,8 @@ def serve(answer: Callable[[str], tuple[int, dict[str, str], bytes]]) -> Iterato
         server.shutdown()
         server.server_close()
         thread.join()
+        if failures:
+            raise failures[0]
 
 
 class Sleep:

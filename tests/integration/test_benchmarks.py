@@ -1,0 +1,42 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Every benchmark still runs, on a small scale. What it measures then means nothing and is not looked at."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL: dict[str, tuple[str, list[str]]] = {
+    "import_cost": ("--runs 1 --most 60000", ["every operator and sensor of this provider"]),
+    "call_overhead": ("--calls 20 --rounds 1", ["requests.Session.get", "FlowSocialHook.get_post", "ratio"]),
+    "state_cost": ("--number 20", ["SQLite ", "PostgreSQL", "p99"]),
+    "budget": (
+        "--seconds 1 --requests 4 --processes 2",
+        ["this provider, SQLite", "this provider, PostgreSQL", "urllib3 Retry", "HttpHook", "HttpOperator"],
+    ),
+    "posts_batch": ("--posts 120 --batch-speedup 60", ["batches", "HttpOperator"]),
+    "export": ("--orders 300", ["orders.jsonl", "orders.parquet", "a list"]),
+}
+"""Arguments, and what the output has to name."""
+NEED_POSTGRES = {"state_cost", "budget"}
+RUN_ELSEWHERE = {"launches_vs_http_operator": "the soak of tests/chaos with another number of launches"}
+NO_BENCHMARKS = {"contenders"}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_runs(name: str, request: pytest.FixtureRequest) -> None:
+    arguments, named = SMALL[name]
+    database = ["--postgres", request.getfixturevalue("postgres")] if name in NEED_POSTGRES else []
+    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments.split(), *database]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [each for each in named if each not in done.stdout] == []
+
+
+def test_none_is_missing() -> None:
+    there = {path.stem for path in (ROOT / "benchmarks").glob("*.py")} - {"__init__"}
+    assert there == SMALL.keys() | RUN_ELSEWHERE.keys() | NO_BENCHMARKS

@@ -43,6 +43,8 @@ SIGNING = 5.0
 LATE = 1.0
 """Seconds after the beginning of its slot at which a request does not go out any more, but takes another one: signing
 took long, all threads were busy, or the machine slept. The answer to a request that is less late moves its slot."""
+UNCHECKED = 1.0
+"""Seconds of waiting for a slot up to which no cooldown is looked for: a request that goes at once costs no more."""
 SLOTS = 3
 """Slots that an attempt takes. In the last one it goes out however late it is: on a machine that is always late, a
 launch that never happens would be worse than a 429."""
@@ -57,6 +59,9 @@ class Budget(Protocol):
         :raises RateLimitError: when that would be more than ``longest`` seconds; no slot is taken then
         """
 
+    def cooldown(self, names: tuple[str, ...]) -> float:
+        """Return how many seconds are left of the cooldown that a 429 began for any of the named budgets."""
+
     def missed(self, names: tuple[str, ...]) -> None:
         """Note that a request was not sent in its slot, which stays taken."""
 
@@ -69,7 +74,9 @@ class Progress:
     """What is remembered of one call from attempt to attempt.
 
     :param call: what is asked
+    :param longest: seconds that a slot of the rate budget is waited for; by default a minute, for news an hour
     :param stream: leave the body of a success unread
+    :param in_vain: seconds waited for slots that lay in a cooldown when they came
     :param attempt: how many attempts were made
     :param renewed: whether the credentials were renewed
     :param doubt: whether an attempt of what must not happen twice may have been executed
@@ -81,7 +88,9 @@ class Progress:
     """
 
     call: Call
+    longest: float | None = None
     stream: bool = False
+    in_vain: float = 0.0
     attempt: int = 0
     renewed: bool = False
     doubt: bool = False
@@ -109,24 +118,29 @@ class Attempts:
         """Make one attempt, whose outcome and what follows from it are then found in ``progress``.
 
         The slot is taken once the request is ready: getting a token may take a while, and vendors count arrivals. A
-        request that would leave too late for its slot takes another one.
+        request that would leave too late for its slot, or into a cooldown that began while it waited, takes another.
 
         :return: the seconds to wait, one by one, before going on
         :raises ApiError: when the request cannot be built, signed, or given a slot
         """
-        for slot in range(1, SLOTS + 1):
+        slots = 1
+        while True:
             request = self._sign(progress)
-            wait = self._reserve(progress)
+            wait = whole = self._reserve(progress)
             due = time.monotonic() + wait
             if wait > STAYS_SIGNED:
                 yield wait - SIGNING
                 request = self._sign(progress)
                 wait = max(0.0, due - time.monotonic())
             yield wait
+            if whole > UNCHECKED and self._cooling(progress.call):
+                progress.in_vain += whole
+                continue
             late = time.monotonic() - due
-            if late <= LATE or slot == SLOTS:
+            if late <= LATE or slots == SLOTS:
                 break
-            self._miss(progress.call, late)
+            self._miss(progress.call, f"{late:.1f} s late for its slot of the rate budget")
+            slots += 1
         self._send(progress, request)
 
     def _sign(self, progress: Progress) -> requests.PreparedRequest:
@@ -166,15 +180,19 @@ class Attempts:
     def _reserve(self, progress: Progress) -> float:
         """Take a slot of the rate budget and return the seconds until it begins.
 
-        A launch that has not begun does not hold a worker for longer than a minute: :class:`RateLimitError` says when
-        to come back. Waiting for news may take its time, and what has been sent once is seen through.
+        What may wait no longer raises :class:`RateLimitError`, which says when to come back. A launch that may have
+        happened is seen through, so that it is known what became of it.
         """
         call = progress.call
-        patient = progress.attempt > 0 or call.priority is Priority.NEWS
+        patient = progress.doubt or (call.priority is Priority.NEWS and progress.longest is None)
+        longest = HOUR if patient else max(0.0, (progress.longest or LONGEST_WAIT) - progress.in_vain)
         try:
-            wait = self.budget.reserve(call.endpoint.budgets, call.priority, HOUR if patient else LONGEST_WAIT)
+            wait = self.budget.reserve(call.endpoint.budgets, call.priority, longest)
         except RateLimitError as error:
             if not progress.doubt:
+                if progress.in_vain and error.retry_after is not None:
+                    # The minute that a worker may wait is over, so this is no wait to be taken in place.
+                    error.retry_after = max(error.retry_after, LONGEST_WAIT + 1.0)
                 raise
             lost = f"{self.settings.vendor} {call.endpoint.method} {call.endpoint.path} may have been executed: {error}"
         else:
@@ -182,10 +200,17 @@ class Attempts:
             return wait
         raise OutcomeUnknownError(lost, vendor=self.settings.vendor)
 
-    def _miss(self, call: Call, late: float) -> None:
+    def _cooling(self, call: Call) -> bool:
+        """Whether another's 429 began a cooldown while this request waited; its slot is given up then."""
+        left = self.budget.cooldown(call.endpoint.budgets)
+        if left > 0:
+            self._miss(call, f"its slot of the rate budget lies in a cooldown of another {left:.1f} s")
+        return left > 0
+
+    def _miss(self, call: Call, why: str) -> None:
         endpoint = call.endpoint
         route = f"{self.settings.vendor} {endpoint.method} {endpoint.path}"
-        log.info("%s: %.1f s late for its slot of the rate budget, so it takes another one", route, late)
+        log.info("%s: %s, so it takes another one", route, why)
         self.budget.missed(endpoint.budgets)
 
     def _say_wait(self, call: Call, wait: float) -> None:

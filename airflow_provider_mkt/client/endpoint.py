@@ -104,7 +104,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Call:
-    """One request to an endpoint, before anything is sent.
+    """One request to an endpoint, before anything is sent. What may hold secrets or personal data has no repr.
 
     :param endpoint: the route
     :param path: values of the path's parameters
@@ -119,13 +119,13 @@ class Call:
 
     endpoint: Endpoint
     path: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, Any] = field(default_factory=dict)
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    body: Any = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     idempotency_key: str | None = None
     priority: Priority = Priority.LAUNCH
     file: Upload | None = None
-    link: str | None = None
+    link: str | None = field(default=None, repr=False)
 
     @property
     def safety(self) -> Safety:

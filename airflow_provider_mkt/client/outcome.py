@@ -16,10 +16,11 @@ from enum import Enum
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Endpoint
+from airflow_provider_mkt.client.waits import SHORTEST_429, retry_after, whole_again
 
 TOO_MANY_REQUESTS = 429
-LONGEST_RETRY_AFTER = 86_400.0
-"""Seconds. A vendor that names a longer wait is not believed: nobody is kept waiting for years by one header."""
+GAVE_UP = (408, 499)
+"""Statuses by which a gateway says that it gave up waiting. By then the vendor may have the whole request."""
 
 Rows = list[dict[str, Any]]
 KINDS = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
@@ -40,7 +41,7 @@ class Known(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one attempt taught us.
+    """What one attempt taught us. What the vendor sent has no repr: answers to token requests hold tokens.
 
     :param known: the class of knowledge, which decides what may follow
     :param status: HTTP status, when there was one
@@ -48,14 +49,16 @@ class Outcome:
     :param answer: the parsed body of an answer (of error answers too, when readable)
     :param headers: headers of the answer, lower-case names
     :param retry_after: seconds that the vendor asks to wait
+    :param by_reset: whether it does not ask for them, but says that its budget is whole again then
     """
 
     known: Known
     status: int | None = None
     reason: str = ""
-    answer: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
+    answer: Any = field(default=None, repr=False)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
     retry_after: float | None = None
+    by_reset: bool = False
 
 
 class UnreadableError(ValueError):
@@ -151,7 +154,9 @@ def judge_response(endpoint: Endpoint, status: int, headers: dict[str, str], bod
         answer = parse(body)
     except UnreadableError:
         answer = None
-    wait = retry_after(headers, answer, now)
+    least = SHORTEST_429 if status == TOO_MANY_REQUESTS else 0.0
+    wait = retry_after(headers, answer, now, least)
+    reset = whole_again(headers, now, least) if wait is None else None
     known = Known.REFUSED
     if status == TOO_MANY_REQUESTS:
         known = Known.THROTTLED
@@ -159,9 +164,10 @@ def judge_response(endpoint: Endpoint, status: int, headers: dict[str, str], bod
         known = Known.UNAUTHORIZED
     elif status >= 500:
         known = Known.FAILED
-    elif status < 400 and status not in endpoint.not_yet:
+    elif status in GAVE_UP or (status < 400 and status not in endpoint.not_yet):
         known = Known.UNKNOWN
-    return Outcome(known, status, f"answered {status}", answer, headers, wait)
+    asked = reset if wait is None else wait
+    return Outcome(known, status, f"answered {status}", answer, headers, asked, by_reset=reset is not None)
 
 
 def parse(body: bytes) -> Any:
@@ -230,53 +236,3 @@ def rows_of(endpoint: Endpoint, answer: Any) -> Rows:
 
 def _kind(value: Any) -> str:
     return KINDS.get(type(value), "a number")
-
-
-def retry_after(headers: dict[str, str], answer: Any, now: float) -> float | None:
-    """Return the seconds the vendor asks to wait, in any of the forms seen, at most a day, or None.
-
-    Read in the order of trust: ``Retry-After`` (seconds or HTTP date), ``retry_after`` inside the error object, beside
-    it, then ``X-RateLimit-Reset``, the last only when the budget is used up.
-    """
-    inner = answer.get("error") if isinstance(answer, dict) else None
-    bodies = [place for place in (inner, answer) if isinstance(place, dict)]
-    waits = [
-        _seconds_or_date(headers["retry-after"], now) if "retry-after" in headers else None,
-        *(_number(body.get("retry_after")) for body in bodies),
-    ]
-    if headers.get("x-ratelimit-remaining", "").strip() == "0":
-        waits.append(reset_in(headers.get("x-ratelimit-reset"), now))
-    wait = next((wait for wait in waits if wait is not None), None)
-    return None if wait is None else min(wait, LONGEST_RETRY_AFTER)
-
-
-def reset_in(value: str | None, now: float) -> float | None:
-    """Return the seconds until a reset given as epoch milliseconds, epoch seconds or seconds from now."""
-    number = _number(value)
-    if number is None:
-        return None
-    if number > 1e12:
-        number = number / 1000 - now
-    elif number > 1e9:
-        number -= now
-    return max(0.0, number)
-
-
-def _seconds_or_date(value: str, now: float) -> float | None:
-    if (number := _number(value)) is not None:
-        return number
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - kept out of DAG parsing
-
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _number(value: Any) -> float | None:
-    """Return a finite, non-negative number, or None: a header must not be able to say minus one, NaN or for ever."""
-    try:
-        number = float(value)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return number if 0 <= number < 1e15 and not isinstance(value, bool) else None

@@ -60,14 +60,15 @@ class ApiClient(Attempts):
         """Close pooled connections."""
         self.wire.close()
 
-    def send(self, call: Call) -> Any:
+    def send(self, call: Call, *, longest: float | None = None) -> Any:
         """Send ``call``, repeating it as far as its safety allows.
 
         :param call: what to ask
+        :param longest: seconds that a slot of the rate budget is waited for; by default a minute, for news an hour
         :return: the vendor's JSON without its envelope; None where the endpoint answers with nothing
         :raises ApiError: one of the family, saying what is known
         """
-        progress = Progress(call)
+        progress = Progress(call, longest)
         self._repeat(progress)
         return self._settle(progress)
 
@@ -85,13 +86,17 @@ class ApiClient(Attempts):
         await tenacity.AsyncRetrying(**self._policy(progress), sleep=asyncio.sleep)(turn)
         return self._settle(progress)
 
-    def talk(self, talk: Talk[T]) -> T:
-        """Hold a conversation: send what it yields, give it the answers, return its result."""
+    def talk(self, talk: Talk[T], *, longest: float | None = None) -> T:
+        """Hold a conversation: send what it yields, give it the answers, return its result.
+
+        :param talk: the conversation
+        :param longest: as for :meth:`send`, for each call
+        """
         try:
             call = next(talk)
             while True:
                 try:
-                    answer = self.send(call)
+                    answer = self.send(call, longest=longest)
                 except ApiError as error:
                     call = talk.throw(error)
                 else:

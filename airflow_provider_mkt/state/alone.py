@@ -55,6 +55,11 @@ class LoneBudget:
                     wait = self._spans[name] if taught.wait is None else taught.wait
                     window.quiet_until = max(window.quiet_until, self._clock() + wait)
 
+    def cooldown(self, names: tuple[str, ...]) -> float:
+        """Return how many seconds of a cooldown are left."""
+        with self._lock:
+            return max(0.0, *(self._windows[name].quiet_until - self._clock() for name in names))
+
     def enter(self, windows: Mapping[str, Window], offset: float) -> None:
         """Enter the slots taken alone into ``windows``, whose clock shows ``offset`` more than this one."""
         with self._lock:

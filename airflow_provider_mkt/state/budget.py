@@ -21,7 +21,7 @@ from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.endpoint import Limit, Priority
 from airflow_provider_mkt.client.outcome import Outcome
 from airflow_provider_mkt.state.alone import ALONE, LoneBudget, too_far
-from airflow_provider_mkt.state.budget_table import LATEST, BudgetTable, BudgetUse, snapshot
+from airflow_provider_mkt.state.budget_table import CONFIRMED_FOR, LATEST, BudgetTable, BudgetUse, Row, snapshot
 from airflow_provider_mkt.state.lessons import Lesson, lesson
 from airflow_provider_mkt.state.store import Execute, Store, store
 from airflow_provider_mkt.state.troubles import StoreError
@@ -98,6 +98,18 @@ class StoreBudget:
         self._underway.unsure(wait)
         return wait
 
+    def cooldown(self, names: tuple[str, ...]) -> float:
+        """Return how many seconds of a cooldown are left in any of the named budgets.
+
+        Less than :data:`.windows.MARGIN` counts as over: by so much clocks that are read one after the other differ.
+
+        :param names: budget names
+        """
+        if not names:
+            return 0.0
+        left = self._cooldown(names)
+        return left if left > MARGIN else 0.0
+
     def missed(self, names: tuple[str, ...]) -> None:
         """Note that a request was not sent in its slot, which stays taken: no answer will come.
 
@@ -121,6 +133,15 @@ class StoreBudget:
             used.transact(lambda execute: self._learn(execute, used.kind, names, taught, sent))
         except StoreError as error:
             self._go_alone(error)
+
+    def _cooldown(self, names: tuple[str, ...]) -> float:
+        if self._clock() >= self._ask_again:
+            try:
+                used = self._store()
+                return used.transact(lambda execute: self._table.cooldown(execute, used.kind, names))
+            except StoreError as error:
+                self._go_alone(error)
+        return self._alone.cooldown(names)
 
     def _take(  # noqa: PLR0917 - see `reserve`
         self,
@@ -146,7 +167,12 @@ class StoreBudget:
         self._table.save(execute, rows, now)
         left = {name: row.window.limit.requests - row.used(slot, slot) for name, row in rows.items()}
         learned = {name: row.learned for name, row in rows.items()}
-        return ahead, Sent(names, begun + ahead, self._clock() + ahead, slot, left, learned)
+        ageing = frozenset(name for name, row in rows.items() if self._ages(row, name, now))
+        return ahead, Sent(names, begun + ahead, self._clock() + ahead, slot, left, learned, ageing)
+
+    def _ages(self, row: Row, name: str, now: float) -> bool:
+        lowered = row.learned is not None and row.learned < self._limits[name].requests
+        return lowered and now - row.learned_at > CONFIRMED_FOR
 
     def _learn(self, execute: Execute, kind: str, names: tuple[str, ...], taught: Lesson, sent: Sent | None) -> None:
         rows, now = self._table.read(execute, kind, names)
@@ -156,10 +182,11 @@ class StoreBudget:
         for name in taught.about(names, self._limits):
             row = rows[name]
             if taught.throttled:
-                row.cool_down(taught.wait, now)
+                row.cool_down(taught, now)
                 continue
             if taught.limit is not None:
-                row.learned = taught.limit if taught.limit < self._limits[name].requests else None
+                # As stated, although it may be more than this connection's own limit: another's may be higher.
+                row.learned, row.learned_at = taught.limit, now
                 row.window.limit = self._table.limit(name, row.learned)
             if sent and self._clock() - sent.due < LATEST:
                 row.leave_to_others(taught, sent.slot, now)
@@ -175,8 +202,10 @@ class StoreBudget:
             return True
         for name in taught.about(names, self._limits):
             known = self._limits[name].requests
-            if taught.limit is not None and min(taught.limit, known) != (sent.learned[name] or known):
-                return True
+            if taught.limit is not None:
+                differs = min(taught.limit, known) != min(sent.learned[name] or known, known)
+                if differs or name in sent.to_confirm:
+                    return True
             if taught.remaining is not None and taught.remaining < sent.left[name]:
                 return True
         return False

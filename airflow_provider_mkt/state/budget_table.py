@@ -20,6 +20,10 @@ from airflow_provider_mkt.state.windows import Window, pack, part_of, unpack
 LATEST = 6.0
 """Seconds after its slot within which a request reaches the vendor: it leaves within one, and connects within five."""
 LONGEST_COOLDOWN = 600.0
+LEARNED_FOR = 3600.0
+"""Seconds for which a stated limit is believed: a stray answer of a gateway must not slow an account down for ever."""
+CONFIRMED_FOR = 300.0
+"""Seconds after which a limit that the vendor goes on stating is entered anew, and not with every answer."""
 CLOCK_SET = 2.0
 """Seconds that the database's clock must go back before it is taken to have been set."""
 
@@ -30,7 +34,8 @@ class Row:
 
     :param window: its slots, with the limit that applies now
     :param quiet_from: when the last cooldown began
-    :param learned: the limit that the vendor last stated, if it was lower than the known one
+    :param learned: the limit that the vendor last stated; each connection keeps to it where it is lower than its own
+    :param learned_at: when it was stated
     :param seen: the latest moment that the database's clock has shown
     """
 
@@ -38,15 +43,17 @@ class Row:
     window: Window
     quiet_from: float
     learned: int | None
+    learned_at: float
     seen: float
 
     def used(self, slot: float, now: float) -> int:
         """Count what a vendor may have counted of ours when it answered, by ``now``, the request in ``slot``."""
         return self.window.count(slot - self.window.span) - self.window.count(now)
 
-    def cool_down(self, wait: float | None, now: float) -> None:
+    def cool_down(self, taught: Lesson, now: float) -> None:
         """Be quiet for as long as the vendor says; else for a window, twice as long each time it was not enough."""
         window = self.window
+        wait = taught.wait_within(window.limit.window)
         if wait is None:
             wait = window.limit.window
             if now < window.quiet_until:
@@ -65,7 +72,7 @@ class Row:
         if taught.remaining is None:
             return
         surplus = window.limit.requests - self.used(slot, now) - taught.remaining
-        if surplus > 0 and taught.remaining == 0 and taught.reset is not None:
+        if surplus > 0 and taught.remaining == 0 and taught.reset:
             window.quiet_until = max(window.quiet_until, now + min(taught.reset, window.limit.window))
         else:
             for _ in range(surplus):
@@ -107,12 +114,14 @@ class BudgetTable:
         return {keys[row[0]]: self._row(row, keys[row[0]], now) for row in found}, now
 
     def _row(self, stored: Sequence[Any], name: str, now: float) -> Row:
-        key, slots, quiet_from, quiet_until, learned, seen, _ = stored
+        key, slots, quiet_from, quiet_until, learned, learned_at, seen, _ = stored
+        learned = believed(learned, learned_at, max(now, seen))
         window = Window(self.limit(name, learned), unpack(bytes(slots)), quiet_until)
-        row = Row(key, window, quiet_from, learned, seen)
+        row = Row(key, window, quiet_from, learned, learned_at, seen)
         if row.seen - now > CLOCK_SET:
             window.shift(now - row.seen)
             row.quiet_from += now - row.seen
+            row.learned_at += now - row.seen
         window.forget(now - window.span - LATEST)
         return row
 
@@ -120,8 +129,16 @@ class BudgetTable:
         """Write the rows back."""
         for name, row in rows.items():
             window = row.window
-            changed = (pack(window.slots), row.quiet_from, window.quiet_until, row.learned, now)
+            changed = (pack(window.slots), row.quiet_from, window.quiet_until, row.learned, row.learned_at, now)
             execute(_UPDATE, (*changed, *self._scale(name), row.name))
+
+    def cooldown(self, execute: Execute, kind: str, names: tuple[str, ...]) -> float:
+        """Return how many seconds of a cooldown are left in any of the named budgets, without locking them."""
+        keys = [f"{self._key}/{name}" for name in set(names)]
+        columns = f"quiet_until, seen, {CLOCK[kind]}"
+        query = f"SELECT {columns} FROM mkt_budget WHERE name IN ({', '.join('?' * len(keys))})"  # noqa: S608 - constants
+        found = execute(query, keys)
+        return max((float(until - max(seen, now)) for until, seen, now in found), default=0.0)
 
     def _scale(self, name: str) -> tuple[int, float]:
         limit = self._limits[name]
@@ -131,7 +148,7 @@ class BudgetTable:
 @lru_cache(maxsize=8)
 def _select(kind: str, number: int) -> str:
     """Read, locked, this number of budgets, and the clock after the lock was had."""
-    columns = "name, slots, quiet_from, quiet_until, learned, seen"
+    columns = "name, slots, quiet_from, quiet_until, learned, learned_at, seen"
     rows = f"FROM mkt_budget WHERE name IN ({', '.join('?' * number)}) ORDER BY name"
     if kind == "postgresql":
         return f"WITH locked AS (SELECT {columns} {rows} FOR UPDATE) SELECT {columns}, {CLOCK[kind]} FROM locked"  # noqa: S608
@@ -143,9 +160,14 @@ _INSERT = (
     "VALUES (?, ?, ?, ?, ?, 0, 0, NULL, 0) ON CONFLICT (name) DO NOTHING"
 )
 _UPDATE = (
-    "UPDATE mkt_budget SET slots = ?, quiet_from = ?, quiet_until = ?, learned = ?, seen = ?, "
+    "UPDATE mkt_budget SET slots = ?, quiet_from = ?, quiet_until = ?, learned = ?, learned_at = ?, seen = ?, "
     "requests = ?, period = ? WHERE name = ?"
 )
+
+
+def believed(learned: int | None, learned_at: float, now: float) -> int | None:
+    """Return a stated limit, unless it was stated too long ago."""
+    return learned if now - learned_at < LEARNED_FOR else None
 
 
 @dataclass(frozen=True)
@@ -155,7 +177,7 @@ class BudgetUse:
     :param label: vendor, base URL, a digest that tells accounts apart, and the budget's name
     :param requests: what may be used per window: the limit, less the share of others
     :param window: length of the window in seconds
-    :param learned: the limit that the vendor stated, when it is lower than the known one
+    :param learned: the limit that the vendor stated within the last hour
     :param used: slots in the window that ends now
     :param queued: slots handed out for later
     :param quiet: seconds of cooldown left
@@ -177,7 +199,7 @@ def snapshot(used: Store | None = None) -> list[BudgetUse]:
     :raises StoreError: when the store fails
     """
     used = used or store()
-    columns = "label, requests, period, slots, quiet_until, learned"
+    columns = "label, requests, period, slots, quiet_until, learned, learned_at"
     query = text(f"SELECT {columns}, {used.clock} AS now FROM mkt_budget ORDER BY label")  # noqa: S608 - constants
     uses = []
     for row in used.run(lambda connection: connection.execute(query).all()):
@@ -186,5 +208,6 @@ def snapshot(used: Store | None = None) -> list[BudgetUse]:
         queued = window.count(row.now)
         used_now = window.count(row.now - window.span) - queued
         quiet = max(0.0, row.quiet_until - row.now)
-        uses.append(BudgetUse(row.label, row.requests, row.period, row.learned, used_now, queued, quiet))
+        learned = believed(row.learned, row.learned_at, row.now)
+        uses.append(BudgetUse(row.label, row.requests, row.period, learned, used_now, queued, quiet))
     return uses

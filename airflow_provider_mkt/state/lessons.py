@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow_provider_mkt.client.endpoint import Limit
-from airflow_provider_mkt.client.outcome import Known, Outcome, reset_in
+from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.client.waits import SHORTEST_429, reset_in
 
 PREFIXES = ("x-ratelimit-", "x-fd-ratelimit-")
 
@@ -34,6 +35,17 @@ class Lesson:
     remaining: int | None = None
     reset: float | None = None
 
+    def wait_within(self, window: float) -> float | None:
+        """Return the seconds to be quiet after a 429, or None when it does not say: what was asked, else the reset.
+
+        :param window: seconds; a reset that lies further ahead is not believed
+        """
+        if self.wait is not None:
+            return self.wait
+        if self.remaining != 0 or self.reset is None or self.reset < SHORTEST_429:
+            return None
+        return min(self.reset, window)
+
     def about(self, names: tuple[str, ...], limits: Mapping[str, Limit]) -> tuple[str, ...]:
         """Return which of the request's budgets the answer speaks of.
 
@@ -51,10 +63,10 @@ def lesson(outcome: Outcome) -> Lesson:
     prefix = next((prefix for prefix in PREFIXES if f"{prefix}limit" in outcome.headers), PREFIXES[0])
     return Lesson(
         throttled=outcome.known is Known.THROTTLED,
-        wait=outcome.retry_after,
+        wait=None if outcome.by_reset else outcome.retry_after,
         limit=_count(outcome.headers.get(f"{prefix}limit")) or None,
         remaining=_count(outcome.headers.get(f"{prefix}remaining")),
-        reset=reset_in(outcome.headers.get(f"{prefix}reset"), time.time()),
+        reset=reset_in(outcome.headers.get(f"{prefix}reset"), outcome.headers, time.time()),
     )
 
 

@@ -63,6 +63,7 @@ STEPS: Sequence[Sequence[str]] = (
         )
         """,
     ),
+    ("ALTER TABLE mkt_budget ADD COLUMN learned_at DOUBLE PRECISION NOT NULL DEFAULT 0",),
 )
 
 VERSION_TABLE = "mkt_version"

@@ -9,7 +9,7 @@ own. It matters where windows are short: a tenth of a second is a tenth of "one 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -31,6 +31,7 @@ class Sent:
     :param slot: the same by the database's clock
     :param left: what was left of each budget then
     :param learned: the limits that the vendor had stated by then
+    :param to_confirm: the budgets whose limit the vendor has to state again, lest it be forgotten
     """
 
     names: tuple[str, ...]
@@ -39,6 +40,7 @@ class Sent:
     slot: float
     left: Mapping[str, int]
     learned: Mapping[str, int | None]
+    to_confirm: Collection[str] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -324,9 +324,10 @@ TABLE = (
         "429, Retry-After as a date",
         sandbox_fault("rate_limit", retry_after="http-date", seconds=4),
         *THROTTLED,
-        waits=(2, 4),
+        waits=(4, 5),
     ),
     Row("429, nothing said", sandbox_fault("rate_limit", retry_after=None), *THROTTLED),
+    Row("429, wait for nothing", sandbox_fault("rate_limit", retry_after=0), *THROTTLED, waits=(0.5, 1)),
     Row(
         "429, an hour asked",
         sandbox_fault("rate_limit", retry_after=3600),
@@ -367,6 +368,10 @@ TABLE = (
     Row("500, not executed", sandbox_fault("status", status=500), *BROKEN_BEFORE),
     Row("500, executed", sandbox_fault("status", status=500, processed=True), *BROKEN_AFTER),
     Row("502 in HTML, executed", sandbox_fault("html", status=502, processed=True), *BROKEN_AFTER),
+    # by a gateway that gave up waiting: the vendor may have the whole request
+    Row("408, not executed", sandbox_fault("status", status=408), *BROKEN_BEFORE),
+    Row("408, executed", sandbox_fault("status", status=408, processed=True), *BROKEN_AFTER),
+    Row("499, executed", sandbox_fault("status", status=499, processed=True), *BROKEN_AFTER),
     Row("503, Retry-After", sandbox_fault("status", status=503, retry_after=3), *BROKEN_BEFORE, waits=(3, 3)),
     Row("500 cut short, executed", cut("status", status=500, processed=True), *BROKEN_AFTER),
     Row("400 cut short", cut("status", status=400), *BROKEN_BEFORE),

@@ -182,6 +182,9 @@ class Unlimited:
     def reserve(self, *args: Any, **kwargs: Any) -> float:
         return 0.0
 
+    def cooldown(self, *args: Any, **kwargs: Any) -> float:
+        return 0.0
+
     def missed(self, *args: Any, **kwargs: Any) -> None:
         pass
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -57,6 +58,9 @@ class Slots:
         wait = next(self.waits)
         self.due = self.clock.now + wait
         return wait
+
+    def cooldown(self, *_: Any) -> float:
+        return 0.0
 
     def missed(self, *_: Any) -> None:
         self.unused.append(self.due)
@@ -175,6 +179,34 @@ def test_who_always_oversleeps_sends_all_the_same(driver: str, vendor: Raw, cloc
     assert len(budget.unused) == attempt.SLOTS - 1
     assert len(vendor.requests) == 1
     assert clock.now == budget.due + 2.0
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize(
+    ("budgets", "waits", "told"),
+    [
+        (("default",), [0.0], []),
+        (("default",), [attempt.WORTH_A_LINE], []),
+        (("default",), [2.1], ["Vendor: waiting 2.1 s for the rate budget default"]),
+        (("default", "posts"), [2.1], ["Vendor: waiting 2.1 s for the rate budget default and posts"]),
+        # Signed again on the way: still one wait.
+        (("default",), [59.0], ["Vendor: waiting 59.0 s for the rate budget default"]),
+    ],
+)
+def test_a_long_wait_for_the_budget_is_one_line_of_the_log(  # noqa: PLR0917 - a table
+    driver: str,
+    budgets: tuple[str, ...],
+    waits: list[float],
+    told: list[str],
+    vendor: Raw,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    call = Endpoint("POST", "/posts", Safety.KEYED, budgets=budgets)(body={}, idempotency_key="k")
+    with caplog.at_level(logging.INFO):
+        drive(driver, client(vendor, BearerAuth("key"), Slots(clock, waits)), call)
+    lines = [each for each in caplog.records if each.name.startswith("airflow_provider_mkt")]
+    assert [(each.levelname, each.getMessage()) for each in lines] == [("INFO", line) for line in told]
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

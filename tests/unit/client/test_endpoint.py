@@ -37,3 +37,17 @@ def test_a_keyed_call_needs_its_key() -> None:
     keyed = Endpoint("POST", "/posts", Safety.KEYED)
     assert keyed(idempotency_key="k").safety is Safety.KEYED
     assert keyed().safety is keyed(idempotency_key="").safety is Safety.ONCE
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"query": {"apiKey": "s3cret"}},
+        {"body": {"client_secret": "s3cret"}},
+        {"headers": {"Authorization": "Basic s3cret"}},
+        {"link": "https://files.vendor.test/report?signature=s3cret"},
+    ],
+    ids=lambda parts: next(iter(parts)),
+)
+def test_secrets_are_not_in_the_repr(parts: dict[str, Any]) -> None:
+    assert "s3cret" not in repr(READ(**parts))

@@ -19,18 +19,17 @@ from urllib3 import exceptions as urllib3_exceptions
 
 from airflow_provider_mkt.client.endpoint import Endpoint, Safety
 from airflow_provider_mkt.client.outcome import (
-    LONGEST_RETRY_AFTER,
     Known,
     NeverConnectedError,
+    Outcome,
     UnreadableError,
     judge_exception,
     judge_response,
     parse,
     read_answer,
-    reset_in,
-    retry_after,
     rows_of,
 )
+from airflow_provider_mkt.client.waits import LONGEST_RESET, LONGEST_RETRY_AFTER, reset_in, retry_after
 
 POST = Endpoint("POST", "/things", Safety.ONCE, answer={"id": str})
 LIST = Endpoint("GET", "/things", Safety.READ, rows=("data", "items"))
@@ -131,6 +130,8 @@ def test_exceptions_in_a_circle() -> None:
         (401, b"", Known.UNAUTHORIZED),
         (403, b"", Known.UNAUTHORIZED),
         (404, b"<html>", Known.REFUSED),
+        (408, b"upstream request timeout", Known.UNKNOWN),
+        (499, b"", Known.UNKNOWN),
         (418, b"", Known.REFUSED),
         (429, b"", Known.THROTTLED),
         (500, b"", Known.FAILED),
@@ -174,13 +175,67 @@ def test_every_answer_is_judged(status: int, body: bytes, headers: dict[str, str
         ({}, {"retry_after": [1]}, None),
         ({}, ["retry_after"], None),
         ({"retry-after": "2"}, {"retry_after": 5}, 2.0),
-        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "12"}, None, 12.0),
-        ({"x-ratelimit-remaining": "3", "x-ratelimit-reset": "12"}, None, None),
-        ({"x-ratelimit-remaining": "0"}, None, None),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "12"}, None, None),
     ],
 )
-def test_how_long_to_wait(headers: dict[str, str], answer: Any, seconds: float | None) -> None:
+def test_how_long_it_asks_to_wait(headers: dict[str, str], answer: Any, seconds: float | None) -> None:
     assert retry_after(headers, answer, NOW) == seconds
+
+
+USED_UP = {"x-ratelimit-remaining": "0"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds", "by_reset"),
+    [
+        ({**USED_UP, "x-ratelimit-reset": "12"}, 12.0, True),
+        ({**USED_UP, "x-ratelimit-reset": str(NOW + 12)}, 12.0, True),
+        ({**USED_UP, "x-ratelimit-reset": "3600"}, LONGEST_RESET, True),
+        ({**USED_UP, "x-ratelimit-reset": "0"}, None, False),
+        ({**USED_UP, "x-ratelimit-reset": "12", "retry-after": "3600"}, 3600.0, False),
+        ({**USED_UP, "x-ratelimit-reset": "12", "retry-after": "0"}, 12.0, True),
+        ({"x-ratelimit-remaining": "3", "x-ratelimit-reset": "12"}, None, False),
+        (USED_UP, None, False),
+    ],
+)
+def test_a_429_may_only_say_when_the_budget_is_whole_again(
+    headers: dict[str, str], seconds: float | None, by_reset: bool
+) -> None:
+    outcome = judge_response(POST, 429, headers, b"", NOW)
+    assert (outcome.retry_after, outcome.by_reset) == (seconds, by_reset)
+
+
+@pytest.mark.parametrize("wait", ["0", "0.5", formatdate(NOW - 5, usegmt=True), formatdate(NOW, usegmt=True)])
+def test_a_429_that_says_wait_for_nothing_has_not_said_how_long(wait: str) -> None:
+    """Then it is the pauses between attempts, and the budget's cooldown, that keep from asking again at once."""
+    assert judge_response(POST, 429, {"retry-after": wait}, b"", NOW).retry_after is None
+    assert judge_response(POST, 429, {"retry-after": wait}, b'{"retry_after": 4}', NOW).retry_after == 4.0
+
+
+@pytest.mark.parametrize("off", [-3600.0, -60.0, 0.0, 60.0, 3600.0])
+@pytest.mark.parametrize(
+    "wait",
+    [
+        {"retry-after": formatdate(NOW + 30, usegmt=True)},
+        {**USED_UP, "x-ratelimit-reset": f"{NOW + 30:.0f}"},
+        {**USED_UP, "x-ratelimit-reset": f"{(NOW + 30) * 1000:.0f}"},
+    ],
+)
+def test_moments_are_read_by_the_vendors_clock(wait: dict[str, str], off: float) -> None:
+    """A worker's clock that is fast would make the wait nothing, one that is slow would make it an hour."""
+    headers = {**wait, "date": formatdate(NOW, usegmt=True)}
+    assert judge_response(POST, 429, headers, b"", NOW + off).retry_after == 30.0
+
+
+@pytest.mark.parametrize("date", ["", "now", "Fri, 99 Dec 2026 23:59:59 GMT", formatdate(0, usegmt=True)])
+def test_a_date_that_makes_no_sense_is_not_gone_by(date: str) -> None:
+    headers = {"retry-after": formatdate(NOW + 30, usegmt=True), "date": date}
+    assert judge_response(POST, 429, headers, b"", NOW).retry_after == 30.0
+
+
+def test_what_the_vendor_sent_is_not_in_the_repr() -> None:
+    outcome = Outcome(Known.ANSWERED, 200, "", {"access_token": "s3cret"}, {"set-cookie": "s3cret"})
+    assert "s3cret" not in repr(outcome)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +251,7 @@ def test_how_long_to_wait(headers: dict[str, str], answer: Any, seconds: float |
     ],
 )
 def test_when_the_budget_is_reset(value: str | None, seconds: float | None) -> None:
-    assert reset_in(value, NOW) == seconds
+    assert reset_in(value, {}, NOW) == seconds
 
 
 @pytest.mark.parametrize("body", [b"[1]", b'{"data": []}', b'{"items": [{}]}', b"[]", b'{"data": {}}', b"7", b"{}"])

@@ -18,7 +18,7 @@ from airflow_provider_mkt.exceptions import RateLimitError
 from airflow_provider_mkt.state import windows
 from airflow_provider_mkt.state.alone import ALONE
 from airflow_provider_mkt.state.budget import ASK_AGAIN, StoreBudget, budget_for, snapshot
-from airflow_provider_mkt.state.budget_table import LATEST
+from airflow_provider_mkt.state.budget_table import CONFIRMED_FOR, LATEST, LEARNED_FOR
 from airflow_provider_mkt.state.store import Store
 from airflow_provider_mkt.state.troubles import StoreError, Trouble
 from airflow_provider_mkt.state.underway import FORGOTTEN, GUARD
@@ -163,7 +163,7 @@ class TestLearning:
         assert snapshot(store)[0].learned == 4
         assert [budget.reserve(ONE) for _ in range(4)] == pytest.approx([0.0] * 3 + [ANSWERED], abs=0.01)
         budget.observe(ONE, answer(500, limit=1000))
-        assert snapshot(store)[0].learned is None
+        assert snapshot(store)[0].learned == 1000
         assert [budget.reserve(ONE) for _ in range(6)] == pytest.approx([0.0] * 6, abs=0.01)
 
     def test_a_higher_limit_teaches_nothing(self, make: Make) -> None:
@@ -171,6 +171,52 @@ class TestLearning:
         budget.reserve(ONE)
         budget.observe(ONE, answer(199, limit=200))
         assert [budget.reserve(ONE) for _ in range(10)] == pytest.approx([0.0] * 9 + [ANSWERED], abs=0.01)
+
+    def test_a_limit_is_learned_for_connections_that_know_a_higher_one(self, make: Make, store: Store) -> None:
+        """What the vendor states is kept as it was stated, by whomever: no connection knows what the others know."""
+        low, high = make({"default": Limit(4)}), make({"default": Limit(400)})
+        for left, budget in ((9, high), (8, low), (7, high), (6, low)):
+            budget.reserve(ONE)
+            budget.observe(ONE, answer(left, limit=10))
+        assert snapshot(store)[0].learned == 10
+        assert [high.reserve(ONE) for _ in range(7)] == pytest.approx([0.0] * 6 + [ANSWERED], abs=0.01)
+        for budget in (low, high):
+            assert budget.reserve(ONE) > 1.0
+
+    def test_a_stated_limit_is_entered_once_and_then_every_few_minutes(
+        self, make: Make, store: Store, clock: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """For two hours: it stays known, at next to no cost."""
+        budgets, entered = (make(), make({"default": Limit(400)})), []
+        learn = StoreBudget._learn
+        monkeypatch.setattr(StoreBudget, "_learn", lambda self, *args: entered.append(learn(self, *args)))
+        for _ in range(240):
+            for budget in budgets:
+                budget.reserve(ONE)
+                budget.observe(ONE, answer(48, limit=50))
+            clock.now += 30.0
+            assert snapshot(store)[0].learned == 50
+        assert len(entered) <= 1 + 7200 / CONFIRMED_FOR
+
+    def test_a_limit_that_is_stated_no_more_is_forgotten_after_an_hour(
+        self, make: Make, store: Store, clock: Any
+    ) -> None:
+        """One stray answer of a gateway must not slow an account down for ever."""
+        budget = make()
+        budget.reserve(ONE)
+        budget.observe(ONE, answer(1, limit=1))
+        assert make().reserve(ONE) == pytest.approx(SPAN, abs=0.01)
+        clock.now += LEARNED_FOR
+        assert snapshot(store)[0].learned is None
+        assert [budget.reserve(ONE) for _ in range(10)] == pytest.approx([0.0] * 10, abs=0.01)
+
+    @pytest.mark.parametrize("limit", ["0", "-1", "NaN", "inf", "1e9", "999999999", "9" * 30, "10, 10;w=60"])
+    def test_a_limit_that_makes_no_sense_is_harmless(self, make: Make, store: Store, limit: str) -> None:
+        budget = make()
+        budget.reserve(ONE)
+        budget.observe(ONE, Outcome(Known.ANSWERED, 200, headers={"x-ratelimit-limit": limit}))
+        assert [budget.reserve(ONE) for _ in range(10)] == pytest.approx([0.0] * 9 + [ANSWERED], abs=0.01)
+        assert snapshot(store)[0].learned in (None, 999_999_999)
 
     def test_what_others_used_is_left_to_them(self, make: Make, clock: Any) -> None:
         budget = make()
@@ -192,6 +238,20 @@ class TestLearning:
         budget.reserve(ONE)
         budget.observe(ONE, answer(0, reset="12"))
         assert budget.reserve(ONE) == pytest.approx(12.0, abs=0.01)
+
+    def test_a_reset_of_nothing_leaves_what_others_used_to_them(self, make: Make) -> None:
+        budget = make()
+        budget.reserve(ONE)
+        budget.observe(ONE, answer(0, reset="0"))
+        assert budget.reserve(ONE) == pytest.approx(ANSWERED, abs=0.01)
+
+    @pytest.mark.parametrize(("reset", "quiet"), [(12.0, 12.0), (3600.0, 60.0)])
+    def test_a_429_that_only_names_a_reset_quiets_for_a_window_at_most(
+        self, make: Make, reset: float, quiet: float
+    ) -> None:
+        headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(reset)}
+        make().observe(ONE, Outcome(Known.THROTTLED, 429, headers=headers, retry_after=reset, by_reset=True))
+        assert make().reserve(ONE) == pytest.approx(quiet, abs=0.01)
 
     def test_what_we_used_ourselves_is_no_news(self, make: Make, store: Store) -> None:
         budget, other = make(), make()
@@ -246,6 +306,48 @@ class TestLearning:
         monkeypatch.setattr(store, "transact", None)
         budget.observe(ONE, answer(9))
         budget.observe(ONE, FINE)
+
+
+class TestCooldown:
+    """Who holds a slot already asks, when it has come, whether a 429 began a cooldown meanwhile."""
+
+    def test_it_is_seen_by_all_and_ends(self, make: Make, clock: Any) -> None:
+        waiting = make()
+        waiting.reserve(ONE)
+        assert waiting.cooldown(ONE) == waiting.cooldown(()) == 0.0
+        make().observe(ONE, refused(6.0))
+        assert waiting.cooldown(ONE) == pytest.approx(6.0, abs=0.01)
+        clock.now += 6.0
+        assert waiting.cooldown(ONE) == 0.0
+
+    def test_any_of_the_budgets_counts(self, make: Make) -> None:
+        make().observe(BOTH, refused(30.0, **{"x-ratelimit-limit": "3"}))
+        assert make().cooldown(ONE) == 0.0
+        assert make().cooldown(BOTH) == pytest.approx(30.0, abs=0.01)
+
+    def test_nobody_has_asked_for_this_budget_yet(self, make: Make) -> None:
+        assert make().cooldown(BOTH) == 0.0
+
+    def test_clocks_that_differ_a_little_are_no_cooldown(self, make: Make, clock: Any) -> None:
+        """The slot that was handed out for the end of a cooldown is not given up when it comes."""
+        budget = make()
+        budget.observe(ONE, refused(6.0))
+        clock.now += budget.reserve(ONE) - MARGIN / 2
+        assert budget.cooldown(ONE) == 0.0
+
+    def test_a_clock_that_was_set_back_makes_it_no_longer(self, make: Make, clock: Any) -> None:
+        budget = make()
+        budget.observe(ONE, refused(6.0))
+        clock.now -= 3600.0
+        assert budget.cooldown(ONE) == pytest.approx(6.0, abs=0.01)
+
+    def test_without_the_store_this_process_knows_its_own(self, make: Make, store: Store, clock: Any) -> None:
+        budget = make(used=Failing(Trouble.LOCKED).failing(store))
+        assert budget.cooldown(ONE) == 0.0
+        budget.observe(ONE, refused(6.0))
+        assert budget.cooldown(BOTH) == pytest.approx(6.0, abs=0.01)
+        clock.now += 7.0
+        assert budget.cooldown(ONE) == 0.0
 
 
 class TestPromptAnswers:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import time
+from email.utils import formatdate
 
 import pytest
 
@@ -24,6 +25,7 @@ BOTH = ("default", "post_creation")
         ({"x-ratelimit-limit": "0"}, Lesson()),
         ({"x-ratelimit-limit": "-5", "x-ratelimit-remaining": "-1"}, Lesson()),
         ({"x-ratelimit-limit": "many", "x-ratelimit-remaining": "NaN", "x-ratelimit-reset": "soon"}, Lesson()),
+        ({"x-ratelimit-limit": "NaN", "x-ratelimit-remaining": "inf"}, Lesson()),
         ({"x-ratelimit-limit": "1e3", "x-ratelimit-remaining": "9" * 400}, Lesson()),
     ],
 )
@@ -37,8 +39,31 @@ def test_a_reset_may_be_a_moment(scale: int) -> None:
     assert reset == pytest.approx(30, abs=2)
 
 
+@pytest.mark.parametrize("off", [-3600.0, 0.0, 3600.0])
+def test_that_moment_is_by_the_vendors_clock(off: float) -> None:
+    moment = float(int(time.time() + off))
+    headers = {"x-ratelimit-reset": f"{moment + 30:.0f}", "date": formatdate(moment, usegmt=True)}
+    assert lesson(Outcome(Known.ANSWERED, 200, headers=headers)).reset == 30.0
+
+
 def test_a_429_with_its_wait() -> None:
     assert lesson(Outcome(Known.THROTTLED, 429, retry_after=9.0)) == Lesson(throttled=True, wait=9.0)
+
+
+@pytest.mark.parametrize(
+    ("taught", "wait"),
+    [
+        (Lesson(wait=3600.0, remaining=0, reset=12.0), 3600.0),
+        (Lesson(remaining=0, reset=12.0), 12.0),
+        (Lesson(remaining=0, reset=3600.0), 60.0),
+        (Lesson(remaining=0, reset=0.0), None),
+        (Lesson(remaining=0), None),
+        (Lesson(remaining=3, reset=12.0), None),
+        (Lesson(), None),
+    ],
+)
+def test_a_reset_is_waited_for_within_the_window_only(taught: Lesson, wait: float | None) -> None:
+    assert taught.wait_within(60.0) == wait
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,143 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""A request that waits for its slot does not go out into a cooldown that began meanwhile: with both drivers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_mkt.client import attempt, transport
+from airflow_provider_mkt.client.auth import BearerAuth
+from airflow_provider_mkt.client.endpoint import Call, Endpoint, Priority, Safety
+from airflow_provider_mkt.client.redaction import Redactor
+from airflow_provider_mkt.client.retry import LONGEST_WAIT
+from airflow_provider_mkt.client.transport import ApiClient, Settings
+from airflow_provider_mkt.exceptions import RateLimitError
+from tests.contract.wire import Raw, answer
+
+READ = Endpoint("GET", "/things", Safety.READ)
+ONCE = Endpoint("POST", "/launches", Safety.ONCE)
+CALLS = [READ(), READ(priority=Priority.NEWS), ONCE(body={})]
+DRIVERS = ["send", "asend"]
+
+
+class Clock:
+    """The client's time: it passes by waiting only."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    async def asleep(self, seconds: float) -> None:
+        self.sleep(seconds)
+
+
+class Cooling:
+    """A budget whose next free slot lies at ``free``, and which others' refusals quieten: (moment, seconds)."""
+
+    def __init__(self, clock: Clock, free: float, refusals: list[tuple[float, float]]) -> None:
+        self.clock, self.free, self.refusals = clock, free, refusals
+        self.longest: list[float] = []
+        self.asked = self.given_up = 0
+
+    def quiet_until(self) -> float:
+        return max((moment + wait for moment, wait in self.refusals if moment <= self.clock.now), default=0.0)
+
+    def reserve(self, names: tuple[str, ...], priority: Priority, longest: float) -> float:
+        self.longest.append(longest)
+        wait = max(self.free, self.quiet_until()) - self.clock.now
+        if wait > longest:
+            raise RateLimitError("The rate budget is taken.", retry_after=wait)
+        return max(0.0, wait)
+
+    def cooldown(self, names: tuple[str, ...]) -> float:
+        self.asked += 1
+        return max(0.0, self.quiet_until() - self.clock.now)
+
+    def missed(self, names: tuple[str, ...]) -> None:
+        self.given_up += 1
+
+    def observe(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(attempt, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(transport, "time", SimpleNamespace(sleep=clock.sleep))
+    monkeypatch.setattr(
+        transport, "asyncio", SimpleNamespace(sleep=clock.asleep, get_running_loop=asyncio.get_running_loop)
+    )
+    return clock
+
+
+@pytest.fixture
+def vendor() -> Iterator[Raw]:
+    with Raw(answer("{}")) as vendor:
+        yield vendor
+
+
+def drive(driver: str, vendor: Raw, budget: Cooling, call: Call) -> Any:
+    sender = ApiClient(Settings("Vendor", {"api": vendor.url}), BearerAuth("key"), budget, Redactor())
+    return sender.send(call) if driver == "send" else asyncio.run(sender.asend(call))
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("call", CALLS, ids=str)
+def test_who_holds_a_slot_waits_for_the_end_of_the_cooldown(
+    driver: str, call: Call, vendor: Raw, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody was refused four seconds before this slot: "come back in six"."""
+    budget = Cooling(clock, 20.0, [(16.0, 6.0)])
+    with caplog.at_level("INFO"):
+        drive(driver, vendor, budget, call)
+    assert clock.now == 22.0
+    assert budget.given_up == 1
+    assert len(vendor.requests) == 1
+    assert "its slot of the rate budget lies in a cooldown of another 2.0 s, so it takes another one" in caplog.text
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_cooldowns_are_no_lateness(driver: str, vendor: Raw, clock: Clock) -> None:
+    """However often the vendor refuses others: the slot in which it goes out regardless is for slow machines."""
+    refusals = [(float(moment), 6.0) for moment in range(0, 50, 5)]
+    budget = Cooling(clock, 2.0, refusals)
+    drive(driver, vendor, budget, READ())
+    assert len(budget.longest) > attempt.SLOTS
+    assert clock.now == 51.0
+    assert len(vendor.requests) == 1
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_launch_waits_for_a_minute_in_all(driver: str, vendor: Raw, clock: Clock) -> None:
+    """Then it is said to be too far, as a wait that no worker takes in place, however near the slot is by now."""
+    budget = Cooling(clock, 50.0, [(45.0, 30.0)])
+    with pytest.raises(RateLimitError) as caught:
+        drive(driver, vendor, budget, ONCE(body={}))
+    assert caught.value.retry_after == LONGEST_WAIT + 1.0
+    assert budget.longest == [60.0, 10.0]
+    assert budget.given_up == 1
+    assert vendor.requests == []
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_news_may_wait_anew(driver: str, vendor: Raw, clock: Clock) -> None:
+    budget = Cooling(clock, 3000.0, [(2990.0, 900.0)])
+    drive(driver, vendor, budget, READ(priority=Priority.NEWS))
+    assert budget.longest == [3600.0, 3600.0]
+    assert clock.now == 3890.0
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("wait", [0.0, attempt.UNCHECKED])
+def test_a_request_that_goes_at_once_asks_nothing(driver: str, wait: float, vendor: Raw, clock: Clock) -> None:
+    budget = Cooling(clock, wait, [])
+    drive(driver, vendor, budget, READ())
+    assert budget.asked == 0

@@ -56,7 +56,8 @@ class FlodeskHook(AudienceMethods, SettingMethods):
 
         if not account.login:
             return BasicAuth(account.password)
-        get = partial(TOKENS.get_rotating, self._token_key, account.extras["refresh_token"] or "", self._refresh)
+        seed = account.extras["refresh_token"] or ""
+        get = partial(TOKENS.get_rotating, self._token_key, seed, self._refresh, account.base_url)
         return TokenAuth(get, partial(TOKENS.discard, self._token_key))
 
     @property

@@ -49,29 +49,37 @@ def usable(url: str | URL) -> URL:
 
 
 def postgres_arguments(url: URL, patience: float) -> dict[str, Any]:
-    """Return what to connect to PostgreSQL with: nothing may take much longer than ``patience`` seconds."""
-    wait = int(patience * 1000)
-    # Commits of budgets need not survive a power failure; those of tokens ask for it, see `Store.run`.
-    settings = {
-        "lock_timeout": wait,
-        "statement_timeout": wait,
-        "idle_in_transaction_session_timeout": 2 * wait,
-        "synchronous_commit": "off",
-    }
-    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    given = url.query.get("options", "")
+    """Return what to connect to PostgreSQL with.
+
+    There is no ``options``: pgbouncer refuses it, see :func:`postgres_settings`.
+    """
     arguments: dict[str, Any] = {
         "connect_timeout": CONNECT_PATIENCE,
         "application_name": "airflow-provider-mkt",
-        "tcp_user_timeout": wait,
+        "tcp_user_timeout": int(patience * 1000),
         "keepalives_idle": 30,
     }
     arguments = {name: value for name, value in arguments.items() if name not in url.query}
-    arguments["options"] = f"{options} {given if isinstance(given, str) else ' '.join(given)}".strip()
     if url.get_driver_name() == "psycopg":
         # Server-side prepared statements do not survive a pooler such as pgbouncer.
         arguments["prepare_threshold"] = None
     return arguments
+
+
+def postgres_settings(patience: float, *, durable: bool) -> str:
+    """Return the statement that begins every transaction: nothing may take much longer than ``patience`` seconds.
+
+    The settings end with the transaction, as a pooler gives the next one another session.
+    """
+    wait = int(patience * 1000)
+    settings = {
+        "lock_timeout": wait,
+        "statement_timeout": wait,
+        "idle_in_transaction_session_timeout": 2 * wait,
+        # Commits of budgets need not survive a power failure; those of tokens ask for it, see `Store.run`.
+        "synchronous_commit": "on" if durable else "off",
+    }
+    return "SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
 
 
 def pragma(connection: Connection, statement: str) -> Any:

@@ -7,6 +7,8 @@ the same token once more: the call may never have reached the vendor, and vendor
 while. When it is refused then, it is gone: that is remembered, nothing spends it again, and every caller gets the same
 error until the account is authorised again. While answers keep being lost, tries are further and further apart.
 
+Call and commit are made in a thread of their own, which no timeout of the task interrupts.
+
 Without the store nothing is spent. If the store fails between the call and the commit, saving is repeated for half a
 minute and then with every later call of this process.
 """
@@ -33,7 +35,7 @@ from airflow_provider_mkt.exceptions import (
 from airflow_provider_mkt.state.lease import KeptAlive
 from airflow_provider_mkt.state.sealing import Sealer, digest
 from airflow_provider_mkt.state.store import Store
-from airflow_provider_mkt.state.token_table import TokenRow, change
+from airflow_provider_mkt.state.token_table import TakeOver, TokenRow, change
 from airflow_provider_mkt.state.troubles import StoreError
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,11 @@ AGAIN = (
     "Authorise the account again: run `airflow mkt authorize` with the connection's id, or put a new refresh token "
     "into the connection's extra 'refresh_token'."
 )
-
+TAKEN = (
+    "This refresh token was given to another connection before, or to this one with another login, and may be "
+    "spent: it works once, and using it again may end the access of both. Use that other connection, or authorise this "
+    "one: run `airflow mkt authorize` with its id."
+)
 FIRST = (
     "The account has not been authorised yet: run `airflow mkt authorize` with the connection's id, or put a refresh "
     "token into the connection's extra 'refresh_token'. To use an API key instead, empty the login."
@@ -140,26 +146,41 @@ class Rotation:
     :param key: the account
     :param seed: the connection's refresh token, or "" when only the store has one
     :param lease: seconds after which whoever was spending a token is taken to be dead
+    :param issuer: who issued the seed; only one account may spend it
     :param refused: digests of access tokens that the vendor refused
     """
 
     def __init__(
-        self, store: Store, sealer: Sealer, key: str, seed: str, *, lease: float, refused: Collection[str] = ()
+        self,
+        store: Store,
+        sealer: Sealer,
+        key: str,
+        seed: str,
+        *,
+        lease: float,
+        issuer: str = "",
+        refused: Collection[str] = (),
     ) -> None:
         self.store = store
         self._sealer, self._key, self._seed, self._lease, self._refused = sealer, key, seed, lease, refused
+        self._issued = digest(f"{issuer}\n{seed}")
         self._owner = uuid.uuid4().hex
         self._tried_twice = False
 
-    def claim(self, row: TokenRow, now: float, began: float | None) -> Live | Busy | Claimed:
+    def claim(self, row: TokenRow, now: float, began: float | None, take_over: TakeOver) -> Live | Busy | Claimed:
         """Return a live token, or begin a refresh: take the lease and open the journal.
 
         :param began: since when the caller has been waiting
-        :raises AuthenticationError: when the account must be authorised again
+        :param take_over: makes sure that no other account has the seed
+        :raises AuthenticationError: when the account must be authorised again, or the seed is another account's
         :raises OutcomeUnknownError: when it is too early to try a token of unknown fate again
         """
         if self._seed and digest(self._seed) not in row.seeds:
+            if not take_over(digest(self._seed), self._issued, TAKEN):
+                raise AuthenticationError(TAKEN)
             row.seed_with(self._sealer, self._seed)
+        if self._seed and self._issued not in row.seeds:
+            row.note_seed(self._issued)
         if row.refresh is None:
             raise AuthenticationError(FIRST)
         if row.dead:
@@ -251,10 +272,12 @@ class Rotation:
 
         def work(row: TokenRow, now: float) -> Live | None:
             row.release(self._owner)
-            if row.refresh_digest not in (claimed.digest, digest(successor)):
+            if row.refresh_digest == claimed.digest:
+                row.set_refresh(self._sealer, successor)
+                row.set_access(self._sealer, token.value, token.lifetime, RENEW_AT, now)
+            elif row.refresh_digest != digest(successor):
                 return None
-            row.set_refresh(self._sealer, successor)
-            row.set_access(self._sealer, token.value, token.lifetime, RENEW_AT, now)
+            # Else it is stored already, and somebody may have begun to spend it.
             return Live(token.value, token.lifetime * RENEW_AT, token.lifetime)
 
         return change(self.store, self._key, work)

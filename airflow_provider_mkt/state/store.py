@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
@@ -25,10 +25,12 @@ from airflow_provider_mkt.state.databases import (
     begin_immediate,
     place_of,
     postgres_arguments,
+    postgres_settings,
     pragma,
     set_up_sqlite,
     usable,
 )
+from airflow_provider_mkt.state.forking import CONNECTIONS
 from airflow_provider_mkt.state.schema import STEPS, VERSION_TABLE, migrate, version
 from airflow_provider_mkt.state.troubles import StoreError, Trouble, understand
 from airflow_provider_mkt.state.watchdog import Watchdog
@@ -62,6 +64,7 @@ class Store:
         self.patience = patience
         self._watchdog = Watchdog(2 * patience) if self.kind == "postgresql" else None
         self._engine = self._make_engine()
+        self._driver: Any = self._engine.dialect.loaded_dbapi
         self._prepared = False
         self._preparing = threading.Lock()
 
@@ -79,37 +82,32 @@ class Store:
         :return: what ``work`` returned
         :raises StoreError: when the store fails; anything that ``work`` raises rolls the transaction back
         """
-        try:
-            self._prepare()
-            try:
-                return self._transact(work, durable)
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-                return self._transact(work, durable)
-        except SQLAlchemyError as error:
-            raise understand(error, self.where) from None
-        except sqlite3.Error as error:
-            # From a pragma, which goes past SQLAlchemy.
-            raise understand(DBAPIError(None, None, error), self.where) from None
+        return self._done(lambda: self._transact(work, durable))
 
     def transact(self, work: Callable[[Execute], T]) -> T:
         """Do ``work`` as :meth:`run` does, by plain SQL, for what is done with every request.
 
-        On SQLite that costs a fifth: SQLAlchemy keeps the connections and does nothing else.
+        SQLAlchemy keeps the connections and does nothing else: that costs a fifth on SQLite, and half on PostgreSQL.
 
         :param work: does its statements with the function it is given, and bears being done twice
         :return: what ``work`` returned
         :raises StoreError: as :meth:`run`
         """
-        if self.kind != "sqlite":
-            return self.run(lambda connection: work(_executing(connection)))
+        return self._done(lambda: self._transact_plainly(work))
+
+    def _done(self, transaction: Callable[[], T]) -> T:
         try:
             self._prepare()
-            return self._transact_plainly(work)
+            try:
+                return transaction()
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                return transaction()
         except SQLAlchemyError as error:
             raise understand(error, self.where) from None
-        except sqlite3.Error as error:
+        except self._driver.Error as error:
+            # From connecting for plain SQL, or from a pragma: both go past SQLAlchemy.
             raise understand(DBAPIError(None, None, error), self.where) from None
 
     def close(self) -> None:
@@ -118,28 +116,43 @@ class Store:
 
     def _transact(self, work: Callable[[Connection], T], durable: bool) -> T:
         with ExitStack() as stack:
-            if self._watchdog:
-                stack.enter_context(self._watchdog.watch())
+            stack.enter_context(self._watched())
             connection = stack.enter_context(self._engine.connect())
             if durable and self.kind == "sqlite":
                 pragma(connection, "synchronous = FULL")
                 stack.callback(pragma, connection, "synchronous = NORMAL")
             with connection.begin():
-                if durable and self.kind == "postgresql":
-                    connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
+                if self.kind == "postgresql":
+                    connection.exec_driver_sql(postgres_settings(self.patience, durable=durable))
                 return work(connection)
 
     def _transact_plainly(self, work: Callable[[Execute], T]) -> T:
-        connection = self._engine.raw_connection()
-        try:
+        with self._watched(), closing(self._engine.raw_connection()) as connection:
+            # Closed, a connection goes back to the pool, which rolls back what was not committed.
             cursor = connection.cursor()
-            cursor.execute(BEGIN)
-            result = work(lambda statement, values: cursor.execute(statement, values).fetchall())
-            cursor.execute("COMMIT")
+            try:
+                cursor.execute(BEGIN if self.kind == "sqlite" else postgres_settings(self.patience, durable=False))
+                result = work(self._executing(cursor))
+                connection.commit()
+            except self._driver.Error as error:
+                lost = self._engine.dialect.is_disconnect(error, connection.dbapi_connection, cursor)
+                if lost:
+                    # After a restart of the server all the others are dead as well.
+                    connection.invalidate(error)
+                    self._engine.dispose()
+                raise DBAPIError(None, None, error, connection_invalidated=lost) from error
             return result
-        finally:
-            # Back to the pool, which rolls back what was not committed.
-            connection.close()
+
+    def _executing(self, cursor: Any) -> Execute:
+        def execute(statement: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+            cursor.execute(statement if self.kind == "sqlite" else statement.replace("?", "%s"), tuple(values))
+            found: Sequence[Sequence[Any]] = cursor.fetchall() if cursor.description else ()
+            return found
+
+        return execute
+
+    def _watched(self) -> AbstractContextManager[Any]:
+        return self._watchdog.watch() if self._watchdog else CONNECTIONS.in_use()
 
     def _prepare(self) -> None:
         if self._prepared:
@@ -161,18 +174,24 @@ class Store:
         name = self.url.database
         if not name or name == ":memory:" or name.startswith("file:"):
             return
+        if CONNECTIONS.inherited(name):
+            raise StoreError(Trouble.FAILED, self.where, "this process was forked while a transaction was under way")
+        # A file that is there is never opened here: closing it would end all locks that this process has on it.
         try:
-            os.close(os.open(name, os.O_CREAT | os.O_RDWR, 0o600))
+            with suppress(FileExistsError):
+                os.close(os.open(os.path.realpath(name), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except OSError as error:
             forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
             full = error.errno == errno.ENOSPC
             trouble = Trouble.READ_ONLY if forbidden else Trouble.FULL if full else Trouble.UNREACHABLE
             raise StoreError(trouble, self.where, str(error.strerror)) from None
+        if not os.access(name, os.R_OK | os.W_OK):
+            raise StoreError(Trouble.READ_ONLY, self.where)
         # The switch needs the file for itself, and SQLite does not wait for that.
         deadline = time.monotonic() + self.patience
         while True:
             try:
-                with self._engine.connect() as connection:
+                with CONNECTIONS.in_use(), self._engine.connect() as connection:
                     if pragma(connection, "journal_mode") != "wal":
                         pragma(connection, "journal_mode = WAL")
                     return
@@ -186,6 +205,7 @@ class Store:
             engine = create_engine(self.url, connect_args={"timeout": self.patience}, hide_parameters=True)
             event.listen(engine, "connect", set_up_sqlite)
             event.listen(engine, "begin", begin_immediate)
+            CONNECTIONS.keep_track_of(engine)
             return engine
         engine = create_engine(
             self.url,
@@ -206,19 +226,13 @@ class Store:
             self._watchdog.guard(connection.fileno())
 
 
-def _executing(connection: Connection) -> Execute:
-    def execute(statement: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
-        result = connection.exec_driver_sql(statement.replace("?", "%s"), tuple(values))
-        return result.all() if result.returns_rows else ()
-
-    return execute
-
-
 _stores: dict[int, Store] = {}
 
 
 def store() -> Store:
     """Return this process's store. A forked child gets one of its own: connections must not be shared across a fork.
+
+    See :mod:`.forking` for what else a fork means to SQLite.
 
     :raises StoreError: when ``[mkt] state_url`` cannot be used
     """

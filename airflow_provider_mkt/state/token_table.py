@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, text
@@ -19,7 +20,7 @@ from airflow_provider_mkt.state.webhook_secrets import purge
 
 T = TypeVar("T")
 
-SEEDS_KEPT = 50
+SEEDS_KEPT = 100
 
 
 @dataclass
@@ -35,7 +36,7 @@ class TokenRow:
     :param lease_until: until when that one is believed to be alive
     :param failed_at: when the vendor last refused to issue a token
     :param failure: what it said
-    :param seeds: digests of the connection's refresh tokens that were seen, the one in force last
+    :param seeds: digests of the connection's refresh tokens that were seen: alone, and with who issued them
     :param refresh: the sealed refresh token
     :param refresh_digest: its digest
     :param begun_at: the journal: when spending the refresh token was begun; None when it certainly is unspent
@@ -96,7 +97,11 @@ class TokenRow:
         self.drop_access()
         self.set_refresh(sealer, seed)
         self.lease, self.lease_until = None, 0.0
-        self.seeds = [*(one for one in self.seeds if one != digest(seed)), digest(seed)][-SEEDS_KEPT:]
+        self.note_seed(digest(seed))
+
+    def note_seed(self, name: str) -> None:
+        """Remember the digest of a refresh token that was seen."""
+        self.seeds = [*(one for one in self.seeds if one != name), name][-SEEDS_KEPT:]
 
 
 COLUMNS = tuple(column.name for column in fields(TokenRow))
@@ -110,6 +115,16 @@ _UPDATE = text(
 )
 
 
+_ELSEWHERE = "name <> :name AND seeds LIKE '%' || :issued || '%' AND coalesce(dead, '') <> :why"
+_UNSPENT = "refresh_digest = :token AND begun_at IS NULL AND access IS NULL AND dead IS NULL"
+_TAKE = text(f"UPDATE mkt_token SET dead = :why WHERE {_ELSEWHERE} AND {_UNSPENT}")  # noqa: S608 - constants
+_OTHERS = text(f"SELECT 1 FROM mkt_token WHERE {_ELSEWHERE} LIMIT 1")  # noqa: S608 - constants
+
+TakeOver = Callable[[str, str, str], bool]
+"""Gets the digests of a refresh token, alone and with who issued it, and why it is of no more use to other accounts.
+Returns False when another one may have spent it; where it is certainly unspent, it is taken from that one."""
+
+
 def change(store: Store, key: str, step: Callable[[TokenRow, float], T], *, durable: bool = True) -> T:
     """Apply ``step`` to the row of ``key`` and write what it changed, in one transaction.
 
@@ -119,10 +134,17 @@ def change(store: Store, key: str, step: Callable[[TokenRow, float], T], *, dura
     :return: the step's result
     :raises StoreError: when the store fails; nothing is changed then
     """
+    return change_beside_others(store, key, lambda row, now, _: step(row, now), durable=durable)
+
+
+def change_beside_others(
+    store: Store, key: str, step: Callable[[TokenRow, float, TakeOver], T], *, durable: bool = True
+) -> T:
+    """Do as :func:`change`, with a step that can also make sure that no other row has the same refresh token."""
     return store.run(lambda connection: _change(connection, store.clock, digest(key), step), durable=durable)
 
 
-def _change(connection: Connection, clock: str, name: str, step: Callable[[TokenRow, float], T]) -> T:
+def _change(connection: Connection, clock: str, name: str, step: Callable[[TokenRow, float, TakeOver], T]) -> T:
     lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
     select = text(f"SELECT {', '.join(COLUMNS)} FROM mkt_token WHERE name = :name{lock}")  # noqa: S608 - constants
     found = connection.execute(select, {"name": name}).one_or_none()
@@ -132,10 +154,20 @@ def _change(connection: Connection, clock: str, name: str, step: Callable[[Token
     now: float = connection.execute(text(f"SELECT {clock}")).scalar_one()
     row = TokenRow(**{**found._asdict(), "seeds": json.loads(found.seeds)})
     before = replace(row, seeds=list(row.seeds))
-    result = step(row, now)
+    result = step(row, now, partial(_take_over, connection, name))
     if row != before:
         connection.execute(_UPDATE, _values(row))
     return result
+
+
+def _take_over(connection: Connection, name: str, token: str, issued: str, why: str) -> bool:
+    """See :data:`TakeOver`; ``name`` is the row that wants the token."""
+    wanted = {"name": name, "issued": issued, "why": why}
+    if connection.dialect.name == "postgresql":
+        # Two accounts that take the same token at once would not see each other.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": int(issued[:15], 16)})
+    connection.execute(_TAKE, {**wanted, "token": token})
+    return connection.execute(_OTHERS, wanted).one_or_none() is None
 
 
 def _values(row: TokenRow) -> dict[str, Any]:

@@ -19,6 +19,8 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.auth import Token
@@ -28,12 +30,15 @@ from airflow_provider_mkt.state.lease import LEASE, KeptAlive
 from airflow_provider_mkt.state.rotation import Busy, Claimed, Live, Rotation, live
 from airflow_provider_mkt.state.sealing import Sealer, configured_sealer, digest
 from airflow_provider_mkt.state.store import Store, store
-from airflow_provider_mkt.state.token_table import TokenRow, change
+from airflow_provider_mkt.state.token_table import TakeOver, TokenRow, change, change_beside_others
 from airflow_provider_mkt.state.troubles import StoreError, Trouble
+from airflow_provider_mkt.state.uninterrupted import uninterrupted
 
 log = logging.getLogger(__name__)
 
 RENEW_AT = 0.8
+Claim = Callable[[TokenRow, float, float | None, TakeOver], Live | Busy | Claimed]
+"""Gets an account's row, the time, since when the caller has been waiting, and :data:`TakeOver`."""
 LONGEST_WAIT = 300.0
 """Seconds after which waiting for another process's token call is given up."""
 FIRST_LOOK, LONGEST_LOOK = 0.05, 0.5
@@ -102,14 +107,15 @@ class Tokens:
             except StoreError as error:
                 return self._alone(key, fetch, error)
 
-    def get_rotating(self, key: str, seed: str, refresh: Callable[[str], Token]) -> str:
+    def get_rotating(self, key: str, seed: str, refresh: Callable[[str], Token], issuer: str = "") -> str:
         """Return the live token of an account whose refresh tokens are single-use.
 
         :param key: the account; it must stay the same when only the seed or a client secret changes
         :param seed: the connection's refresh token, used first; another one than ever before starts afresh. Empty when
             the account is authorised by a consent, whose tokens only the store has
         :param refresh: exchanges a refresh token for a token that names its successor; not repeated by itself
-        :raises AuthenticationError: when the account must be authorised again
+        :param issuer: who issued the seed, which only one account may spend
+        :raises AuthenticationError: when the account must be authorised again, or the seed is another account's
         :raises OutcomeUnknownError: when the answer to a refresh was lost; a later call finds out
         :raises StoreError: when the store fails and no access token is left
         """
@@ -117,7 +123,8 @@ class Tokens:
             if (kept := self._kept.fresh(key, seed)) is not None:
                 return kept
             try:
-                rotation = Rotation(self._store(), self._sealer(), key, seed, lease=self._lease, refused=self._refused)
+                settings: dict[str, Any] = {"lease": self._lease, "issuer": issuer, "refused": self._refused}
+                rotation = Rotation(self._store(), self._sealer(), key, seed, **settings)
                 return self._kept.keep(key, self._rotate(key, rotation, refresh), seed)
             except StoreError as error:
                 if (kept := self._kept.alive(key, seed)) is None:
@@ -171,7 +178,7 @@ class Tokens:
         """Return the token that all processes share, getting it if nobody else does."""
         used, sealer, owner = self._store(), self._sealer(), uuid.uuid4().hex
 
-        def claim(row: TokenRow, now: float, began: float | None) -> Live | Busy | Claimed:
+        def claim(row: TokenRow, now: float, began: float | None, _: TakeOver) -> Live | Busy | Claimed:
             if began is not None and row.failed_at >= began:
                 raise AuthenticationError(row.failure or "The vendor refused to issue a token.")
             busy = row.leased_to_another(owner, now)
@@ -191,6 +198,8 @@ class Tokens:
         except BaseException as error:
             self._give_up(used, key, owner, error)
             raise
+        # A vendor may give the same token again while it lives.
+        self._refused.discard(digest(token.value))
 
         def save(row: TokenRow, now: float) -> Live:
             replaced = row.leased_to_another(owner, now) or row.lease is None
@@ -207,33 +216,40 @@ class Tokens:
             return Live(token.value, token.lifetime * RENEW_AT, token.lifetime)
 
     def _rotate(self, key: str, rotation: Rotation, refresh: Callable[[str], Token]) -> Live:
-        if key in self._unsaved:
-            former, claimed, token = self._unsaved[key]
+        if (unsaved := self._unsaved.get(key)) is not None:
+            former, claimed, token = unsaved
             former.save(claimed, token)
-            del self._unsaved[key]
+            self._saved(key, unsaved)
         for _ in range(10):
             step = self._acquire(rotation.store, key, rotation.claim)
             if isinstance(step, Live):
                 return step
-            fetched = rotation.spend(step, refresh)
-            if fetched is None:
-                continue
-            try:
-                found = rotation.save_patiently(step, fetched)
-            except StoreError:
-                self._unsaved[key] = (rotation, step, fetched)
-                raise
+            found = uninterrupted(partial(self._exchange, key, rotation, step, refresh))
             if found is not None:
                 return found
         raise StoreError(Trouble.LOCKED, rotation.store.where, "others keep replacing the token")
 
-    def _acquire(
-        self, used: Store, key: str, claim: Callable[[TokenRow, float, float | None], Live | Busy | Claimed]
-    ) -> Live | Claimed:
+    def _exchange(self, key: str, rotation: Rotation, claimed: Claimed, refresh: Callable[[str], Token]) -> Live | None:
+        """Spend a refresh token and store its successor; None when the caller should look again."""
+        token = rotation.spend(claimed, refresh)
+        if token is None:
+            return None
+        self._refused.discard(digest(token.value))
+        unsaved = self._unsaved[key] = (rotation, claimed, token)
+        found = rotation.save_patiently(claimed, token)
+        self._saved(key, unsaved)
+        return found
+
+    def _saved(self, key: str, unsaved: tuple[Rotation, Claimed, Token]) -> None:
+        # A call that was interrupted may still be saving an earlier one in its own thread.
+        if self._unsaved.get(key) is unsaved:
+            self._unsaved.pop(key, None)
+
+    def _acquire(self, used: Store, key: str, claim: Claim) -> Live | Claimed:
         """Wait until there is a live token or the lease is ours."""
         began, look, deadline = None, FIRST_LOOK, self._clock() + LONGEST_WAIT
         while True:
-            step = change(used, key, lambda row, now: claim(row, now, began))  # noqa: B023 - called at once
+            step = change_beside_others(used, key, lambda row, now, take: claim(row, now, began, take))  # noqa: B023
             if not isinstance(step, Busy):
                 return step
             if self._clock() > deadline:
@@ -260,6 +276,7 @@ class Tokens:
         if (kept := self._kept.keep_on(key)) is not None:
             return kept
         token = _counted(key, fetch)
+        self._refused.discard(digest(token.value))
         return self._kept.keep(key, Live(token.value, token.lifetime * RENEW_AT, token.lifetime))
 
     def _lock(self, key: str) -> threading.Lock:

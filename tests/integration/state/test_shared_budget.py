@@ -16,11 +16,24 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, create_engine, make_url, text
 
-from airflow_provider_mkt.client.endpoint import Limit, Priority
+from airflow_provider_mkt.client.endpoint import Call, Limit, Priority
+from airflow_provider_mkt.client.redaction import Redactor
+from airflow_provider_mkt.client.transport import ApiClient, Settings
 from airflow_provider_mkt.state.budget import StoreBudget, snapshot
 from airflow_provider_mkt.state.store import Store
 from airflow_provider_mkt.state.windows import MARGIN
-from tests.integration.state.crowd import ACCOUNT, PROCESSES, Sleep, Strict, consume, crowd, fill_queue, serve
+from tests.integration.state.crowd import (
+    ACCOUNT,
+    ENDPOINT,
+    PROCESSES,
+    NoAuth,
+    Sleep,
+    Strict,
+    consume,
+    crowd,
+    fill_queue,
+    serve,
+)
 
 log = logging.getLogger(__name__)
 
@@ -253,7 +266,14 @@ def test_a_launch_overtakes_two_thousand_reads(url: str) -> None:
     (use,) = snapshot(used)
     assert use.used + use.queued == 2000
     budget = StoreBudget(ACCOUNT, {"default": limit}, 1.0, lambda: used)
-    slot_interval = limit.window / limit.requests
-    assert all(budget.reserve(("default",)) <= slot_interval + 1.0 for _ in range(12))
+    soon = limit.window / limit.requests + 1.0
+    vendor = Strict(limit)
+    with serve(lambda path: (*vendor.arrive(path), b"{}")) as base:
+        client = ApiClient(Settings("Strict", {"api": base}), NoAuth(), budget, Redactor())
+        asked = time.monotonic()
+        client.send(Call(ENDPOINT, path={"who": "launch"}))
+    assert vendor.accepted[0][0] - asked <= soon
+    # And so do the next ones, until their fifth of the window is used up.
+    assert all(budget.reserve(("default",)) <= soon for _ in range(11))
     assert budget.reserve(("default",), Priority.NEWS) > 30 * limit.window
     used.close()

@@ -4,12 +4,17 @@ vendor still honours; when one is lost, that is told once and clearly, and the s
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import make_url
 
+from airflow_provider_mkt.exceptions import AuthenticationError
+from airflow_provider_mkt.state.sealing import Sealer
 from airflow_provider_mkt.state.store import Store
 from airflow_provider_mkt.state.token_table import rehearse
+from airflow_provider_mkt.state.tokens import Tokens
 from airflow_provider_mkt.state.troubles import StoreError, Trouble
 from tests.integration.state.crowd import (
     LOSING,
@@ -20,6 +25,7 @@ from tests.integration.state.crowd import (
     force_rotation,
     get_token,
     recover,
+    refresh_at,
     rotate_and_die,
     serve,
 )
@@ -40,6 +46,33 @@ def test_sixteen_processes_force_a_rotation_at_once(url: str) -> None:
         assert {results.get(timeout=30) for _ in range(16)} == {"access-2"}
     assert vendor.issued == 2
     assert vendor.spent_again == 0
+
+
+def test_two_connections_with_one_refresh_token_at_once(url: str) -> None:
+    vendor, sealer = TokenVendor(), Sealer(KEYS)
+    used, outcomes = Store(url), []
+    used.run(lambda _: None)
+    start = threading.Barrier(8)
+
+    def get(key: str) -> None:
+        tokens = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
+        start.wait()
+        try:
+            outcomes.append(tokens.get_rotating(key, "refresh-0", lambda token: refresh_at(base, token)))
+        except AuthenticationError as error:
+            outcomes.append(str(error))
+
+    with serve(vendor.answer) as base:
+        threads = [threading.Thread(target=get, args=(f"connection {number}",)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    used.close()
+    assert len(outcomes) == 8
+    assert vendor.issued == 1
+    assert vendor.spent_again == 0
+    assert sum("given to another connection" in outcome for outcome in outcomes) == 7
 
 
 def test_a_server_that_takes_no_writes_is_found_out_beforehand(clean_postgres: str) -> None:

@@ -4,15 +4,19 @@ no single-use refresh token is spent, nothing hangs; and when the trouble is ove
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from airflow_provider_mkt.client.auth import Token
 from airflow_provider_mkt.client.endpoint import Limit
@@ -234,3 +238,97 @@ def test_a_restart_between_the_call_and_the_commit(admin: Engine, used: Store, m
     assert first.get_rotating("a", "seed", refresh) == "after seed"
     second = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
     assert second.get_rotating("a", "seed", refresh) == "after seed"
+
+
+POOLER = """
+[databases]
+* = {server}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {free}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 2
+ignore_startup_parameters = extra_float_digits
+"""
+"""As Airflow's Helm chart sets it up, without passwords: a session of the server serves whoever is next."""
+
+
+@pytest.fixture
+def pooled(clean_postgres: str, tmp_path: Path) -> Iterator[str]:
+    """The same database, by way of a pgbouncer."""
+    if (pgbouncer := shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")) is None:
+        pytest.skip("no pgbouncer; install one: apt-get install pgbouncer")
+    url = make_url(clean_postgres)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        free = unused.getsockname()[1]
+    server = f"host={url.host} port={url.port or 5432} user={url.username}"
+    server += f" password='{url.password}'" if url.password else ""
+    (tmp_path / "pgbouncer.ini").write_text(POOLER.format(server=server, free=free), encoding="utf-8")
+    # It refuses to run as root.
+    as_nobody = ["-u", "nobody"] if os.geteuid() == 0 else []
+    process = subprocess.Popen([pgbouncer, "-q", *as_nobody, str(tmp_path / "pgbouncer.ini")])
+    try:
+        deadline = time.monotonic() + 10.0
+        while not listens(free):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield url.set(host="127.0.0.1", port=free).render_as_string(hide_password=False)
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_through_a_pooler_that_shares_sessions(pooled: str) -> None:
+    stores = [Store(pooled) for _ in range(8)]
+    sealer = Sealer(Fernet.generate_key().decode())
+    calls: list[str] = []
+
+    def refresh(refresh_token: str) -> Token:
+        calls.append(refresh_token)
+        return Token("access", 3600.0, "next")
+
+    def use(used: Store) -> None:
+        tokens = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
+        budget = StoreBudget(("v", "http://v", "k"), LIMITS, 1.0, lambda: used)
+        for _ in range(5):
+            budget.reserve(ONE)
+        assert tokens.get_rotating("a", "seed", refresh) == "access"
+
+    threads = [threading.Thread(target=use, args=(used,)) for used in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    use_of = snapshot(stores[0])[0]
+    assert use_of.used + use_of.queued == 40
+    assert calls == ["seed"]
+    for used in stores:
+        used.close()
+
+
+@pytest.mark.parametrize("by_way_of", ["clean_postgres", "pooled"])
+def test_the_settings_hold_in_every_transaction_and_no_longer(request: pytest.FixtureRequest, by_way_of: str) -> None:
+    used = Store(request.getfixturevalue(by_way_of), PATIENCE)
+    names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "synchronous_commit")
+
+    def shown(connection: Connection) -> list[str]:
+        return [connection.execute(text(f"SHOW {name}")).scalar_one() for name in names]
+
+    for _ in range(3):
+        assert used.run(shown) == ["500ms", "500ms", "1s", "off"]
+        assert used.run(shown, durable=True) == ["500ms", "500ms", "1s", "on"]
+        with used._engine.connect() as another:
+            assert shown(another)[:3] == ["0", "0", "0"]
+    with pytest.raises(StoreError) as caught:
+        used.run(lambda connection: connection.execute(text("SELECT pg_sleep(5)")))
+    assert caught.value.trouble is Trouble.LOCKED
+    used.close()

@@ -6,13 +6,16 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import select
+import signal
 import socket
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -20,7 +23,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, event, text
 
-from airflow_provider_mkt.state import databases, schema
+from airflow_provider_mkt.state import databases, forking, schema
 from airflow_provider_mkt.state import store as store_module
 from airflow_provider_mkt.state.databases import usable
 from airflow_provider_mkt.state.sealing import Sealer
@@ -28,6 +31,7 @@ from airflow_provider_mkt.state.store import Execute, Store, store, warn_if_lone
 from airflow_provider_mkt.state.troubles import StoreError, Trouble
 
 KEY = Fernet.generate_key().decode()
+COLUMNS = "(name, label, requests, period, slots, quiet_from, quiet_until, seen)"
 
 
 def versions(connection: Connection) -> int:
@@ -36,12 +40,12 @@ def versions(connection: Connection) -> int:
 
 def add_budget(connection: Connection, name: str = "x", slots: bytes = b"") -> None:
     values = {"name": name, "slots": slots}
-    insert = "INSERT INTO mkt_budget VALUES (:name, 'l', 1, 1, :slots, 0, 0, NULL, 0)"
+    insert = f"INSERT INTO mkt_budget {COLUMNS} VALUES (:name, 'l', 1, 1, :slots, 0, 0, 0)"
     connection.execute(text(insert), values)
 
 
 def add_plainly(execute: Execute, name: str = "x", slots: bytes = b"") -> None:
-    execute("INSERT INTO mkt_budget VALUES (?, 'l', 1, 1, ?, 0, 0, NULL, 0)", (name, slots))
+    execute(f"INSERT INTO mkt_budget {COLUMNS} VALUES (?, 'l', 1, 1, ?, 0, 0, 0)", (name, slots))
 
 
 def count(connection: Connection) -> int:
@@ -320,6 +324,141 @@ def test_a_forked_child_gets_a_store_of_its_own(monkeypatch: pytest.MonkeyPatch,
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert mine.run(count) == 2
+
+
+def elsewhere(path: Path, statement: str = "SELECT count(*) FROM mkt_budget") -> int:
+    """Open the file in another process, ask it something, and close it: the last one to close it removes its log."""
+    script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(c.execute(sys.argv[2]).fetchone()[0])"
+    script = f"{script}; c.close()"
+    command = [sys.executable, "-c", script, str(path), statement]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def test_a_first_use_that_fails_costs_no_lock(make_store: Callable[..., Store], path: Path) -> None:
+    """Closing any descriptor of the file would end this process's locks; then another one removes the log under it."""
+    made = make_store(0.05)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="was locked for too long"):
+        made.run(add_budget)
+    other.rollback()
+    other.close()
+    made.run(versions)
+    assert elsewhere(path) == 0
+    made.run(lambda connection: add_budget(connection, "durable"), durable=True)
+    assert elsewhere(path) == 1
+    assert made.run(count) == 1
+
+
+def test_a_link_to_a_file_yet_to_be_made(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    made = Store(f"sqlite:///{link}")
+    made.run(add_budget)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    made.close()
+
+
+def in_child(work: Callable[[], bool]) -> int:
+    """Fork, do ``work`` in the child, and return the child's id; it exits with 0 when that returned True."""
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.alarm(60)
+            os._exit(0 if work() else 1)
+        finally:
+            os._exit(2)
+    return child
+
+
+def ended_well(child: int) -> bool:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.fixture
+def mine(monkeypatch: pytest.MonkeyPatch, path: Path) -> Iterator[Store]:
+    """This process's own store, in use."""
+    monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", f"sqlite:///{path}")
+    monkeypatch.setattr(store_module, "_stores", {})
+    made = store()
+    made.run(versions)
+    yield made
+    made.close()
+
+
+def test_what_a_child_commits_survives_its_parent_and_whoever_closes_the_file(mine: Store, path: Path) -> None:
+    """The parent forks and ends, another process opens and closes the file, and then the child commits."""
+    ready, go = os.pipe(), os.pipe()
+
+    def child() -> bool:
+        store().run(versions)
+        os.write(ready[1], b"x")
+        os.read(go[0], 1)
+        store().run(add_budget, durable=True)
+        os.write(ready[1], b"x")
+        os.read(go[0], 1)
+        return True
+
+    def parent() -> bool:
+        store().run(versions)
+        in_child(child)
+        return True
+
+    mine.close()
+    assert ended_well(in_child(parent))
+    for committed in (0, 1):
+        assert select.select([ready[0]], [], [], 30)[0]
+        os.read(ready[0], 1)
+        assert elsewhere(path) == committed
+        os.write(go[1], b"x")
+    for descriptor in (*ready, *go):
+        os.close(descriptor)
+
+
+def test_a_fork_waits_for_transactions_and_holds_up_new_ones(mine: Store, path: Path) -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def work(connection: Connection) -> None:
+        add_budget(connection)
+        inside.set()
+        leave.wait(10)
+
+    thread = threading.Thread(target=mine.run, args=(work,))
+    thread.start()
+    inside.wait(10)
+    timer = threading.Timer(0.2, leave.set)
+    timer.start()
+    assert ended_well(in_child(lambda: leave.is_set() and store().run(count) == 1))
+    thread.join()
+    mine.run(lambda connection: add_budget(connection, "after"))
+    assert elsewhere(path) == 2
+
+
+def test_a_fork_in_the_middle_of_a_transaction_leaves_the_child_without_the_store(
+    mine: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It inherits what SQLite noted of the parent's locks, and would commit without a lock."""
+    monkeypatch.setattr(forking, "LONGEST_WAIT", 0.1)
+
+    def refused() -> bool:
+        with pytest.raises(StoreError, match="forked while a transaction was under way"):
+            store().run(versions)
+        return True
+
+    def work(_: Connection) -> bool:
+        return ended_well(in_child(lambda: refused() and ended_well(in_child(refused))))
+
+    assert mine.run(work)
+    threads = [threading.Thread(target=lambda: mine.run(lambda _: time.sleep(0.5))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while not forking.CONNECTIONS._inside:
+        time.sleep(0.01)
+    assert ended_well(in_child(refused))
+    for thread in threads:
+        thread.join()
+    assert ended_well(in_child(lambda: store().run(versions) > 0))
 
 
 CONFIGURED = "from airflow_provider_mkt.state.store import store; print(store().url.database)"

@@ -5,9 +5,11 @@ a spent one is never spent again."""
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,11 @@ from airflow_provider_mkt.exceptions import (
     ServerError,
     ValidationError,
 )
-from airflow_provider_mkt.state import rotation
+from airflow_provider_mkt.state import rotation, uninterrupted
 from airflow_provider_mkt.state.kept import READ_AGAIN
 from airflow_provider_mkt.state.sealing import Sealer
 from airflow_provider_mkt.state.store import Store
-from airflow_provider_mkt.state.token_table import Resealed, TokenRow, change, reseal
+from airflow_provider_mkt.state.token_table import Resealed, TokenRow, change, change_beside_others, reseal
 from airflow_provider_mkt.state.tokens import Tokens
 from airflow_provider_mkt.state.troubles import StoreError, Trouble
 
@@ -133,6 +135,29 @@ class TestFetched:
         one.get(KEY, vendor)
         clock.now += READ_AGAIN
         assert other.get(KEY, vendor) == "token-2"
+
+    @pytest.mark.parametrize("broken", [False, True], ids=["shared", "without the store"])
+    def test_a_vendor_that_gives_the_refused_token_again_is_not_asked_for_ever(
+        self, make: Make, store: Store, clock: Any, broken: bool
+    ) -> None:
+        def get_store() -> Store:
+            if broken:
+                raise StoreError(Trouble.UNREACHABLE)
+            return store
+
+        calls: list[float] = []
+
+        def same() -> Token:
+            calls.append(clock.now)
+            return Token("same", DAY)
+
+        tokens = make(get_store=get_store)
+        tokens.get(KEY, same)
+        tokens.discard(KEY, "same")
+        for _ in range(600):
+            assert tokens.get(KEY, same) == "same"
+            clock.now += 1
+        assert len(calls) == 2
 
     def test_keys_are_kept_apart(self, make: Make) -> None:
         vendor = Fetching()
@@ -368,6 +393,158 @@ class TestRotating:
         assert vendor.sent == ["refresh-0"]
         vendor.valid = "consent"
         assert make().get_rotating(KEY, "consent", vendor) == "access-2"
+
+
+class Timeout(BaseException):
+    """Raised in the main thread, as Airflow's ``execution_timeout`` is."""
+
+
+class TestInterrupted:
+    """What interrupts the main thread neither loses a refresh token nor has a spent one sent again."""
+
+    @pytest.fixture(autouse=True)
+    def _handler(self) -> Iterator[None]:
+        def interrupt(*_: Any) -> None:
+            raise Timeout
+
+        before = signal.signal(signal.SIGUSR1, interrupt)
+        yield
+        signal.signal(signal.SIGUSR1, before)
+
+    @staticmethod
+    def interrupt() -> None:
+        """Have the main thread raise, and give it the time to do so."""
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(0.2)
+
+    def test_while_the_answer_is_under_way(self, make: Make, row: Callable[[], TokenRow]) -> None:
+        vendor, tokens = Rotating(), make()
+
+        def refresh(refresh_token: str) -> Token:
+            token = vendor(refresh_token)
+            self.interrupt()
+            return token
+
+        with pytest.raises(Timeout):
+            tokens.get_rotating(KEY, "refresh-0", refresh)
+        assert row().begun_at is None
+        assert make().get_rotating(KEY, "refresh-0", vendor) == "access-1"
+        assert tokens.get_rotating(KEY, "refresh-0", vendor) == "access-1"
+        assert vendor.sent == ["refresh-0"]
+
+    def test_while_the_successor_is_stored(
+        self, make: Make, store: Store, clock: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        vendor, tokens = Rotating(), make()
+        save = rotation.Rotation.save
+
+        def slow(*arguments: Any) -> Any:
+            self.interrupt()
+            return save(*arguments)
+
+        monkeypatch.setattr(rotation.Rotation, "save", slow)
+        with pytest.raises(Timeout):
+            tokens.get_rotating(KEY, "refresh-0", vendor)
+        monkeypatch.undo()
+        assert tokens.get_rotating(KEY, "refresh-0", vendor) == "access-1"
+        clock.now += 0.9 * DAY
+        assert make().get_rotating(KEY, "refresh-0", vendor) == "access-2"
+        assert vendor.sent == ["refresh-0", "refresh-1"]
+
+    def test_an_answer_that_comes_after_the_grace_is_stored_all_the_same(
+        self, make: Make, row: Callable[[], TokenRow], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(uninterrupted, "GRACE", 0.05)
+        vendor, answer = Rotating(), threading.Event()
+
+        def refresh(refresh_token: str) -> Token:
+            token = vendor(refresh_token)
+            self.interrupt()
+            assert answer.wait(10)
+            return token
+
+        with pytest.raises(Timeout):
+            make().get_rotating(KEY, "refresh-0", refresh)
+        assert row().begun_at is not None
+        answer.set()
+        _until(lambda: row().begun_at is None)
+        assert make().get_rotating(KEY, "refresh-0", vendor) == "access-1"
+        assert vendor.sent == ["refresh-0"]
+
+    def test_a_successor_is_noted_before_it_is_stored(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whatever ends the attempt to store it, this process stores it before it spends anything."""
+        vendor, tokens = Rotating(), make()
+
+        def die(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(rotation.Rotation, "save", die)
+        with pytest.raises(KeyboardInterrupt):
+            tokens.get_rotating(KEY, "refresh-0", vendor)
+        monkeypatch.undo()
+        assert tokens.get_rotating(KEY, "refresh-0", vendor) == "access-1"
+        assert vendor.sent == ["refresh-0"]
+
+    def test_a_successor_that_is_stored_twice_closes_no_journal_of_its_own(
+        self, make: Make, store: Store, sealer: Sealer, row: Callable[[], TokenRow]
+    ) -> None:
+        """The answer to a commit may be lost; by the time it is repeated, somebody may be spending the successor."""
+        one = rotation.Rotation(store, sealer, KEY, "refresh-0", lease=LEASE)
+        claimed = change_beside_others(store, KEY, lambda row, now, take: one.claim(row, now, None, take))
+        assert isinstance(claimed, rotation.Claimed)
+        token = Token("access-1", DAY, "refresh-1")
+        assert one.save(claimed, token) is not None
+
+        def begun(row: TokenRow, now: float) -> None:
+            row.begun_at, row.tries = now, 1
+
+        change(store, KEY, begun)
+        assert one.save(claimed, token) is not None
+        assert row().begun_at is not None
+
+
+class TestOneSeedTwoConnections:
+    """A refresh token works once, whoever has it: with the second use vendors revoke what came of the first."""
+
+    def test_nothing_is_spent_by_the_second(self, make: Make, clock: Any) -> None:
+        vendor, tokens = Rotating(), make()
+        tokens.get_rotating("first", "refresh-0", vendor)
+        for _ in range(3):
+            with pytest.raises(AuthenticationError, match=r"another connection before.*airflow mkt authorize"):
+                make().get_rotating("second", "refresh-0", vendor)
+            clock.now += DAY
+        assert tokens.get_rotating("first", "refresh-0", vendor) == "access-2"
+        assert vendor.sent == ["refresh-0", "refresh-1"]
+
+    def test_what_another_vendor_issued_is_another_token(self, make: Make) -> None:
+        """Two sandboxes begin with the same one."""
+        vendors = [Rotating(), Rotating()]
+        for number, vendor in enumerate(vendors):
+            assert make().get_rotating(f"key {number}", "refresh-0", vendor, f"http://{number}") == "access-1"
+
+    def test_authorising_the_second_helps(self, make: Make) -> None:
+        vendor = Rotating()
+        make().get_rotating("first", "refresh-0", vendor)
+        make().adopt("second", "refresh-0", Token("consented", DAY, "another"))
+        assert make().get_rotating("second", "refresh-0", vendor) == "consented"
+        assert make().get_rotating("first", "refresh-0", vendor) == "access-1"
+
+    def test_a_login_that_is_corrected_takes_its_unspent_token_along(self, make: Make) -> None:
+        vendor = Rotating(("before", AuthenticationError("bad client", status=401, code="invalid_client")))
+        with pytest.raises(AuthenticationError, match="bad client"):
+            make().get_rotating("wrong login", "refresh-0", vendor)
+        assert make().get_rotating("right login", "refresh-0", vendor) == "access-1"
+        with pytest.raises(AuthenticationError, match="another connection before"):
+            make().get_rotating("wrong login", "refresh-0", vendor)
+        assert vendor.sent == ["refresh-0", "refresh-0"]
+
+    def test_one_whose_fate_is_unknown_stays_where_it_is(self, make: Make) -> None:
+        vendor = Rotating(("after", KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            make().get_rotating("first", "refresh-0", vendor)
+        with pytest.raises(AuthenticationError, match="another connection before"):
+            make().get_rotating("second", "refresh-0", vendor)
+        assert vendor.sent == ["refresh-0"]
 
 
 # What a failed refresh says about the refresh token. UNSPENT: the journal is closed, the next caller may spend it.

@@ -17,7 +17,8 @@ person handed over
 "refused", "failed"    submits again under the next generation of the key: the last one certainly did nothing, or
                        the vendor confirmed that it failed, or a person has it forgotten
 an intent, KEYED       sends the same body with the same key, for 20 of the 24 hours that vendors keep keys
-an intent, traceable   asks the vendor: attaches to what is there, submits what certainly is not
+an intent, traceable   asks the vendor: attaches to what is there, submits what certainly is not, unless the vendor had
+                       said that it happened
 any other intent       raises ``OutcomeUnknownError``: a person has to look; nothing is guessed
 an intent of another   raises ``ValidationError``: another account can neither tell nor be sent it
 connection
@@ -184,6 +185,7 @@ class Submission:
                 id_field=order.id_field,
                 intent_at=self._clock(),
                 round=place.round,
+                try_number=place.try_number,
                 baseline=baseline,
                 follows=order.follows,
                 parts=order.parts,
@@ -201,23 +203,22 @@ class Submission:
             return self._send(record, order, send)
         if order.trace is not None:
             receipt = talk(order.trace(record))
-            if receipt is ABSENT and self._unsettled_for(record) == 0:
+            if receipt is ABSENT and self._unsettled_for(record) == 0 and not record.executed:
                 log.info("%s does not have the %s of %s; submitting it.", order.vendor, order.what, record.time)
                 return self._send(self._intend(order, record), order, send)
             if receipt:
                 log.info("%s of %s was found at %s: %s.", order.what, record.time, order.vendor, receipt)
                 return self._submitted(record, order, receipt)
-        metrics.submission(order.vendor, "unknown")
-        raise self._unknown(record, order)
+        pending = order.trace is not None and self._unsettled_for(record) > 0
+        raise (self._unreadable if record.executed else self._unknown)(record, order, pending=pending)
 
     def _send(self, record: Record, order: Order, send: Callable[[Call], Any]) -> Record:
         try:
             receipt = order.receipt(send(order.call(record.body, record.key)))
         except (OutcomeUnknownError, MalformedResponseError) as error:
-            record = self._doubt(record)
-            unknown = (
-                self._unreadable(record, order, error) if _executed(error) else self._unknown(record, order, error)
-            )
+            record = self._doubt(record, executed=record.executed or _executed(error))
+            lost = self._unreadable if record.executed else self._unknown
+            unknown = lost(record, order, error, pending=self._resolvable(record, order))
         except (ApiError, ValueError) as error:
             if not record.doubtful:
                 self._save(replace(record, state=REFUSED))
@@ -226,26 +227,25 @@ class Submission:
             # Certainly not executed this time, but an earlier try may have been.
             if isinstance(error, RateLimitError):
                 raise
-            unknown = self._unknown(record, order, error)
+            unknown = self._unknown(record, order, error, pending=self._resolvable(record, order))
         else:
             # Said before it is written: should the writing fail, the ids are in the log.
             log.info("%s accepted the %s: %s", order.vendor, order.what, receipt)
             return self._submitted(record, order, receipt)
-        metrics.submission(order.vendor, "unknown")
         raise unknown
 
     def _submitted(self, record: Record, order: Order, receipt: Any) -> Record:
-        saved = self._save(replace(record, state=SUBMITTED, receipt=receipt))
+        saved = self._save(replace(record, state=SUBMITTED, receipt=receipt, accepted_at=self._clock()))
         metrics.submission(order.vendor, "reconciled" if record.doubtful else "submitted")
         return saved
 
-    def _unknown(self, record: Record, order: Order, cause: Exception | None = None) -> OutcomeUnknownError:
-        why = f" ({cause})" if cause else " (the task died before an answer was recorded)"
+    def _unknown(
+        self, record: Record, order: Order, cause: Exception | None = None, *, pending: bool
+    ) -> OutcomeUnknownError:
+        why = str(cause) if cause else "the task died before an answer was recorded"
+        say = told.not_yet_known if pending else told.unknown
         error = OutcomeUnknownError(
-            f"Nobody can know whether the {order.what} was submitted to {order.vendor} at {record.time}{why}. "
-            f"It is not submitted again by itself. {self.ways_on(record, order.vendor)}",
-            vendor=order.vendor,
-            **_facts(cause),
+            say(record, order, why, self._then(record, order, pending=pending)), vendor=order.vendor, **_facts(cause)
         )
         error.reference = record.reference
         error.resolvable = self._resolvable(record, order)
@@ -253,19 +253,25 @@ class Submission:
             error.retry_after = self._unsettled_for(record) or None
         return error
 
-    def _unreadable(self, record: Record, order: Order, cause: ApiError) -> MalformedResponseError:
+    def _unreadable(
+        self, record: Record, order: Order, cause: ApiError | None = None, *, pending: bool
+    ) -> MalformedResponseError:
+        then = self._then(record, order, pending=pending)
         error = MalformedResponseError(
-            f"{cause}. The {order.what} was submitted at {record.time}, but what to follow it by was lost with the "
-            f"answer. It is not submitted again. {self.ways_on(record, order.vendor)}",
-            executed=True,
-            vendor=order.vendor,
-            **_facts(cause),
+            told.executed(record, order, cause, then), executed=True, vendor=order.vendor, **_facts(cause)
         )
-        error.resolvable = self._resolvable(record, order)
+        error.resolvable = pending
         return error
 
-    def _doubt(self, record: Record) -> Record:
-        return self._save(replace(record, doubtful=True, doubt_at=self._clock()))
+    def _then(self, record: Record, order: Order, *, pending: bool) -> str:
+        """Say what comes next: the next try sees to it, or a person has to, which is counted."""
+        if pending:
+            return told.next_try(order.vendor, repeated=self._repeatable(record, order))
+        metrics.submission(order.vendor, "unknown")
+        return self.ways_on(record, order.vendor)
+
+    def _doubt(self, record: Record, *, executed: bool = False) -> Record:
+        return self._save(replace(record, doubtful=True, doubt_at=self._clock(), executed=executed))
 
     def _unsettled_for(self, record: Record) -> float:
         """Return for how many seconds the vendor may still be at work on a request that it does not show yet."""

@@ -4,13 +4,15 @@
 A lost answer is settled by the list. A new row of our name that shows what was sent is ours; under a name that the
 user chose, which mapped tasks share, it has to show at least one other value that was sent. The submission never
 happened when all new rows were certainly seen and none can be ours: has our name, hides its name, may have been given
-another one since, or differs in nothing but the name, which the vendor may have shortened or cleaned.
+another one since, or differs in nothing but the name, which the vendor may have shortened or cleaned. A row of our name
+that was not there before but claims to be older is a case for a person: clocks differ, and so do notations of time.
 
 All new rows were seen when the list came newest first down to older ones, or to its told end.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,6 +40,9 @@ MOST_RECENT = 1_000
 """Rows since the request that are looked through."""
 MOST_LOOKED_AT = 200
 """Pages that are looked through for them: a list that comes oldest first has to be read to its end."""
+DAY, FARTHEST_ZONE = 86_400.0, 12 * 3_600.0
+DAY_ONLY = re.compile(r"[\d-]+")
+ZONED = re.compile(r"(Z|[+-]\d\d:?\d\d)\s*$", re.IGNORECASE)
 SAME_MOMENT = 5.0
 """Seconds between creation and update of a row that nobody has changed."""
 
@@ -103,9 +108,11 @@ class Listed:
     def trace(self, record: Record) -> Generator[Call, Any, dict[str, Any] | None]:
         """Ask what became of a submission: its receipt, ABSENT, or None when that cannot be told."""
         since = record.intent_at - CLOCK_SKEW
-        recent, all_seen = yield from self._recent(since)
-        new = [row for row in recent if row.get("id") not in record.baseline.get("known", [])]
+        seen, all_seen = yield from self._seen(since)
+        strangers = [row for row in seen if row.get("id") not in record.baseline.get("known", [])]
+        new = [row for row in strangers if _moment(row, "created_at") >= since]
         namesakes = [row for row in new if alike(row.get("name"), record.reference)]
+        unexplained = any(alike(row.get("name"), record.reference) for row in strangers if row not in new)
         rest = {name: value for name, value in record.body.items() if name != "name"}
         # Only the place's own reference is nobody else's name.
         own_name = record.baseline.get("own_name", False)
@@ -114,16 +121,15 @@ class Listed:
             return {self.id_field: ours[0]["id"]}
         # A namesake that shows other values may be ours, written otherwise or changed since.
         doubtful = any(self._may_have_had_our_name(row) or not differing(row, rest) for row in new)
-        return ABSENT if all_seen and not namesakes and not doubtful else None
+        return ABSENT if all_seen and not namesakes and not unexplained and not doubtful else None
 
-    def _recent(self, since: float) -> Generator[Call, Any, tuple[Rows, bool]]:
-        """Return the rows since a moment, and whether these are certainly all."""
+    def _seen(self, since: float) -> Generator[Call, Any, tuple[Rows, bool]]:
+        """Return rows, and whether those since a moment are certainly all among them."""
         walk = Walk(EveryPage(), self.listing())
         rows: Rows = []
-        recent: Rows = []
-        all_seen = False
+        recent, all_seen = 0, False
         for number in range(MOST_LOOKED_AT):
-            if walk.page is None or all_seen or len(recent) >= MOST_RECENT:
+            if walk.page is None or all_seen or recent >= MOST_RECENT:
                 break
             call = walk.page
             try:
@@ -133,14 +139,15 @@ class Listed:
                     raise
                 break
             rows += walk.take(answer)
-            recent = [row for row in rows if _moment(row, "created_at") >= since]
+            recent = sum(_moment(row, "created_at") >= since for row in rows)
             all_seen = _passed(rows, since) or _ended(answer, rows_of(call.endpoint, answer), rows)
-        return recent, all_seen and len(recent) < MOST_RECENT
+        return rows, all_seen and recent < MOST_RECENT
 
     def _may_have_had_our_name(self, row: Mapping[str, Any]) -> bool:
         changed = _moment(row, "updated_at") - _moment(row, "created_at")
         # A moment that is not shown makes this infinite, or no number at all.
-        unchanged = abs(changed) <= SAME_MOMENT
+        precise = not _vague(row, "created_at") and not _vague(row, "updated_at")
+        unchanged = precise and abs(changed) <= SAME_MOMENT
         return not isinstance(row.get("name"), str) or (self.renamable and not unchanged)
 
 
@@ -186,10 +193,18 @@ def alike(shown: Any, sent: Any) -> bool:
     return False
 
 
-def _moment(row: Mapping[str, Any], name: str, otherwise: float = float("inf")) -> float:
-    """Return a moment of a row in Unix time; a row that does not say when it was created might be new."""
+def _moment(row: Mapping[str, Any], name: str) -> float:
+    """Return a moment of a row in Unix time, the latest that it may mean; one that it does not say might be now."""
     try:
         found: datetime = checks.parsed(name, row.get(name))
     except ValidationError:
-        return otherwise
-    return found.timestamp()
+        return float("inf")
+    return found.timestamp() + _vague(row, name)
+
+
+def _vague(row: Mapping[str, Any], name: str) -> float:
+    """Return by how many seconds a moment may be later than it reads: a day, or a time of no known zone."""
+    text = str(row.get(name))
+    if DAY_ONLY.fullmatch(text.strip()):
+        return DAY + FARTHEST_ZONE
+    return 0.0 if ZONED.search(text) else FARTHEST_ZONE

@@ -37,6 +37,7 @@ class Place:
     :param task_id: task
     :param map_index: index of a mapped task, -1 for others
     :param round: changes when a user clears the task, and only then
+    :param try_number: the present try, for people to read
     """
 
     conn_id: str
@@ -45,6 +46,7 @@ class Place:
     task_id: str
     map_index: int
     round: int = field(compare=False, default=0)
+    try_number: int = field(compare=False, default=0)
 
     @classmethod
     def of(cls, context: Context, conn_id: str) -> Place:
@@ -52,7 +54,7 @@ class Place:
         ti = context["ti"]
         index = -1 if ti.map_index is None else ti.map_index
         # Clearing raises max_tries, a retry does not.
-        return cls(conn_id, ti.dag_id, ti.run_id, ti.task_id, index, ti.max_tries)
+        return cls(conn_id, ti.dag_id, ti.run_id, ti.task_id, index, ti.max_tries, ti.try_number)
 
     @property
     def reference(self) -> str:
@@ -63,6 +65,10 @@ class Place:
             return text
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         return f"{text[: LONGEST_REFERENCE - 17]}~{digest}"
+
+    def names(self, reference: str) -> bool:
+        """Tell whether no other run has this reference: it is the place's own, or holds the run's id."""
+        return reference == self.reference or self.run_id in reference
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,12 @@ class Record:
     parts: int = 0
     conn_id: str = ""
     """The connection it was sent through; "" in records of earlier versions."""
+    try_number: int = 0
+    """The try that wrote the intent; 0 in records of earlier versions."""
+    executed: bool = False
+    """Whether the vendor has said that it happened, without saying what to follow it by: it is never sent anew."""
+    accepted_at: float = 0.0
+    """When it was known that the vendor had accepted it, in Unix time; 0 when a person said so."""
 
     @property
     def time(self) -> str:
@@ -170,7 +182,7 @@ class Record:
         It is not deleted: the next submission takes the next generation of the key. Under the same key, a vendor that
         keeps keys would answer with what is to be forgotten, and make nothing new.
         """
-        return replace(self, state=REFUSED, receipt={}, doubtful=False)
+        return replace(self, state=REFUSED, receipt={}, doubtful=False, executed=False)
 
 
 def fingerprint(body: Any) -> str:

@@ -6,6 +6,56 @@ from __future__ import annotations
 from airflow_provider_mkt.submission_record import Order, Record
 
 
+def unknown(record: Record, order: Order, why: str, then: str) -> str:
+    """Say that nobody can know what became of a submission.
+
+    :param why: how that came about
+    :param then: what a person can do
+    """
+    return (
+        f"Nobody can know whether the {order.what} was submitted to {order.vendor} at {record.time} ({why}). It is not "
+        f"submitted again by itself. {then}"
+    )
+
+
+def not_yet_known(record: Record, order: Order, why: str, then: str) -> str:
+    """Say that the next try settles a submission.
+
+    :param why: how that came about
+    :param then: what the next try does
+    """
+    return (
+        f"It is not known yet whether the {order.what} {record.reference!r} was submitted to {order.vendor} at "
+        f"{record.time} ({why}). {then}"
+    )
+
+
+def executed(record: Record, order: Order, cause: Exception | None, then: str) -> str:
+    """Say that a submission happened, and that its ids were lost with the answer.
+
+    :param cause: what was wrong with the answer, if this very try had it
+    :param then: what the next try, or else a person, does
+    """
+    said = f"{cause}. " if cause else ""
+    return (
+        f"{said}The {order.what} {record.reference!r} was submitted at {record.time}, but what to follow it by was "
+        f"lost with the answer. It is never submitted anew by itself. {then}"
+    )
+
+
+def next_try(vendor: str, *, repeated: bool) -> str:
+    """Say how the next try settles a submission.
+
+    :param repeated: it sends the same request with the same key, rather than asking for it
+    """
+    how = (
+        f"sends the same request with the same key, and {vendor} answers with what it did the first time"
+        if repeated
+        else f"looks for it at {vendor}"
+    )
+    return f"The next try sees to that: it {how}. If no try is left, clear the task; have nothing forgotten before."
+
+
 def ways_on(record: Record, vendor: str, operation: int | str) -> str:
     """Return what a person can do about an unsettled record.
 
@@ -20,6 +70,14 @@ def ways_on(record: Record, vendor: str, operation: int | str) -> str:
         "there, hand its ids over with "
         f"'airflow mkt submissions adopt{number}', otherwise 'airflow mkt submissions forget{number}' has it "
         "submitted anew; then clear the task."
+    )
+
+
+def anew() -> str:
+    """Say how what stands recorded as submitted is submitted once more."""
+    return (
+        "Clearing the task attaches to what was submitted. To have it submitted anew, run 'airflow mkt submissions "
+        "forget' once you have looked at the vendor, then clear the task."
     )
 
 

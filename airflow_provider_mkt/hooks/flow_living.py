@@ -122,20 +122,18 @@ class FlowLivingHook(MarketingHook):
         endpoint = flow_living.VALIDATE if body.get("dryRun") else flow_living.PUBLISH
         return endpoint(query={"clientId": self.account.login}, body=body)
 
-    def get_campaign_status(self, campaign_tracking_id: str) -> dict[str, Any]:
+    def get_campaign_status(self, tracking_id: str) -> dict[str, Any]:
         """Read the status of a campaign.
 
-        :param campaign_tracking_id: one of the ids that publishing returned
+        :param tracking_id: one of the ids that publishing returned
         :return: ``status``, ``message`` and, once created, ``campaign_id``
         """
-        return self.fetch(flow_living.STATUS(path={"campaign_tracking_id": campaign_tracking_id}))
+        return self.fetch(flow_living.STATUS(path={"campaign_tracking_id": tracking_id}))
 
-    def update_campaign_status(
-        self, campaign_tracking_id: str, status: str, reason: str | None = None
-    ) -> dict[str, Any]:
+    def update_campaign_status(self, tracking_id: str, status: str, reason: str | None = None) -> dict[str, Any]:
         """Ask for another status. A non-empty ``error`` in the answer means: not confirmed, read the status.
 
-        :param campaign_tracking_id: one of the ids that publishing returned
+        :param tracking_id: one of the ids that publishing returned
         :param status: ``paused``; ``published`` (resume) and ``cancelled`` are assumed to exist
         :param reason: why, for the vendor's staff
         :return: ``status``, ``message``, ``error``
@@ -143,7 +141,7 @@ class FlowLivingHook(MarketingHook):
         body = {"status": checks.text("status", status)}
         if reason:
             body["reason"] = checks.text("reason", reason, longest=flow_living.LONGEST_TEXT)
-        return self.fetch(flow_living.UPDATE_STATUS(path={"campaign_tracking_id": campaign_tracking_id}, body=body))
+        return self.fetch(flow_living.UPDATE_STATUS(path={"campaign_tracking_id": tracking_id}, body=body))
 
     def process_listing(self, listing: Mapping[str, Any]) -> str:
         """Create or update a listing, which has to exist before a campaign can be published for it.

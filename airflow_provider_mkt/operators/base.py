@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator, conf, timezone
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowTaskTimeout
 
+from airflow_provider_mkt import submission_told as told
 from airflow_provider_mkt.client.retry import LONGEST_WAIT
 from airflow_provider_mkt.exceptions import ApiError, RateLimitError
+from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.links.submission import SubmissionLink
 from airflow_provider_mkt.private_fields import PrivateFields
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.stopping import given_up
 from airflow_provider_mkt.submission import Submission
-from airflow_provider_mkt.submission_record import Order, Place, Record
+from airflow_provider_mkt.submission_record import SUBMITTED, Order, Place, Record
 from airflow_provider_mkt.waiting.base import Patience, Stand, Verdict, Watch
 
 if TYPE_CHECKING:
@@ -114,7 +116,9 @@ class SubmittingOperator(MarketingOperator):
         self.wait_timeout = positive("wait_timeout", wait_timeout)
         self.resubmit = resubmit
         self.cancel_on_kill = cancel_on_kill
-        self._waiting: tuple[Context, Watch] | None = None
+        self._begun: Context | None = None
+        self._waiting: Watch | None = None
+        self._called_off = False
 
     operator_extra_links = (SubmissionLink(),)
 
@@ -135,6 +139,7 @@ class SubmittingOperator(MarketingOperator):
 
     def execute(self, context: Context) -> Any:
         """Submit, then wait or return."""
+        self._begun = context
         place = Place.of(context, self.conn_id)
         submission = self._submission(context, place)
         client = self.hook.client
@@ -142,13 +147,17 @@ class SubmittingOperator(MarketingOperator):
         with come_back_later():
             record = submission.submit(self.order(place), client.send, client.talk, anew=anew)
         watch = self.watch(record) if self.wait_for_completion else None
-        return self.result(record, None) if watch is None else self._wait(context, record, watch)
+        if watch is not None:
+            return self._wait(context, record, watch)
+        self._begun = None
+        return self.result(record, None)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on when the trigger has something to tell."""
         from airflow_provider_mkt.triggers.watch import event_error  # noqa: PLC0415
 
         if event["stand"] == "error":
+            self.log.error(told.anew())
             raise event_error(event)
         record = self._submission(context).record()
         if record is None:
@@ -160,25 +169,48 @@ class SubmittingOperator(MarketingOperator):
 
         Airflow calls this in a signal handler, at any point of the main thread, so the work is done in a thread of its
         own: a lock that the main thread holds cannot block it for ever.
+
+        :raises AirflowFailException: when there is nothing to stop yet: what the main thread is at ends here
         """
-        if self._waiting is None or not self.cancel_on_kill or isinstance(sys.exc_info()[1], AirflowTaskTimeout):
+        if self._begun is None or not self.cancel_on_kill or isinstance(sys.exc_info()[1], AirflowTaskTimeout):
             return
-        thread = threading.Thread(target=self._cancel, args=self._waiting, name="mkt-cancel", daemon=True)
+        thread = threading.Thread(target=self._cancel, args=(self._begun,), name="mkt-cancel", daemon=True)
         thread.start()
         thread.join(CANCEL_TIMEOUT)
         if thread.is_alive():
             self.log.error("Not finished stopping it at the vendor after %.0f s; look there.", CANCEL_TIMEOUT)
+        elif self._called_off:
+            name = self.hook.vendor.name
+            raise AirflowFailException(
+                f"A user stopped this task before it was known what {name} had done. If the request had left, it may "
+                f"be carried out: look at {name}. 'airflow mkt submissions show' tells what was to be sent."
+            )
 
-    def _cancel(self, context: Context, watch: Watch) -> None:
+    def _cancel(self, context: Context) -> None:
         if not given_up(context["ti"]):
             self.log.info("This try ends, but the task was not marked as failed: the vendor goes on.")
+            return
+        if (dag := self.get_dag()) is not None and dag.fail_fast:
+            self.log.error(
+                "The DAG fails fast: nobody can tell whether a user stopped this task or another task failed. "
+                "It goes on at the vendor; look there."
+            )
+            return
+        watch = self._waiting or self._accepted(context)
+        if watch is None:
+            self._called_off = True
             return
         talk = watch.cancel()
         if talk is not None:
             try:
-                self.log.warning("The task was stopped by a user: %s", self.hook.client.talk(talk))
+                self.log.warning("The task was stopped by a user: %s. %s", self.hook.client.talk(talk), told.anew())
             except ApiError as error:
                 self.log.error("Could not stop it at the vendor; look there: %s", error)  # noqa: TRY400
+
+    def _accepted(self, context: Context) -> Watch | None:
+        """Return what this task was about to wait for, when the vendor has accepted it already."""
+        record = self._submission(context).record()
+        return self.watch(record) if record and record.state == SUBMITTED and self.wait_for_completion else None
 
     def _anew(self, context: Context) -> bool:
         """Return whether what was submitted before this task was cleared is to be submitted again."""
@@ -187,7 +219,8 @@ class SubmittingOperator(MarketingOperator):
                 "[state_store] clear_on_success is on: clearing this task after it succeeded submits again instead of "
                 "attaching to what was submitted."
             )
-        return self.resubmit or bool((context["dag_run"].conf or {}).get("mkt_resubmit"))
+        asked = (context["dag_run"].conf or {}).get("mkt_resubmit")
+        return self.resubmit or (asked is not None and checks.flag("mkt_resubmit", asked))
 
     def _submission(self, context: Context, place: Place | None = None) -> Submission:
         return Submission(context["task_state_store"], place or Place.of(context, self.conn_id))
@@ -196,14 +229,15 @@ class SubmittingOperator(MarketingOperator):
         from airflow_provider_mkt.triggers.watch import WatchTrigger  # noqa: PLC0415
 
         client = self.hook.client
-        self._waiting = (context, watch)
+        self._waiting = watch
         patience = Patience()
         deadline = time.monotonic() + self.wait_timeout
         while True:
             try:
-                verdict = client.talk(watch.look()).redacted(client.redactor)
+                verdict = client.talk(watch.look(), longest=LONGEST_WAIT).redacted(client.redactor)
             except ApiError as error:
                 if patience.ends_with(error):
+                    self.log.error(told.anew())  # noqa: TRY400 - the error itself follows
                     raise
             else:
                 patience.hear(verdict)
@@ -223,12 +257,12 @@ class SubmittingOperator(MarketingOperator):
             time.sleep(self.poll_interval)
 
     def _conclude(self, context: Context, record: Record, verdict: Verdict) -> Any:
-        self._waiting = None
+        self._begun = self._waiting = None
         if verdict.stand is Stand.DONE:
             return self.result(record, verdict)
         if not verdict.untouched:
             raise AirflowFailException(
-                f"{verdict.message}. Part of it may have had effects, so nothing is submitted again."
+                f"{verdict.message}. Part of it may have had effects, so nothing is submitted again. {told.anew()}"
             )
         self._submission(context).fail(record)
         raise ApiError(

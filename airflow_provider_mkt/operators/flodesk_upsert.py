@@ -12,7 +12,7 @@ from airflow_provider_mkt.client.redaction import Redactor, personal_values
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
 from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook, subscriber_body
-from airflow_provider_mkt.operators.base import MarketingOperator
+from airflow_provider_mkt.operators.base import MarketingOperator, come_back_later
 from airflow_provider_mkt.operators.flodesk_refusals import OTHER, Refusal, Refusals
 from airflow_provider_mkt.planning.audience import read_audience
 from airflow_provider_mkt.planning.people import People, Person, identity
@@ -64,7 +64,7 @@ class SubscriberUpsert(MarketingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Upsert all of them, in batches."""
-        with People() as people, Refusals(self.failures_path) as refusals:
+        with come_back_later(), People() as people, Refusals(self.failures_path) as refusals:
             with closing(self.audience(context)) as audience:
                 for place, body in self._checked(audience):
                     whole = people.add(place, body)

@@ -101,7 +101,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         check_dates(body)
         with come_back_later():
             answer = self.living.send(self.living.publish_call(body))
-        self.log.info("Flow Living accepts the campaign (dry run, nothing was published): %s", answer)
+        self.log.info("Flow Living accepts the campaign (dry run, nothing was published): %s", answer["status"])
         return {"status": answer["status"], "order_ref": body["orderRef"], "campaign_tracking_ids": []}
 
     def order(self, place: Place) -> Order:
@@ -122,16 +122,18 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
             reference=body["orderRef"],
             id_field="campaign_tracking_ids",
             prepare=prepare,
-            trace=self._trace if self.living.has_analytics else None,
+            # Under a reference that other runs may have, a campaign may be theirs.
+            trace=self._trace if self.living.has_analytics and place.names(body["orderRef"]) else None,
         )
 
     def _trace(self, record: Record) -> Generator[Call, Any, dict[str, Any] | None]:
         """Look for the reference among the branch's campaigns: proof that it was published, never that it was not.
 
-        The analytics host knows no tracking ids. The names of its campaigns hold the reference (assumed).
+        The analytics host knows no tracking ids. The names of its campaigns hold the reference (assumed). It may be
+        late, so a campaign is taken for ours only if no earlier generation can have that reference.
         """
         endpoint, known = flow_living.LIST_BRANCH_CAMPAIGNS, record.baseline.get("known")
-        if known is None:
+        if known is None or record.generation > 1:
             return None
         answer = yield self.living.analytics_call(endpoint, {"branchId": record.body["branchId"]})
         listed = [row.get("flowCampaignId") for row in rows_of(endpoint, answer) if _shows(row, record.body)]
@@ -156,7 +158,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         """Return the campaigns of all tracking ids; None when those were lost and only the campaigns were found."""
         if not record.receipt["campaign_tracking_ids"]:
             return None
-        return CampaignWatch(record.receipt["campaign_tracking_ids"], self._targets(), record.intent_at)
+        return CampaignWatch(record.receipt["campaign_tracking_ids"], self._targets(), record.accepted_at)
 
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
         """Return the tracking ids and how they stand."""

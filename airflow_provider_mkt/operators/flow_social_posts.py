@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_mkt import submission_told as told
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook, post_body
@@ -64,6 +65,7 @@ class SchedulesPosts(SubmittingOperator):
 
     def execute(self, context: Context) -> Any:
         """Schedule all that is not done yet, then wait or return."""
+        self._begun = context
         read = self.source()
         if self.wait_for_completion:
             read = _few(read())
@@ -81,6 +83,7 @@ class SchedulesPosts(SubmittingOperator):
         if tally.refusals:
             self.log.warning("Not scheduled, and allowed to fail: %s", tally.refusal)
         if tally.record is None or not self.wait_for_completion or not tally.done:
+            self._begun = None
             return tally.result()
         return self._follow(context, tally, tally.record)
 
@@ -90,6 +93,9 @@ class SchedulesPosts(SubmittingOperator):
         context["task_state_store"].set(SUMMARY, tally.result(), retention=NEVER_EXPIRE)
         ids = [each for each in tally.ids if each is not None]
         return self._wait(context, record, PostWatch(ids, list(flow_social.DELIVERED), record.intent_at))
+
+    def _accepted(self, context: Context) -> None:
+        """Return None: what is not yet waited for is not yet all sent."""
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on when the trigger has something to tell."""
@@ -103,12 +109,12 @@ class SchedulesPosts(SubmittingOperator):
         return self._end(context, verdict)
 
     def _end(self, context: Context, verdict: Verdict) -> dict[str, Any]:
-        self._waiting = None
+        self._begun = self._waiting = None
         result: Any = context["task_state_store"].get(SUMMARY)
         if result is None:
             raise AirflowFailException("The record of the posts is gone from the task state store.")
         if verdict.stand is not Stand.DONE:
-            raise AirflowFailException(f"{verdict.message}. Nothing is scheduled again.")
+            raise AirflowFailException(f"{verdict.message}. Nothing is scheduled again. {told.anew()}")
         return {**result, "status": verdict.status}
 
 

@@ -15,7 +15,8 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from airflow_provider_mkt.exceptions import ApiError
+from airflow_provider_mkt.client.retry import LONGEST_WAIT
+from airflow_provider_mkt.exceptions import ApiError, RateLimitError
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.waiting.base import Patience, Stand, Verdict, Watch
 
@@ -56,7 +57,11 @@ class WatchSensor(BaseSensorOperator):
         """Look once."""
         watch = self.watch()
         client = watch.hook(self.conn_id).client
-        verdict = client.talk(watch.look()).redacted(client.redactor)
+        try:
+            verdict = client.talk(watch.look(), longest=LONGEST_WAIT).redacted(client.redactor)
+        except RateLimitError as error:
+            self.log.info("Not looked at this time: %s", error)
+            return PokeReturnValue(is_done=False)
         Patience().hear(verdict)
         return PokeReturnValue(is_done=verdict.final, xcom_value=_result(verdict) if verdict.final else None)
 

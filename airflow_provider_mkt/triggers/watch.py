@@ -13,8 +13,10 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.module_loading import import_string  # type: ignore[attr-defined]
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_provider_mkt.exceptions import ApiError, ValidationError
+from airflow_provider_mkt.exceptions import ApiError
+from airflow_provider_mkt.state.troubles import StoreError
 from airflow_provider_mkt.stopping import given_up
+from airflow_provider_mkt.submission_told import anew
 from airflow_provider_mkt.waiting.base import Patience, Watch
 
 if TYPE_CHECKING:
@@ -86,6 +88,16 @@ class WatchTrigger(BaseEventTrigger):
         # Building the client imports the HTTP stack, which would block the loop.
         return await asyncio.to_thread(lambda: hook.client)
 
+    def _told(self, error: Exception) -> ApiError:
+        """Return a failed look as an error that a retry may cure, unless the vendor says otherwise.
+
+        Airflow says "not found" of a connection also while its database or its API server is away.
+        """
+        if isinstance(error, ApiError):
+            return error
+        gone = f"The connection {self.conn_id!r} is gone, or Airflow could not read it: "
+        return ApiError(f"{'' if isinstance(error, StoreError) else gone}{error}")
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look again and again, and yield one event when there is something to tell."""
         watch = self._watch()
@@ -97,13 +109,10 @@ class WatchTrigger(BaseEventTrigger):
             try:
                 client = client or await self._client(watch)
                 verdict = (await client.atalk(watch.look())).redacted(client.redactor)
-            except AirflowNotFoundException as error:
-                missing = ValidationError(f"The connection {self.conn_id!r} is gone: {error}")
-                yield TriggerEvent(error_event(missing))
-                return
-            except ApiError as error:
-                if patience.ends_with(error):
-                    yield TriggerEvent(error_event(error))
+            except (ApiError, StoreError, AirflowNotFoundException) as error:
+                told = self._told(error)
+                if patience.ends_with(told):
+                    yield TriggerEvent(error_event(told))
                     return
             else:
                 patience.hear(verdict)
@@ -132,7 +141,7 @@ class WatchTrigger(BaseEventTrigger):
         talk = watch.cancel()
         if talk is not None:
             client = await self._client(watch)
-            log.warning("The task was stopped by a user: %s", await client.atalk(talk))
+            log.warning("The task was stopped by a user: %s. %s", await client.atalk(talk), anew())
 
 
 def error_event(error: ApiError) -> dict[str, Any]:

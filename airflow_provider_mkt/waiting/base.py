@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_mkt.client.endpoint import Call
-from airflow_provider_mkt.exceptions import INCURABLE, ApiError
+from airflow_provider_mkt.exceptions import INCURABLE, ApiError, RateLimitError
 from airflow_provider_mkt.hooks.base import MarketingHook
 
 if TYPE_CHECKING:
@@ -131,7 +131,10 @@ class Patience:
             log.log(logging.WARNING if verdict.stand is Stand.UNKNOWN else logging.INFO, "%s", verdict.message)
 
     def ends_with(self, error: ApiError) -> bool:
-        """Note a look that failed; return whether it is hopeless to look again."""
+        """Note a look that failed; return whether it is hopeless to look again. One that has to wait did not fail."""
+        if isinstance(error, RateLimitError):
+            log.info("Not looked at this time: %s", error)
+            return False
         self._failures += 1
         log.warning("Looking at it failed, %d in a row: %s", self._failures, error)
         return self._failures >= TOLERATED or isinstance(error, INCURABLE)

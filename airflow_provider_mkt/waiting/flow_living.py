@@ -83,12 +83,23 @@ class CampaignWatch(Watch):
 
 
 def _stop(tracking_id: str) -> Generator[Call, Any, str]:
-    """Return the status after asking for a pause, the one change that is documented, or else for a cancellation."""
+    """Return the status after asking for a pause, the one change that is documented, or else for a cancellation.
+
+    :raises ApiError: when the last request was refused, and the status shows that it would have been needed
+    """
     path, now = {"campaign_tracking_id": tracking_id}, ""
+    refusal: ApiError | None = None
     for status in ("paused", "cancelled"):
-        yield flow_living.UPDATE_STATUS(path=path, body={"status": status, "reason": STOP_REASON})
+        try:
+            yield flow_living.UPDATE_STATUS(path=path, body={"status": status, "reason": STOP_REASON})
+        except ApiError as error:
+            refusal = error
+        else:
+            refusal = None
         answer = yield flow_living.STATUS(path=path)
         now = str(answer["status"])
         if now in STOPPED:
-            break
+            return now
+    if refusal is not None:
+        raise refusal
     return now

@@ -21,6 +21,7 @@ from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaign
 from airflow_provider_mkt.planning.brief import read_brief
 from airflow_provider_mkt.planning.calendar import read_calendar
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.state.troubles import Trouble
 from airflow_provider_mkt.vendors import VENDORS
 from tests.docs.blocks import ROOT, blocks
 from tests.docs.test_data import LAUNCH
@@ -114,7 +115,7 @@ def test_unknown_outcome(quick_vendors: Sandbox, monkeypatch: pytest.MonkeyPatch
         set=lambda key, value, *, retention: kept.update({key: value}),
     )
     names = {"dag_id": "open_house", "run_id": "manual__2026-06-01T09:00:00+00:00", "task_id": "publish"}
-    ti = SimpleNamespace(**names, map_index=-1, max_tries=2)
+    ti = SimpleNamespace(**names, map_index=-1, max_tries=2, try_number=1)
     context: Any = {"ti": ti, "dag_run": SimpleNamespace(conf={}), "task_state_store": store}
     alone = {**quick_vendors.connections["flow_living_default"], "extra": {"request_type": "x"}}
     monkeypatch.setenv("AIRFLOW_CONN_LIVING_ALONE", json.dumps(alone))
@@ -125,3 +126,32 @@ def test_unknown_outcome(quick_vendors: Sandbox, monkeypatch: pytest.MonkeyPatch
     told = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "2026-06-01 09:00:12 UTC", str(caught.value))
     told = re.sub(r"(POST /campaigns/publish)[^)]*\)", r"\1)", told)
     assert told in quoted("docs/launching-once.md")
+
+
+ALARMS = (
+    *(trouble.value for trouble in Trouble if trouble is not Trouble.FAILED),
+    "this process was forked while a transaction was under way",
+    "The answer to a token refresh was lost",
+    "A new refresh token could not be stored and exists only in the memory",
+    "This refresh token was given to another connection before",
+    "Authorise the account again",
+    "The account has not been authorised yet",
+    "The record of the submission is gone",
+    "Not finished stopping it at the vendor after",
+    "Could not stop it at the vendor; look there",
+)
+
+
+@pytest.mark.parametrize("message", ALARMS)
+def test_whoever_is_on_call_finds_the_message(message: str) -> None:
+    """As a heading. That headings are what the package says is checked with the links."""
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^### \"(.+)\"$", page, re.MULTILINE)
+    assert any(message.partition(";")[0] in heading for heading in headings)
+
+
+def test_the_log_levels_name_every_error() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith("| ERROR |"))
+    assert "cancelling" in row
+    assert "refresh token" in row

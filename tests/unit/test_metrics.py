@@ -21,6 +21,7 @@ from airflow_provider_mkt.client.outcome import Known, Outcome
 from airflow_provider_mkt.exceptions import ApiError, AuthenticationError, OutcomeUnknownError, ValidationError
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state.budget import StoreBudget
@@ -138,9 +139,18 @@ def test_a_lost_answer_and_its_settling(vendors: Sandbox, task: Task, statsd: St
     vendors.fault("POST /flow-social/v1/posts", "drop_after", count=5)
     with pytest.raises(OutcomeUnknownError):
         submit(task)
-    assert len(received(statsd, "mkt.submissions.unknown")) == 1
     submit(task)
     assert len(received(statsd, "mkt.submissions.reconciled")) == 1
+    assert not any("submissions.unknown" in line for line in statsd.lines()), "nobody had to look"
+
+
+def test_a_lost_answer_that_a_person_has_to_look_at(vendors: Sandbox, task: Task, statsd: StatsdServer) -> None:
+    vendors.fault("POST /flokit/v1/integrations/{id}/sync", "drop_after")
+    operator = FlokitTriggerSyncOperator(task_id="sync", integration_id="int_adjust")
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknownError):
+            operator.execute(task.context)
+    assert [each["vendor"] for each in received(statsd, "mkt.submissions.unknown", 2)] == ["flokit", "flokit"]
 
 
 def test_a_refused_submission(vendors: Sandbox, task: Task, statsd: StatsdServer) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import NEVER_EXPIRE
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -26,7 +26,7 @@ from airflow_provider_mkt.exceptions import (
 )
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.submission import KEY_TRUSTED, SETTLED, Submission
-from airflow_provider_mkt.submission_record import ABSENT, Order, Place, Record, fingerprint
+from airflow_provider_mkt.submission_record import ABSENT, ADOPTED, INTENT, SUBMITTED, Order, Place, Record, fingerprint
 from tests.unit.context import Store, Task, WorkerDiedError
 
 KEYED = Endpoint("POST", "/things", Safety.KEYED)
@@ -65,6 +65,10 @@ class Vendor:
         if error:
             raise error
         return self.kept[key]
+
+    def ids(self, key: str) -> list[str]:
+        """Return the ids of what was carried out under ``key``."""
+        return [f"id_{number}" for number, (known, _) in enumerate(self.executed, 1) if known == key]
 
     def talk(self, talk: Generator[Call, Any, Any]) -> Any:
         try:
@@ -110,6 +114,15 @@ def place(task: Task) -> Place:
 def submit(task: Task, vendor: Vendor, order: Order | None = None, *, anew: bool = False, clock: Any = None) -> Record:
     submission = Submission(task.store, place(task), clock=clock or Clock())
     return submission.submit(order or vendor.order(), vendor.send, vendor.talk, anew=anew)
+
+
+def look(task: Task, vendor: Vendor) -> Record:
+    """Settle what nobody could know, as a person does: hand over the id of what is there, forget what is not."""
+    submission = Submission(task.store, place(task))
+    record = submission.record()
+    assert record is not None
+    ids = vendor.ids(record.key)
+    return submission._save(record.adopt(ids) if ids else record.forget())
 
 
 def unknown(message: str = "the connection was reset") -> OutcomeUnknownError:
@@ -373,12 +386,12 @@ def test_once_after_a_lost_worker_is_unknown(task: Task) -> None:
 
 def test_unreadable_success_is_reported_as_executed(task: Task) -> None:
     vendor = Vendor(keyed=False, script=[(True, MalformedResponseError("the body is HTML", executed=True))])
-    with pytest.raises(MalformedResponseError, match="The thing was submitted at") as caught:
+    with pytest.raises(MalformedResponseError, match="was submitted at") as caught:
         submit(task, vendor)
     assert caught.value.executed
     assert DEFAULT.evaluate(caught.value, 1, 2).action.value == "fail"
     task.retry()
-    with pytest.raises(OutcomeUnknownError):
+    with pytest.raises((OutcomeUnknownError, MalformedResponseError)):
         submit(task, vendor)
     assert len(vendor.sent) == 1
 
@@ -437,8 +450,9 @@ def test_a_later_refusal_does_not_hide_that_the_first_try_may_have_happened(task
     with pytest.raises(OutcomeUnknownError):
         submit(task, vendor)
     task.retry()
-    with pytest.raises(OutcomeUnknownError, match="launch/run/publish") as caught:
+    with pytest.raises(OutcomeUnknownError) as caught:
         submit(task, vendor)
+    assert caught.value.reference == "launch/run/publish"
     assert str(refusal) in str(caught.value)
     task.retry()
     assert submit(task, vendor).receipt == {"id": "id_1"}
@@ -639,13 +653,19 @@ class Attempts(RuleBasedStateMachine):
         self.clock = Clock()
         self.anew = False
         self.changed = False
+        self.handed: Record | None = None  # what a person has made of the record, until a try goes by it
+        self.wanted = 1  # how many effects there may be
         self.first_key_use: dict[str, float] = {}
+
+    @property
+    def state(self) -> str | None:
+        return (self.task.store.get("mkt.submission.0") or {}).get("state")
 
     def order(self) -> Order:
         return self.vendor.order({"name": "b" if self.changed else "a"})
 
     def effects(self, key: str) -> int:
-        return sum(1 for known, _ in self.vendor.executed if known == key)
+        return len(self.vendor.ids(key))
 
     @rule(
         executes=st.booleans(),
@@ -698,6 +718,8 @@ class Attempts(RuleBasedStateMachine):
         for call in self.vendor.sent[sent:]:
             self.first_key_use.setdefault(str(call.idempotency_key), self.clock.now)
         self._judge(before, record, error)
+        if self.handed is not None:
+            self._judge_handed(self.handed, record, error, self.vendor.sent[sent:])
         self.task.retry()
 
     def _interrupt(self, crash: tuple[str, str] | None, doubtful_crash: str | None) -> Callable[[str, Any], None]:
@@ -711,7 +733,7 @@ class Attempts(RuleBasedStateMachine):
     def _judge(self, before: dict[str, Any] | None, record: Record | None, error: BaseException | None) -> None:
         after = self.task.store.get("mkt.submission.0")
         if record is not None:
-            assert self.effects(record.key) == 1, "success means that it happened, once"
+            assert self.vendor.ids(record.key) == [record.receipt["id"]], "success means that it happened, once"
             assert after["receipt"], "a success can be attached to"
         elif error is not None and not isinstance(error, WorkerDiedError) and before is not None:
             same = after["generation"] == before["generation"]
@@ -723,13 +745,29 @@ class Attempts(RuleBasedStateMachine):
         if new_generation and before is not None:
             absent = before["state"] == "intent" and self.conclusive
             settled = before["state"] in ("refused", "failed") or absent
-            asked = self.anew and before["round"] != after["round"]
+            asked = self.anew and before["round"] not in (after["round"], ADOPTED)
             assert settled or asked
+            self.wanted += asked and before["state"] in ("intent", "submitted")
             if before["state"] == "refused" or (absent and not asked):
                 assert self.effects(before["key"]) == 0, "sent again although it had happened"
 
+    def _judge_handed(
+        self, handed: Record, record: Record | None, error: BaseException | None, sent: list[Call]
+    ) -> None:
+        """The first try after a person has looked goes by what that person said, unless it dies or the DAG changed."""
+        after = Record.of(self.task.store.get("mkt.submission.0"))
+        if handed.state == SUBMITTED:
+            assert not sent, "what a person handed over is attached to"
+            assert after.key == handed.key
+            assert record is not None or isinstance(error, WorkerDiedError) or self._changed_refusal(error)
+        else:
+            assert sent or isinstance(error, WorkerDiedError), "what a person had forgotten is submitted anew"
+            assert handed.key not in {call.idempotency_key for call in sent}
+        if record is not None or after != handed:
+            self.handed = None
+
     @staticmethod
-    def _changed_refusal(error: BaseException) -> bool:
+    def _changed_refusal(error: BaseException | None) -> bool:
         return isinstance(error, ValidationError) and "was recorded at" in str(error)
 
     @rule()
@@ -752,7 +790,7 @@ class Attempts(RuleBasedStateMachine):
         """Time passes between tries."""
         self.clock.now += hours * HOUR
 
-    @precondition(lambda self: (self.task.store.get("mkt.submission.0") or {}).get("state") == "submitted")
+    @precondition(lambda self: self.state == SUBMITTED and self.handed is None)
     @rule()
     def fails_at_the_vendor(self) -> None:
         """The vendor confirms that nothing came of it."""
@@ -760,12 +798,37 @@ class Attempts(RuleBasedStateMachine):
         record = submission.record()
         assert record is not None
         submission.fail(record)
+        self.wanted += 1
+
+    @precondition(lambda self: self.state == INTENT)
+    @rule()
+    def look(self) -> None:
+        """A person looks at the vendor, adopts what is there, and forgets what is not."""
+        self.handed = look(self.task, self.vendor)
+        event(f"a person settles it as {self.handed.state}")
 
     @invariant()
     def never_twice(self) -> None:
-        """No generation has more than one effect."""
+        """No generation has more than one effect, and there is one launch, unless it failed or a person wants more."""
         for key in {key for key, _ in self.vendor.executed}:
             assert self.effects(key) == 1
+        assert len(self.vendor.executed) <= self.wanted
+
+    @invariant()
+    def never_stuck(self) -> None:
+        """From here, tried on a copy, a person who looks and clears gets what is there, or what was missing."""
+        values = dict(self.task.store.values)
+        task = replace(self.task, store=Store(values))
+        vendor = replace(self.vendor, script=[], executed=[*self.vendor.executed], kept={**self.vendor.kept}, sent=[])
+        task.try_number, task.max_tries = self.task.try_number, self.task.max_tries
+        record = Submission(task.store, place(task)).record()
+        if record is not None and record.state == INTENT:
+            record = look(task, vendor)
+        task.clear()
+        there = record is not None and record.state == SUBMITTED
+        done = submit(task, vendor, vendor.order(record.body if record else {"name": "a"}), clock=self.clock)
+        assert vendor.ids(done.key) == [done.receipt["id"]]
+        assert len(vendor.executed) == len(self.vendor.executed) + (not there)
 
 
 class KeyedAttempts(Attempts):

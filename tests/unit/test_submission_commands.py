@@ -104,7 +104,7 @@ def test_a_part_of_a_batch_is_shown(command: Callable[..., str], posts: Any, tas
 
 def test_ids_are_handed_over_one_a_part(command: Callable[..., str], posts: Any, task: Task, vendors: Sandbox) -> None:
     vendors.fault("POST /*", "drop_after", count=5)
-    with pytest.raises(Exception, match="adopt"):
+    with pytest.raises(Exception, match="not known yet"):
         posts(2)
     assert [row["number"] for row in listed(command, "--unsettled")] == ["0"]
     with pytest.raises(SystemExit, match="takes 2 ids, one for each part"):

@@ -423,7 +423,7 @@ def test_an_answer_lost_does_not_keep_the_other_chunks(
         with pytest.raises(OutcomeUnknownError, match=r"4 posts are scheduled, 0 refused, 3 open") as caught:
             scheduling(listed(7)).execute(task.context)
         assert "batch of 3 posts in chunk 1 (first posts[3])" in str(caught.value)
-        assert "adopt --number 1" in str(caught.value)
+        assert "The next try sees to that: it sends the same request with the same key" in str(caught.value)
         assert DEFAULT.evaluate(caught.value, 1, 2).action.value == "default"
         task.retry()
         assert scheduling(listed(7)).execute(task.context)["scheduled"] == 7

@@ -15,6 +15,7 @@ from airflow_provider_mkt.operators.flodesk import (
     FlodeskAddToSegmentsOperator,
     FlodeskCreateSegmentOperator,
     FlodeskUnsubscribeOperator,
+    FlodeskUpsertSubscribersOperator,
 )
 from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
@@ -63,6 +64,10 @@ LONG_WAITS: dict[str, tuple[str, Callable[[], MarketingOperator]]] = {
     "unsubscribing": (
         "POST /flodesk/v1/subscribers/{id}/unsubscribe",
         lambda: FlodeskUnsubscribeOperator(task_id="leave", id_or_email="ada@example.com"),
+    ),
+    "upserting": (
+        "POST /flodesk/v1/subscribers/batch",
+        lambda: FlodeskUpsertSubscribersOperator(task_id="upsert", subscribers=[{"email": "ada@example.com"}]),
     ),
     "creating a segment": (
         "POST /flodesk/v1/segments",

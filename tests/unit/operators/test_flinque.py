@@ -13,13 +13,20 @@ from typing import Any
 import pytest
 
 from airflow_provider_mkt import submission_listed
-from airflow_provider_mkt.exceptions import ApiError, NotFoundError, OutcomeUnknownError, ValidationError
+from airflow_provider_mkt.exceptions import (
+    ApiError,
+    MalformedResponseError,
+    NotFoundError,
+    OutcomeUnknownError,
+    ValidationError,
+)
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.operators.flinque import (
     FlinqueCreateCampaignOperator,
     FlinqueGenerateReportOperator,
     FlinqueUpdateCampaignOperator,
 )
+from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.submission_listed import alike
 from tests.unit.context import Task, deferral, resumed
@@ -194,6 +201,52 @@ def test_absence_is_proved_by_the_whole_list_or_its_order(
     else:
         is_a_persons_business(REPORT, task)
         assert REPORT.made(vendors) == 0
+
+
+def local(hours: int) -> str:
+    return (datetime.now(timezone.utc) + timedelta(hours=hours)).replace(tzinfo=None).isoformat()
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [now()[:10], local(0), local(-8), local(9), now(86_400)],
+    ids=["a day", "no zone", "west", "east", "a clock far ahead"],
+)
+@every_kind
+def test_ours_is_found_however_its_time_is_written(kind: Kind, moment: str, vendors: Sandbox, task: Task) -> None:
+    kind.lose(task, vendors, LOST)
+    kind.lists(vendors, {"id": "x_1", "name": task.record["reference"], "created_at": moment}, *old(90_000, 200_000))
+    settle(task)
+    task.retry()
+    assert kind.creating().execute(task.context) == {f"{kind.name}_id": "x_1"}
+    assert kind.made(vendors) == 1
+
+
+@every_kind
+def test_a_namesake_that_claims_to_be_older_is_a_persons_business(kind: Kind, vendors: Sandbox, task: Task) -> None:
+    """The vendor's clock may be behind by more than is reckoned with."""
+    kind.lose(task, vendors, LOST)
+    late = {"id": "x_1", "name": task.record["reference"], "created_at": now(-1_000 - 360)}
+    kind.lists(vendors, late, *old(90_000, 200_000))
+    is_a_persons_business(kind, task)
+    assert kind.made(vendors) == 1
+
+
+@every_kind
+def test_what_the_vendor_confirmed_is_never_sent_anew(kind: Kind, vendors: Sandbox, task: Task) -> None:
+    """The answer could not be read, and the list does not show it: both are the vendor's word, one of them is wrong."""
+    vendors.fault(kind.route, "malformed")
+    with pytest.raises(MalformedResponseError, match="The next try sees to that"):
+        kind.creating().execute(task.context)
+    kind.lists(vendors, *old(90_000, 200_000))
+    for _ in range(3):
+        settle(task)
+        task.retry()
+        with pytest.raises(MalformedResponseError, match="was submitted") as caught:
+            kind.creating().execute(task.context)
+    assert "submissions adopt" in str(caught.value)
+    assert DEFAULT.evaluate(caught.value, 1, 2).action.value == "fail"
+    assert kind.made(vendors) == 1
 
 
 def test_ours_on_a_later_page_of_an_oldest_first_list_is_found(vendors: Sandbox, task: Task) -> None:

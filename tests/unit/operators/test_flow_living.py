@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mkt.exceptions import ApiError, NotFoundError, OutcomeUnknownError, ValidationError
+from airflow_provider_mkt.exceptions import (
+    ApiError,
+    MalformedResponseError,
+    NotFoundError,
+    OutcomeUnknownError,
+    ValidationError,
+)
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.operators.flow_living import (
     FlowLivingPublishCampaignOperator,
@@ -17,6 +23,7 @@ from airflow_provider_mkt.operators.flow_living import (
 )
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.submission_record import Record
 from tests.unit.context import Task, deferral
 
 CAMPAIGN = {"plan_ref": "facebookv2", "listing_external_ids": ["listing_1001"], "branch_id": "branch_harbour"}
@@ -157,6 +164,17 @@ def test_retry_after_the_start_still_attaches(vendors: Sandbox, task: Task, monk
     assert len(vendors.ledger(effect="campaign.published")) == 1
 
 
+def test_a_new_tracking_id_has_two_minutes_from_its_acceptance(vendors: Sandbox, task: Task) -> None:
+    """The request may have waited for long between the intent and its turn."""
+    vendors.fault(PUBLISH, "rate_limit", retry_after=2)
+    publishing().execute(task.context)
+    record = Record.of(task.record)
+    assert record.accepted_at - record.intent_at >= 2
+    watch = publishing().watch(record)
+    assert watch is not None
+    assert watch.published_at == record.accepted_at
+
+
 def test_unusable_tracking_ids(vendors: Sandbox, task: Task) -> None:
     body = {"campaign_tracking_ids": ["queue_1", ""], "status": "queued"}
     vendors.fault(PUBLISH, "status", status=202, body=body, processed=True)
@@ -164,7 +182,7 @@ def test_unusable_tracking_ids(vendors: Sandbox, task: Task) -> None:
         publishing().execute(task.context)
     assert caught.value.executed  # type: ignore[attr-defined]
     task.retry()
-    with pytest.raises(OutcomeUnknownError):
+    with pytest.raises(MalformedResponseError, match="was submitted"):
         publishing().execute(task.context)
     assert len(vendors.ledger(effect="campaign.published")) == 1
 
@@ -191,13 +209,27 @@ def published(vendors: Sandbox) -> list[str]:
     return [entry["reference"] for entry in vendors.ledger("flow_living", "campaign.published")]
 
 
-def test_analytics_show_what_was_published(vendors: Sandbox, task: Task) -> None:
-    lost(vendors, task, "drop_after", order_ref="PO-1")
-    result = publishing(order_ref="PO-1").execute(task.context)
-    assert result["order_ref"] == "PO-1"
+@pytest.mark.parametrize("order_ref", [None, "PO-1 {run_id}"])
+def test_analytics_show_what_was_published(order_ref: str | None, vendors: Sandbox, task: Task) -> None:
+    given = {"order_ref": order_ref.format(run_id=task.run_id)} if order_ref else {}
+    reference = given.get("order_ref", f"{task.dag_id}/{task.run_id}/{task.task_id}")
+    lost(vendors, task, "drop_after", **given)
+    result = publishing(**given).execute(task.context)
+    assert result["order_ref"] == reference
     assert result["flow_campaign_ids"] == ["camp_1", "camp_2"]
-    assert publishing(order_ref="PO-1", wait_for_completion=True).execute(task.retry()) == result
-    assert published(vendors) == ["PO-1"]
+    assert publishing(**given, wait_for_completion=True).execute(task.retry()) == result
+    assert published(vendors) == [reference]
+
+
+def test_analytics_prove_nothing_of_a_reference_that_other_runs_may_have(vendors: Sandbox, task: Task) -> None:
+    """The other run's campaign may have become visible only after this one's request."""
+    vendors.fault(PUBLISH, "drop_before")
+    with pytest.raises(OutcomeUnknownError, match="adopt"):
+        publishing(order_ref="PO-1").execute(task.context)
+    publishing(order_ref="PO-1").execute(Task(run_id="other").context)
+    vendors.advance(700)
+    with pytest.raises(OutcomeUnknownError, match="adopt"):
+        publishing(order_ref="PO-1").execute(task.retry())
 
 
 def test_analytics_never_prove_that_nothing_was_published(vendors: Sandbox, task: Task) -> None:
@@ -219,21 +251,23 @@ def test_analytics_are_not_fooled_by_an_earlier_generation(vendors: Sandbox, tas
 
 
 def test_analytics_know_references_apart(vendors: Sandbox, task: Task) -> None:
-    publishing(order_ref="PO-10").execute(Task(run_id="other").context)
-    lost(vendors, task, "drop_before", order_ref="PO-1")
+    mine, longer = (f"{task.run_id}/{name}" for name in ("PO-1", "PO-10"))
+    lost(vendors, task, "drop_before", order_ref=mine)
+    publishing(order_ref=longer).execute(Task(run_id="other").context)
+    vendors.advance(700)
     with pytest.raises(OutcomeUnknownError):
-        publishing(order_ref="PO-1").execute(task.context)
-    assert published(vendors) == ["PO-10"]
+        publishing(order_ref=mine).execute(task.context)
+    assert published(vendors) == [longer]
 
 
 def test_analytics_that_fail_change_nothing(vendors: Sandbox, task: Task) -> None:
-    lost(vendors, task, "drop_after", order_ref="PO-1")
+    lost(vendors, task, "drop_after")
     vendors.fault("POST /flow-living-analytics/*", "status", status=401)
     with pytest.raises(ApiError):
-        publishing(order_ref="PO-1").execute(task.context)
+        publishing().execute(task.context)
     task.retry()
-    assert publishing(order_ref="PO-1").execute(task.context)["flow_campaign_ids"]
-    assert published(vendors) == ["PO-1"]
+    assert publishing().execute(task.context)["flow_campaign_ids"]
+    assert len(published(vendors)) == 1
 
 
 # Dry runs

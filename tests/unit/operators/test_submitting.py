@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_mkt.exceptions import (
@@ -19,6 +21,7 @@ from airflow_provider_mkt.exceptions import (
     MalformedResponseError,
     NotFoundError,
     OutcomeUnknownError,
+    RateLimitError,
     ServerError,
     ValidationError,
 )
@@ -360,7 +363,7 @@ def test_lost_answer(kind: Kind, fault: str, vendors: Sandbox, task: Task) -> No
         return
     # Neither a retry nor a clear guesses.
     for following in (task.retry, task.clear, task.retry):
-        with pytest.raises(OutcomeUnknownError) as caught:
+        with pytest.raises((OutcomeUnknownError, MalformedResponseError)) as caught:
             kind(wait_for_completion=False).execute(task.context)
         assert _reference(kind, task) in str(caught.value)
         following()
@@ -518,8 +521,10 @@ def test_looks_at_what_is_gone_end_at_once(vendors: Sandbox, task: Task, waits: 
 
 def stopped(kind: Kind, task: Task, vendors: Sandbox, waits: Waits, error: BaseException, **options: Any) -> None:
     """Wait on the worker until ``error`` ends the process, and stop as Airflow's task runner does."""
-    operator = kind(**options)
+    killed(kind(**options), task, waits, error)
 
+
+def killed(operator: SubmittingOperator, task: Task, waits: Waits, error: BaseException) -> None:
     def end() -> None:
         try:
             raise error
@@ -593,6 +598,75 @@ def test_stopped_before_anything_was_submitted(vendors: Sandbox, task: Task) -> 
     task.state = "failed"
     POST().on_kill()
     assert vendors.requests() == []
+
+
+@pytest.mark.parametrize("kind", [CAMPAIGN, POST])
+@pytest.mark.parametrize("state", ["failed", "running"])
+def test_stopped_while_it_waits_for_its_turn(
+    kind: Kind, state: str, vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow goes on with a task after its ``on_kill``: one that a user called off must not launch any more."""
+    operator = kind(wait_for_completion=False)
+    task.state = state
+    real = operator.hook.client.send
+
+    def send(call: Any) -> Any:
+        operator.on_kill()
+        return real(call)
+
+    monkeypatch.setattr(operator.hook.client, "send", send)
+    if state == "running":
+        assert operator.execute(task.context)
+    else:
+        with pytest.raises(AirflowFailException, match="submissions show"):
+            operator.execute(task.context)
+    assert kind.effects(vendors) == (0 if state == "failed" else 1)
+
+
+@pytest.mark.parametrize("kind", [CAMPAIGN, POST])
+def test_stopped_between_the_answer_and_the_wait(
+    kind: Kind, vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = kind(**(LATER_POST if kind is POST else {}))
+    task.state = "failed"
+    monkeypatch.setattr(operator, "_wait", lambda *_: operator.on_kill())
+    operator.execute(task.context)
+    assert vendors.ledger(kind.vendor, STOPPED[kind.vendor])
+
+
+def test_a_dag_that_fails_fast_stops_nothing_at_the_vendor(
+    vendors: Sandbox, task: Task, waits: Waits, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There Airflow marks running tasks as failed as soon as any other task fails."""
+    with DAG("launch", schedule=None, fail_fast=True):
+        operator = POST(**LATER_POST)
+    task.state = "failed"
+    killed(operator, task, waits, WorkerDiedError())
+    assert vendors.ledger("flow_social", "post.deleted") == []
+    assert "look there" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", [CAMPAIGN, SYNC])
+def test_a_look_that_has_to_wait_for_the_rate_limit_is_no_failure(
+    kind: Kind, vendors: Sandbox, task: Task, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_provider_mkt.waiting import base as waiting
+
+    monkeypatch.setattr(waiting, "TOLERATED", 2)
+    operator = kind()
+    real, refusals = operator.hook.client.talk, itertools.count()
+
+    def talk(conversation: Any, **options: Any) -> Any:
+        if next(refusals) < 3:
+            assert options == {"longest": 60.0}
+            raise RateLimitError("The rate budget is taken for the next 1800 s.", retry_after=1800.0)
+        vendors.advance(LATER)
+        return real(conversation, **options)
+
+    monkeypatch.setattr(operator.hook.client, "talk", talk)
+    waits.happenings = [lambda: None] * 5
+    assert operator.execute(task.context)
+    assert kind.effects(vendors) == 1
 
 
 # Changed, cleared, resubmitted, mapped

@@ -53,6 +53,18 @@ def test_done_later(mode: str, vendors: Sandbox, tracking_ids: list[str], waits:
     assert [round(each) for each in waits.each] == ([FIRST_LOOK, 60] if mode == "deferrable" else [60, 60])
 
 
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+def test_a_look_that_would_have_to_wait_for_long_is_left_out(
+    mode: str, vendors: Sandbox, tracking_ids: list[str], task: Task
+) -> None:
+    """It neither holds the worker nor fails: the next look is a ``poke_interval`` away."""
+    vendors.fault(STATUS, "rate_limit", retry_after=1800)
+    before = len(vendors.requests("flow_living"))
+    waiting = sensor(mode, tracking_ids)
+    assert [waiting.poke(task.context).is_done for _ in range(12)] == [False] * 12
+    assert len(vendors.requests("flow_living")) == before + 1
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize(

@@ -13,12 +13,15 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.module_loading import import_string
 
 from airflow_provider_mkt.exceptions import AuthenticationError, NotFoundError, RateLimitError, ServerError
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.state.troubles import StoreError, Trouble
 from airflow_provider_mkt.triggers import watch as watch_module
 from airflow_provider_mkt.triggers.watch import FIRST_LOOK as SHIPPED_FIRST_LOOK
 from airflow_provider_mkt.triggers.watch import WatchTrigger, error_event, event_error
@@ -124,10 +127,30 @@ def test_tells_a_bad_connection(ids: list[str], connect: Callable[..., str]) -> 
     assert "did you mean 'timeout'" in payload["message"]
 
 
-def test_tells_a_missing_connection(ids: list[str]) -> None:
+def test_tells_a_missing_connection_after_ten_looks(ids: list[str], waits: Waits) -> None:
+    """Airflow says the same of one that it cannot read for a moment, so it is nothing that a retry could not cure."""
     payload = fired(trigger(ids, conn_id="nowhere")).payload
-    assert payload["stand"] == "error"
+    assert (payload["stand"], payload["kind"]) == ("error", "ApiError")
     assert "nowhere" in payload["message"]
+    assert DEFAULT.evaluate(event_error(payload), 1, 2).action.value == "default"
+    assert len(waits.each) == 10
+
+
+@pytest.mark.parametrize("error", [AirflowNotFoundException("no such thing"), StoreError(Trouble.UNREACHABLE)])
+def test_outlasts_airflow_and_the_store(
+    error: Exception, ids: list[str], vendors: Sandbox, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, troubles = WatchTrigger._client, [error] * 9
+
+    async def client(self: WatchTrigger, watch: Any) -> Any:
+        if troubles:
+            raise troubles.pop()
+        return await real(self, watch)
+
+    monkeypatch.setattr(WatchTrigger, "_client", client)
+    vendors.advance(700)
+    assert fired(trigger(ids)).payload["stand"] == "done"
+    assert troubles == []
 
 
 @pytest.mark.parametrize("fault", ["drop_before", "reset_before", "html", "malformed", "empty"])

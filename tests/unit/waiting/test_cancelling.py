@@ -50,13 +50,22 @@ def test_campaign_that_cannot_be_stopped_is_named(vendors: Sandbox) -> None:
     ]
     vendors.advance(601)
     vendors.outcome("flow_living", "update_error", match=ids[0], count=2)
-    vendors.fault(f"POST /flow-living/campaigns/status/{ids[1]}", "status", status=422, message="Too late")
+    vendors.fault(f"POST /flow-living/campaigns/status/{ids[1]}", "status", status=422, message="Too late", count=2)
     with pytest.raises(ApiError) as caught:
         hook.client.talk(CampaignWatch(ids, ["published"]).cancel())
     message = str(caught.value)
     assert f"Not stopped: {ids[0]} (published), {ids[1]} (" in message
     assert "Too late" in message
     assert f"Stopped: {ids[2]} (paused). Pause the rest at Flow Living" in message
+
+
+def test_campaign_whose_pause_is_refused_is_cancelled(vendors: Sandbox) -> None:
+    hook = FlowLivingHook()
+    (tracking_id, *_) = hook.publish_campaign("facebookv2", ["listing_1001"], "branch_harbour")["campaign_tracking_ids"]
+    vendors.fault(f"POST /flow-living/campaigns/status/{tracking_id}", "status", status=409)
+    assert (
+        hook.client.talk(CampaignWatch([tracking_id], ["published"]).cancel()) == f"stopped {tracking_id} (cancelled)"
+    )
 
 
 def test_campaign_that_has_ended_is_left_alone(vendors: Sandbox) -> None:

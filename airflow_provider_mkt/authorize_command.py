@@ -31,7 +31,7 @@ def authorize(args: argparse.Namespace) -> None:
         # A consent whose tokens cannot be kept is lost.
         configured_sealer()
         rehearse(store())
-        code = _code(_listened(args, address, state) or _pasted(address), state)
+        code = _code(_listened(args, address, state) or _pasted(address, state), state)
     except (ApiError, StoreError) as error:
         raise SystemExit(str(error)) from None
     except (KeyboardInterrupt, EOFError):
@@ -76,9 +76,11 @@ def _loopback(redirect_uri: str) -> SplitResult | None:
     return parts if parts.scheme == "http" and parts.hostname in LOOPBACK else None
 
 
-def _pasted(address: str) -> dict[str, list[str]]:
+def _pasted(address: str, state: str) -> dict[str, list[str]]:
+    """Return what the owner pastes: the address that the browser came back to, or only the code in it."""
     _ask(address)
-    return parse_qs(urlsplit(input("Paste the address that the browser was sent back to: ").strip()).query)
+    pasted = input("Paste the address that the browser was sent back to, or the code in it: ").strip()
+    return parse_qs(urlsplit(pasted).query) if "?" in pasted else {"code": [pasted], "state": [state]}
 
 
 def _ask(address: str) -> None:
@@ -91,4 +93,6 @@ def _code(query: dict[str, list[str]], state: str) -> str:
         raise SystemExit("That address does not belong to this consent (its state differs). Start again.")
     if "code" not in query:
         raise SystemExit(f"The consent was not given: {query.get('error', ['no code in the address'])[0]}.")
+    if not query["code"][0]:
+        raise SystemExit("Nothing was pasted. Start again.")
     return query["code"][0]

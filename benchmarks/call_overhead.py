@@ -1,12 +1,13 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """CPU that one call of a hook costs, next to a bare ``requests.Session`` doing the same GET.
 
-    python benchmarks/call_overhead.py [--calls 1000] [--rounds 5]
+    python -m benchmarks.call_overhead [--calls 1000] [--rounds 5] [--postgres URL]
 
 One loopback server in a process of its own serves both, in turns, in one run; the medians of the rounds are shown, and
 that of the rounds' ratios, which other work on the machine disturbs less. The provider's calls go through
 authentication, the shared rate budget, classification, the retry policy and redaction. The budget is emptied between
-rounds, so that a window of it holds about as many requests as a vendor permits.
+rounds, so that a window of it holds about as many requests as a vendor permits. What a PostgreSQL server computes for
+them is not counted.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+
+from benchmarks.state_cost import POSTGRES, scratch_database
 
 SERVER = """
 import json, socketserver, sys
@@ -99,10 +102,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--postgres", default=POSTGRES)
+    parser.add_argument("--store", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.store is None:
+        # A process keeps one store, so each has one of its own.
+        again = [sys.executable, "-m", "benchmarks.call_overhead", *sys.argv[1:], "--store"]
+        print("budgets in SQLite", flush=True)
+        subprocess.run([*again, ""], check=True)
+        with scratch_database(arguments.postgres) as database:
+            print("budgets in PostgreSQL", flush=True)
+            subprocess.run([*again, database.render_as_string(hide_password=False)], check=True)
+        return
     with tempfile.TemporaryDirectory() as home:
         # Before Airflow is imported: the budgets' store is a file in its home.
         os.environ["AIRFLOW_HOME"] = home
+        if arguments.store:
+            os.environ["AIRFLOW__MKT__STATE_URL"] = arguments.store
         server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
         try:
             assert server.stdout is not None

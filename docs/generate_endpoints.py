@@ -65,7 +65,9 @@ def _callers(vendor: Vendor) -> Mapping[str, list[str]]:
     for path in sorted((PACKAGE / "hooks").glob(f"{vendor.conn_type}*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef):
-                methods[node.name] = set(_names(node, "self")) | {f".{name}" for name in _names(node, vendor.conn_type)}
+                functions = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+                endpoints = {f".{name}" for name in _names(node, vendor.conn_type)}
+                methods[node.name] = {*_names(node, "self"), *functions, *endpoints}
     # A connection test calls some route; that does not make its method a mere part of others.
     for name in ("auth", "check"):
         methods.pop(name, None)

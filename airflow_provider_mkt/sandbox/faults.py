@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import random
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +33,7 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "slow_body": ("process, send the body in small pieces over some seconds", frozenset({"seconds", "pieces"})),
     "redirect": ("307, nothing processed", frozenset({"location", "status"})),
 }
-_COMMON = frozenset({"route", "kind", "count", "skip", "probability"})
+_COMMON = frozenset({"route", "kind", "count", "skip", "probability", "seed"})
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Fault:
     :param count: how many requests it still hits (None: until removed)
     :param skip: how many matching requests still pass unharmed
     :param probability: share of the matching requests that are hit
+    :param seed: which ones: the same request, sent as often before, always has the same luck
     :param parameters: what belongs to the kind
     """
 
@@ -52,6 +54,7 @@ class Fault:
     count: int | None = 1
     skip: int = 0
     probability: float = 1.0
+    seed: int = 0
     parameters: dict[str, Any] = field(default_factory=dict)
     hits: int = 0
 
@@ -59,10 +62,19 @@ class Fault:
         method, _, path = self.route.partition(" ")
         self._method = method.upper()
         self._path = re.compile(_pattern(path.strip()))
+        self._sent: Counter[str] = Counter()
 
     def matches(self, method: str, path: str) -> bool:
         """Whether the request is one that the rule speaks of."""
         return self._method in ("*", method) and self._path.fullmatch(path) is not None
+
+    def lucky(self, request: str) -> bool:
+        """Draw whether this request passes. Others that come in between make no difference."""
+        if self.probability >= 1:
+            return False
+        self._sent[request] += 1
+        luck = random.Random(f"{self.seed}/{self.number}/{request}/{self._sent[request]}")  # noqa: S311 - repeatable
+        return luck.random() >= self.probability
 
     def describe(self) -> dict[str, Any]:
         """The rule as JSON."""
@@ -73,6 +85,7 @@ class Fault:
             "count": self.count,
             "skip": self.skip,
             "probability": self.probability,
+            "seed": self.seed,
             "hits": self.hits,
             **self.parameters,
         }
@@ -88,7 +101,6 @@ class Faults:
         """Remove all rules."""
         self._rules: list[Fault] = []
         self._last = 0
-        self._random = random.Random(0)  # noqa: S311 - repeatable, not secret
 
     def add(self, order: Mapping[str, Any]) -> Fault:
         """Add a rule from a control request.
@@ -111,15 +123,19 @@ class Faults:
         """All rules, also the used-up ones."""
         return [rule.describe() for rule in self._rules]
 
-    def draw(self, method: str, path: str) -> Fault | None:
-        """The fault that hits this request, counted. Nothing is awaited here, so the count is exact."""
+    def draw(self, method: str, path: str, content: str = "") -> Fault | None:
+        """The fault that hits this request, counted. Nothing is awaited here, so the count is exact.
+
+        :param content: what tells the request from others on its route
+        """
+        request = f"{method} {path} {content}"
         for rule in self._rules:
             if rule.count == 0 or not rule.matches(method, path):
                 continue
             if rule.skip > 0:
                 rule.skip -= 1
                 continue
-            if rule.probability < 1 and self._random.random() >= rule.probability:
+            if rule.lucky(request):
                 continue
             if rule.count is not None:
                 rule.count -= 1
@@ -170,5 +186,6 @@ def _parse(order: Mapping[str, Any], number: int) -> Fault:
         None if count is None else int(_number(order, "count", 1, 1, math.inf)),
         int(_number(order, "skip", 0, 0, math.inf)),
         float(_number(order, "probability", 1.0, 0, 1)),
+        int(_number(order, "seed", 0, 0, math.inf)),
         parameters,
     )

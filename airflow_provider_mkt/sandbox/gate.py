@@ -81,7 +81,8 @@ class Gate:
 
     async def _serve(self, exchange: _Exchange) -> None:
         transport = exchange.scope.get(TRANSPORT)
-        fault = self._world.faults.draw(exchange.call.method, exchange.call.path)
+        call = exchange.call
+        fault = self._world.faults.draw(call.method, call.path, f"{call.idempotency_key} {call.fingerprint()}")
         answer = None
         if fault is not None:
             exchange.entry["fault"] = fault.kind

@@ -12,7 +12,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SMALL: dict[str, tuple[str, list[str]]] = {
     "import_cost": ("--runs 1 --most 60000", ["every operator and sensor of this provider"]),
-    "call_overhead": ("--calls 20 --rounds 1", ["requests.Session.get", "FlowSocialHook.get_post", "ratio"]),
+    "call_overhead": (
+        "--calls 20 --rounds 1",
+        ["SQLite", "PostgreSQL", "requests.Session.get", "FlowSocialHook.get_post", "ratio"],
+    ),
     "state_cost": ("--number 20", ["SQLite ", "PostgreSQL", "p99"]),
     "budget": (
         "--seconds 1 --requests 4 --processes 2",
@@ -22,7 +25,7 @@ SMALL: dict[str, tuple[str, list[str]]] = {
     "export": ("--orders 300", ["orders.jsonl", "orders.parquet", "a list"]),
 }
 """Arguments, and what the output has to name."""
-NEED_POSTGRES = {"state_cost", "budget"}
+NEED_POSTGRES = {"call_overhead", "state_cost", "budget"}
 RUN_ELSEWHERE = {"launches_vs_http_operator": "the soak of tests/chaos with another number of launches"}
 NO_BENCHMARKS = {"contenders"}
 

@@ -4,20 +4,27 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from airflow.cli.cli_parser import AirflowHelpFormatter, _add_command
 from cryptography.fernet import Fernet
 
 from airflow_provider_mkt import account_commands
+from airflow_provider_mkt.cli import get_mkt_commands
+from airflow_provider_mkt.client.endpoint import Limit
+from airflow_provider_mkt.client.outcome import Known, Outcome
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.hooks.webhooks import secrets_of
 from airflow_provider_mkt.operators.flow_social import FlowSocialEnsureWebhookOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state import store as stores
-from airflow_provider_mkt.state import webhook_secrets
+from airflow_provider_mkt.state import webhook_secrets, windows
+from airflow_provider_mkt.state.budget import StoreBudget
 from airflow_provider_mkt.state.store import Store
 from tests.unit.context import Task
 
@@ -28,6 +35,83 @@ def test_budgets_shows_what_is_used(vendors: Sandbox, capsys: pytest.CaptureFixt
     FlodeskHook().check()
     account_commands.budgets(argparse.Namespace(output="json"))
     assert "flodesk" in capsys.readouterr().out
+
+
+@pytest.fixture
+def shown(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+    """Type ``airflow mkt budgets --output json`` and return what it prints."""
+    parser = argparse.ArgumentParser(prog="airflow", formatter_class=AirflowHelpFormatter)
+    subparsers = parser.add_subparsers(dest="subcommand", required=True)
+    for each in get_mkt_commands():
+        _add_command(subparsers, each)
+
+    def run() -> list[dict[str, Any]]:
+        args = parser.parse_args(["mkt", "budgets", "--output", "json"])
+        capsys.readouterr()
+        args.func(args)
+        # Airflow's console prints numbers as text.
+        rows: list[dict[str, str | None]] = json.loads(capsys.readouterr().out)
+        return [
+            {name: text if text is None or name == "label" else float(text) for name, text in row.items()}
+            for row in rows
+        ]
+
+    return run
+
+
+@pytest.mark.usefixtures("own_store")
+class TestBudgets:
+    ACCOUNT = ("flow_social", "https://api.example.com/v1", "key-4711")
+
+    @pytest.fixture(autouse=True)
+    def bursts_go_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So that a slot that is free now begins now."""
+        monkeypatch.setattr(windows, "SPREAD", 0.0)
+
+    def budget(self, share: float = 1.0) -> StoreBudget:
+        return StoreBudget(self.ACCOUNT, {"default": Limit(10, 600.0), "posts": Limit(6, 900.0)}, share)
+
+    def test_figures_of_every_budget(self, shown: Callable[[], list[dict[str, Any]]]) -> None:
+        """Half of the limits may be used: of each window of posts 3, so two have to wait, and with them the default."""
+        budget = self.budget(share=0.5)
+        for _ in range(5):
+            budget.reserve(("default", "posts"))
+        budget.reserve(("default",))
+        budget.observe(("posts",), Outcome(Known.THROTTLED, 429, retry_after=300.0))
+        default, posts = shown()
+        labels = [each.pop("label") for each in (default, posts)]
+        quiet = posts.pop("quiet")
+        assert 200.0 < quiet <= 300.0
+        assert default == {"requests": 5, "window": 600.0, "learned": None, "used": 4, "queued": 2, "quiet": 0.0}
+        assert posts == {"requests": 3, "window": 900.0, "learned": None, "used": 3, "queued": 2}
+        digests = set()
+        for label, name in zip(labels, ("default", "posts"), strict=True):
+            vendor, url, digest, budget_name = label.split(" ")
+            assert (vendor, url, budget_name) == (*self.ACCOUNT[:2], name)
+            digests.add(digest)
+        assert len(digests) == 1
+        assert "4711" not in str(labels)
+
+    def test_accounts_are_told_apart_without_their_secrets(self, shown: Callable[[], list[dict[str, Any]]]) -> None:
+        self.budget().reserve(("default",))
+        StoreBudget((*self.ACCOUNT[:2], "key-0815"), {"default": Limit(10, 600.0)}).reserve(("default",))
+        rows = shown()
+        assert len({row["label"] for row in rows}) == 2
+        assert [row["used"] for row in rows] == [1, 1]
+        assert not any(secret in json.dumps(rows) for secret in ("4711", "0815"))
+
+    def test_nothing_was_used_yet(self, shown: Callable[[], list[dict[str, Any]]]) -> None:
+        assert shown() == []
+
+    def test_all_hooks_of_an_account_are_one(self, shown: Callable[[], list[dict[str, Any]]]) -> None:
+        for _ in range(3):
+            self.budget().reserve(("default",))
+        assert [row["used"] for row in shown()] == [3]
+
+    def test_a_store_that_is_down(self, shown: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", "sqlite:////nowhere/at/all.db")
+        with pytest.raises(SystemExit, match="shared state store"):
+            shown()
 
 
 @pytest.fixture

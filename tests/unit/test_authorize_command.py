@@ -224,6 +224,24 @@ def test_pasting_without_listening(unauthorized: str, loopback: str, run: Callab
     assert next(iter(FlodeskHook(unauthorized).list_segments()))["id"]
 
 
+def test_the_code_alone_may_be_pasted(unauthorized: str, run: Callable[..., Terminal]) -> None:
+    terminal = run(lambda address: parse_qs(urlsplit(come_back(address)).query)["code"][0], WEB)
+    assert "share the new tokens" in terminal.printed
+    assert next(iter(FlodeskHook(unauthorized).list_segments()))["id"]
+
+
+def test_nothing_is_pasted(unauthorized: str, run: Callable[..., Terminal]) -> None:
+    with pytest.raises(SystemExit, match="Nothing was pasted"):
+        run(lambda _: "", WEB)
+
+
+def test_the_connection_is_all_that_has_to_be_named() -> None:
+    from airflow.cli.cli_parser import get_parser
+
+    args = get_parser().parse_args(["mkt", "authorize", "flodesk_default"])
+    assert authorize_command._loopback(args.redirect_uri) is not None
+
+
 def test_an_address_of_another_consent_is_refused(unauthorized: str, run: Callable[..., Terminal]) -> None:
     with pytest.raises(SystemExit, match="does not belong"):
         run(lambda _: f"{WEB}?code=stolen&state=other", WEB)

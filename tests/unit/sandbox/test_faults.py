@@ -12,6 +12,7 @@ from urllib.error import HTTPError
 import pytest
 import requests
 
+from airflow_provider_mkt.sandbox.faults import Faults
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.sandbox.vendors import POST, Caller, later
 
@@ -238,6 +239,22 @@ def test_kept_alive_connection_survives_spoiled_bodies(sandbox: Sandbox, call: C
         sandbox.fault("GET /flokit/v1/workspace", kind)
         assert call("GET", "/flokit/v1/workspace").status_code == 200
         assert call("GET", "/flokit/v1/workspace").json()["id"] == "ws_sandbox"
+
+
+def test_luck_depends_on_the_request_not_on_the_others() -> None:
+    rule = {"route": "POST /x", "kind": "drop_after", "count": None, "probability": 0.5}
+
+    def hits(seed: int, order: list[str]) -> dict[str, list[bool]]:
+        faults, seen = Faults(), dict[str, list[bool]]()
+        faults.add({**rule, "seed": seed})
+        for request in order:
+            seen.setdefault(request, []).append(faults.draw("POST", "/x", request) is not None)
+        return seen
+
+    requests_sent = [f"launch {number}" for number in range(50)] * 3
+    assert hits(1, requests_sent) == hits(1, sorted(requests_sent, reverse=True))
+    assert hits(1, requests_sent) != hits(2, requests_sent)
+    assert 40 < sum(map(sum, hits(1, requests_sent).values())) < 110
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,13 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         self._ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop. From Python 3.12 on asyncio waits for every connection, also for one that hangs on purpose."""
+        if self.force_exit:
+            for connection in tuple(self.server_state.connections):
+                connection.transport.abort()
+        await super().shutdown(sockets=sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop, and cut off requests that hang on purpose rather than wait for them."""
         super().handle_exit(sig, frame)

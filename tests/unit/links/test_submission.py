@@ -32,8 +32,8 @@ def _operators() -> Iterator[type[MarketingOperator]]:
     """Find every operator that the provider tells Airflow of."""
     named = [name for entry in INFO["operators"] for name in entry["python-modules"]]
     for module in (*named, *(entry["python-module"] for entry in INFO["transfers"])):
-        for name, cls in inspect.getmembers(importlib.import_module(module), inspect.isclass):
-            if issubclass(cls, MarketingOperator) and name.startswith(PREFIXES):
+        for name, cls in vars(importlib.import_module(module)).items():
+            if name.startswith(PREFIXES) and issubclass(cls, MarketingOperator):
                 yield cls
 
 

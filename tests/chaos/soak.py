@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -34,6 +35,7 @@ SEED = 20261121
 PER_LAUNCH = 3.0
 """Seconds per launch after which a soak is given up."""
 START_UP = 60.0
+TELL_EVERY = 30.0
 
 FAULTS: tuple[tuple[str, float, Mapping[str, Any]], ...] = (
     ("drop_before", 0.03, {}),
@@ -237,6 +239,25 @@ def table(*soaks: Soak) -> Table:
 
 
 @contextmanager
+def progress(console: Console, title: str, sandbox: Sandbox) -> Iterator[None]:
+    """Say every half a minute how far the launches are: it takes many."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(TELL_EVERY):
+            console.print(f"{title}: {len(_effects(sandbox))} effects at the vendors", style="dim")
+
+    console.print(f"{title}: started", style="dim")
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
 def soaking(patience: float) -> Iterator[Airflow]:
     """Run an Airflow for soaks, without the analytics host: without it nobody can tell what became of a campaign.
 
@@ -259,11 +280,13 @@ def main() -> int:
     options = parser.parse_args()
     console = Console(width=100)
     with soaking(options.patience) as airflow:
-        soaks = [soak(airflow, options.launches, seed=options.seed, restart=True)]
-        console.print(table(*soaks))
+        with progress(console, "this provider", airflow.sandbox):
+            soaks = [soak(airflow, options.launches, seed=options.seed, restart=True)]
         if not options.alone:
-            soaks.append(soak(airflow, options.launches, seed=options.seed, plain=True))
             console.print(table(*soaks))
+            with progress(console, "HttpOperator", airflow.sandbox):
+                soaks.append(soak(airflow, options.launches, seed=options.seed, plain=True))
+    console.print(table(*soaks))
     for line in soaks[0].wrong:
         console.print(line, style="bold red")
     if options.json:

@@ -227,7 +227,8 @@ class Submission:
             # Certainly not executed this time, but an earlier try may have been.
             if isinstance(error, RateLimitError):
                 raise
-            unknown = self._unknown(record, order, error, pending=self._resolvable(record, order))
+            settled = self._unreadable if record.executed else self._unknown
+            unknown = settled(record, order, error, pending=self._resolvable(record, order))
         else:
             # Said before it is written: should the writing fail, the ids are in the log.
             log.info("%s accepted the %s: %s", order.vendor, order.what, receipt)
@@ -254,7 +255,7 @@ class Submission:
         return error
 
     def _unreadable(
-        self, record: Record, order: Order, cause: ApiError | None = None, *, pending: bool
+        self, record: Record, order: Order, cause: Exception | None = None, *, pending: bool
     ) -> MalformedResponseError:
         then = self._then(record, order, pending=pending)
         error = MalformedResponseError(

@@ -5,7 +5,7 @@ A lost answer is settled by the list. A new row of our name that shows what was 
 user chose, which mapped tasks share, it has to show at least one other value that was sent. The submission never
 happened when all new rows were certainly seen and none can be ours: has our name, hides its name, may have been given
 another one since, or differs in nothing but the name, which the vendor may have shortened or cleaned. A row of our name
-that was not there before but claims to be older is a case for a person: clocks differ, and so do notations of time.
+that claims to be a little older, and was not seen before, is a case for a person: clocks and notations of time differ.
 
 All new rows were seen when the list came newest first down to older ones, or to its told end.
 """
@@ -112,7 +112,8 @@ class Listed:
         strangers = [row for row in seen if row.get("id") not in record.baseline.get("known", [])]
         new = [row for row in strangers if _moment(row, "created_at") >= since]
         namesakes = [row for row in new if alike(row.get("name"), record.reference)]
-        unexplained = any(alike(row.get("name"), record.reference) for row in strangers if row not in new)
+        older = [row for row in strangers if since - DAY - FARTHEST_ZONE <= _moment(row, "created_at") < since]
+        unexplained = any(alike(row.get("name"), record.reference) for row in older)
         rest = {name: value for name, value in record.body.items() if name != "name"}
         # Only the place's own reference is nobody else's name.
         own_name = record.baseline.get("own_name", False)

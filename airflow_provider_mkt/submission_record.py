@@ -129,7 +129,8 @@ class Record:
     executed: bool = False
     """Whether the vendor has said that it happened, without saying what to follow it by: it is never sent anew."""
     accepted_at: float = 0.0
-    """When it was known that the vendor had accepted it, in Unix time; 0 when a person said so."""
+    """When it was known that the vendor had accepted it, in Unix time; 0 when a person said so, and in records of
+    earlier versions."""
 
     @property
     def time(self) -> str:

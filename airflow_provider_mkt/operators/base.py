@@ -196,21 +196,22 @@ class SubmittingOperator(MarketingOperator):
                 "It goes on at the vendor; look there."
             )
             return
-        watch = self._waiting or self._accepted(context)
+        watch = self._waiting
         if watch is None:
-            self._called_off = True
-            return
-        talk = watch.cancel()
+            record = self._accepted(context)
+            self._called_off = record is None
+            watch = self.watch(record) if record is not None and self.wait_for_completion else None
+        talk = watch.cancel() if watch is not None else None
         if talk is not None:
             try:
                 self.log.warning("The task was stopped by a user: %s. %s", self.hook.client.talk(talk), told.anew())
             except ApiError as error:
                 self.log.error("Could not stop it at the vendor; look there: %s", error)  # noqa: TRY400
 
-    def _accepted(self, context: Context) -> Watch | None:
-        """Return what this task was about to wait for, when the vendor has accepted it already."""
-        record = self._submission(context).record()
-        return self.watch(record) if record and record.state == SUBMITTED and self.wait_for_completion else None
+    def _accepted(self, context: Context) -> Record | None:
+        """Return what this task goes by, when the vendor has accepted it; never one that it was to submit anew."""
+        record = self._submission(context).standing(anew=self._anew(context))
+        return record if record is not None and record.state == SUBMITTED else None
 
     def _anew(self, context: Context) -> bool:
         """Return whether what was submitted before this task was cleared is to be submitted again."""

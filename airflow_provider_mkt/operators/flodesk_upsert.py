@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt.client.redaction import Redactor, personal_values
@@ -64,7 +64,7 @@ class SubscriberUpsert(MarketingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Upsert all of them, in batches."""
-        with come_back_later(), People() as people, Refusals(self.failures_path) as refusals:
+        with People() as people, Refusals(self.failures_path) as refusals:
             with closing(self.audience(context)) as audience:
                 for place, body in self._checked(audience):
                     whole = people.add(place, body)
@@ -75,7 +75,7 @@ class SubscriberUpsert(MarketingOperator):
                 raise ValidationError(self.nobody)
             done = 0
             for batch in people.batches(flodesk.MOST_IN_BATCH):
-                for refusal in self._upsert(batch):
+                for refusal in self._upsert(batch, first=not done):
                     refusals.add(refusal)
                 done += len(batch)
                 self.log.info("Flodesk: %d of %d subscribers sent, %d of them refused.", done, total, len(refusals))
@@ -98,10 +98,13 @@ class SubscriberUpsert(MarketingOperator):
             joined = list(dict.fromkeys([*body.get("segment_ids", []), *segments]))
             yield place, {**body, "segment_ids": joined} if joined else body
 
-    def _upsert(self, batch: list[Person]) -> list[Refusal]:
+    def _upsert(self, batch: list[Person], *, first: bool) -> list[Refusal]:
         hook: FlodeskHook = self.hook  # type: ignore[assignment]
         bodies = [person.body for person in batch]
-        found = refused(bodies, hook.upsert_subscribers(bodies))
+        # Coming back starts over. Later on it costs a try, or a quota below the audience's size had it go on for ever.
+        with come_back_later() if first else nullcontext():
+            answer = hook.upsert_subscribers(bodies)
+        found = refused(bodies, answer)
         if not found:
             return []
         quoted = set(_quoted(bodies, found))

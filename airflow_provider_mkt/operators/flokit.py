@@ -72,7 +72,9 @@ class FlokitTriggerSyncOperator(SubmittingOperator):
     def watch(self, record: Record) -> SyncWatch:
         """Return the sync."""
         before = record.baseline
-        return SyncWatch(self.integration_id, before["last_synced_at"], before["error"], record.accepted_at)
+        return SyncWatch(
+            self.integration_id, before["last_synced_at"], before["error"], record.accepted_at or record.intent_at
+        )
 
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
         """Return the sync's id and the integration."""

@@ -158,7 +158,9 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         """Return the campaigns of all tracking ids; None when those were lost and only the campaigns were found."""
         if not record.receipt["campaign_tracking_ids"]:
             return None
-        return CampaignWatch(record.receipt["campaign_tracking_ids"], self._targets(), record.accepted_at)
+        return CampaignWatch(
+            record.receipt["campaign_tracking_ids"], self._targets(), record.accepted_at or record.intent_at
+        )
 
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
         """Return the tracking ids and how they stand."""

@@ -444,6 +444,17 @@ def test_a_rate_limit_leaves_the_doubt_and_is_told_as_it_is(task: Task) -> None:
     assert len(vendor.executed) == 1
 
 
+def test_a_later_refusal_does_not_hide_that_the_first_try_did_happen(task: Task) -> None:
+    confirmed = MalformedResponseError("the body is HTML", executed=True)
+    vendor = Vendor(script=[(True, confirmed), (False, ValidationError("no", status=400))])
+    for _ in range(2):
+        with pytest.raises(MalformedResponseError, match="was submitted at") as caught:
+            submit(task, vendor)
+        assert caught.value.executed
+        task.retry()
+    assert submit(task, vendor).receipt == {"id": "id_1"}
+
+
 @pytest.mark.parametrize("refusal", [AuthenticationError("401"), ValidationError("scheduledFor is in the past")])
 def test_a_later_refusal_does_not_hide_that_the_first_try_may_have_happened(task: Task, refusal: ApiError) -> None:
     vendor = Vendor(script=[(True, unknown()), (False, refusal)])

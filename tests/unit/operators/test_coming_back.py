@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
 
+from airflow_provider_mkt.exceptions import RateLimitError
 from airflow_provider_mkt.operators.base import MarketingOperator, come_back_later
 from airflow_provider_mkt.operators.flodesk import (
     FlodeskAddToSegmentsOperator,
@@ -82,6 +83,15 @@ def test_a_long_wait_hands_the_worker_back(what: str, vendors: Sandbox, task: Ta
     vendors.fault(route, "rate_limit", retry_after=300)
     with pytest.raises(AirflowRescheduleException):
         make().execute(task.context)
+
+
+def test_an_upsert_under_way_does_not_start_over_for_ever(vendors: Sandbox, task: Task) -> None:
+    """Coming back uses up no try: a quota smaller than the audience would be met again each time."""
+    people = [{"email": f"guest{number}@example.com"} for number in range(60)]
+    vendors.fault("POST /flodesk/v1/subscribers/batch", "rate_limit", retry_after=300, skip=1)
+    with pytest.raises(RateLimitError):
+        FlodeskUpsertSubscribersOperator(task_id="upsert", subscribers=people).execute(task.context)
+    assert len(vendors.ledger("flodesk", "subscriber.created")) == 50
 
 
 def test_other_errors_pass() -> None:

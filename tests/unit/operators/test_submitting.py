@@ -32,6 +32,7 @@ from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaign
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.submission import Submission
 from tests.unit.context import FIRST_LOOK, Task, Waits, WorkerDiedError, deferral, resumed
 
 
@@ -632,6 +633,37 @@ def test_stopped_between_the_answer_and_the_wait(
     monkeypatch.setattr(operator, "_wait", lambda *_: operator.on_kill())
     operator.execute(task.context)
     assert vendors.ledger(kind.vendor, STOPPED[kind.vendor])
+
+
+def test_stopped_before_it_is_submitted_anew_the_former_one_goes_on(
+    vendors: Sandbox, task: Task, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    POST(wait_for_completion=False, **LATER_POST).execute(task.context)
+    task.clear()
+    task.state = "failed"
+    operator = POST(resubmit=True, **LATER_POST)
+    monkeypatch.setattr(operator, "order", lambda _: operator.on_kill())
+    with pytest.raises(AirflowFailException, match="submissions show"):
+        operator.execute(task.context)
+    assert vendors.ledger("flow_social", "post.deleted") == []
+
+
+def test_stopped_when_it_is_accepted_and_not_waited_for(
+    vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = POST(wait_for_completion=False, **LATER_POST)
+    task.state = "failed"
+    monkeypatch.setattr(operator, "result", lambda *_: "accepted")
+    monkeypatch.setattr(operator, "watch", lambda _: pytest.fail("nothing is stopped"))
+    real = Submission._submitted
+
+    def submitted(*args: Any) -> Any:
+        saved = real(*args)
+        operator.on_kill()
+        return saved
+
+    monkeypatch.setattr(Submission, "_submitted", submitted)
+    assert operator.execute(task.context) == "accepted"
 
 
 def test_a_dag_that_fails_fast_stops_nothing_at_the_vendor(

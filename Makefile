@@ -18,7 +18,7 @@ CHECKED := airflow_provider_mkt dags scripts tests benchmarks docs
 UV_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/uv
 export UV_CACHE_DIR
 
-.PHONY: help demo up down status test budget chaos bench check format env lock clean
+.PHONY: help demo up down status test test-integration test-chaos budget chaos bench check format env lock clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,12 +38,19 @@ status: $(STAMP) ## tell what is running
 # It takes longest of the quick ones, so it goes first.
 MATRIX := tests/chaos/test_fault_matrix.py
 TIMED := tests/integration/state
+BENCHMARKS := tests/integration/test_benchmarks.py
 
 test: $(STAMP) ## run the tests: the quick ones on two cores, those that keep time alone, two Airflows side by side
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 $(MATRIX) tests/unit tests/contract tests/docs
 	@$(BIN)/python -m pytest -q --durations=5 $(TIMED)
-	@exec $(BIN)/python -m pytest -q -n 2 --dist loadgroup --durations=10 --ignore $(MATRIX) --ignore $(TIMED) \
-		tests/integration tests/chaos
+	@$(MAKE) --no-print-directory --jobs 2 test-integration test-chaos
+
+# Each folder shares one running Airflow, which mostly waits. The benchmarks go where there is more time left.
+test-integration: $(STAMP)
+	@exec $(BIN)/python -m pytest -q --durations=5 --ignore $(TIMED) --ignore $(BENCHMARKS) tests/integration
+
+test-chaos: $(STAMP)
+	@exec $(BIN)/python -m pytest -q --durations=5 --ignore $(MATRIX) tests/chaos $(BENCHMARKS)
 
 budget: $(STAMP) ## share a rate limit for 40 seconds, from 1, 4 and 16 processes, on SQLite and PostgreSQL (about 9 minutes)
 	@MKT_BUDGET_SECONDS=40 exec $(BIN)/python -m pytest -q --log-cli-level=INFO \

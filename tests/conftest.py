@@ -22,9 +22,6 @@ os.environ["AIRFLOW__CORE__FERNET_KEY"] = base64.urlsafe_b64encode(os.urandom(32
 
 from airflow_provider_mkt.sandbox.server import Sandbox  # noqa: E402
 
-AIRFLOWS = ("integration", "chaos")
-"""The folders whose tests share a running Airflow each."""
-
 
 @pytest.fixture(scope="session")
 def running_sandbox() -> Iterator[Sandbox]:
@@ -40,11 +37,3 @@ def sandbox(running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbo
     for conn_id, connection in running_sandbox.connections.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
     return running_sandbox
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests of one running Airflow to one process, where there are several."""
-    for item in items:
-        if "airflow" in getattr(item, "fixturenames", ()) and item.path.parent.name in AIRFLOWS:
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))

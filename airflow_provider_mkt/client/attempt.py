@@ -190,9 +190,6 @@ class Attempts:
             wait = self.budget.reserve(call.endpoint.budgets, call.priority, longest)
         except RateLimitError as error:
             if not progress.doubt:
-                if progress.in_vain and error.retry_after is not None:
-                    # The minute that a worker may wait is over, so this is no wait to be taken in place.
-                    error.retry_after = max(error.retry_after, LONGEST_WAIT + 1.0)
                 raise
             lost = f"{self.settings.vendor} {call.endpoint.method} {call.endpoint.path} may have been executed: {error}"
         else:

@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleExcept
 
 from airflow_provider_mkt import submission_told as told
 from airflow_provider_mkt.client.retry import LONGEST_WAIT
-from airflow_provider_mkt.exceptions import ApiError, RateLimitError
+from airflow_provider_mkt.exceptions import INCURABLE, ApiError, RateLimitError
 from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.links.submission import SubmissionLink
 from airflow_provider_mkt.private_fields import PrivateFields
@@ -42,11 +42,15 @@ CANCEL_TIMEOUT = 4.0
 
 @contextmanager
 def come_back_later() -> Iterator[None]:
-    """Reschedule the task when the vendor wants more than a minute of quiet: no worker is held, no try is used up."""
+    """Reschedule the task when there is no room in the rate budget, or the vendor wants more than a minute of quiet.
+
+    No worker is held then, and no try used up. A vendor that goes on refusing after short waits does use one up.
+    """
     try:
         yield
     except RateLimitError as error:
-        if (error.retry_after or 0.0) <= LONGEST_WAIT:
+        refused_by_vendor = error.status is not None
+        if refused_by_vendor and (error.retry_after or 0.0) <= LONGEST_WAIT:
             raise
         later = error
     else:
@@ -157,8 +161,9 @@ class SubmittingOperator(MarketingOperator):
         from airflow_provider_mkt.triggers.watch import event_error  # noqa: PLC0415
 
         if event["stand"] == "error":
-            self.log.error(told.anew())
-            raise event_error(event)
+            error = event_error(event)
+            self._say_ways_on(error)
+            raise error
         record = self._submission(context).record()
         if record is None:
             raise AirflowFailException("The record of the submission is gone from the task state store.")
@@ -238,7 +243,7 @@ class SubmittingOperator(MarketingOperator):
                 verdict = client.talk(watch.look(), longest=LONGEST_WAIT).redacted(client.redactor)
             except ApiError as error:
                 if patience.ends_with(error):
-                    self.log.error(told.anew())  # noqa: TRY400 - the error itself follows
+                    self._say_ways_on(error)
                     raise
             else:
                 patience.hear(verdict)
@@ -256,6 +261,11 @@ class SubmittingOperator(MarketingOperator):
                     vendor=self.hook.vendor.name,
                 )
             time.sleep(self.poll_interval)
+
+    def _say_ways_on(self, error: ApiError) -> None:
+        """Say what can be done about a wait that ended with an error, unless the next try goes on with it."""
+        if isinstance(error, INCURABLE):
+            self.log.error(told.anew())
 
     def _conclude(self, context: Context, record: Record, verdict: Verdict) -> Any:
         self._begun = self._waiting = None

@@ -21,18 +21,12 @@ import uuid
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import Enum
 
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.auth import Token
-from airflow_provider_mkt.exceptions import (
-    ApiError,
-    AuthenticationError,
-    MalformedResponseError,
-    OutcomeUnknownError,
-    ServerError,
-)
+from airflow_provider_mkt.exceptions import ApiError, AuthenticationError, OutcomeUnknownError
 from airflow_provider_mkt.state.lease import KeptAlive
+from airflow_provider_mkt.state.refresh_fate import FIRST, TAKEN, Fate, fate, obituary
 from airflow_provider_mkt.state.sealing import Sealer, digest
 from airflow_provider_mkt.state.store import Store
 from airflow_provider_mkt.state.token_table import TakeOver, TokenRow, change
@@ -45,21 +39,6 @@ SAVE_PATIENCE = 30.0
 """Seconds for which storing a successor is repeated."""
 LONGEST_PAUSE = 600.0
 """Seconds between two tries of a token whose fate is unknown, at most."""
-CLIENT_FAULTS = ("invalid_client", "unauthorized_client", "invalid_request", "unsupported_grant_type", "invalid_scope")
-"""OAuth error codes that say something about the client or the request, not about the refresh token (RFC 6749, 5.2)."""
-AGAIN = (
-    "Authorise the account again: run `airflow mkt authorize` with the connection's id, or put a new refresh token "
-    "into the connection's extra 'refresh_token'."
-)
-TAKEN = (
-    "This refresh token was given to another connection before, or to this one with another login, and may be "
-    "spent: it works once, and using it again may end the access of both. Use that other connection, or authorise this "
-    "one: run `airflow mkt authorize` with its id."
-)
-FIRST = (
-    "The account has not been authorised yet: run `airflow mkt authorize` with the connection's id, or put a refresh "
-    "token into the connection's extra 'refresh_token'. To use an API key instead, empty the login."
-)
 
 
 @dataclass(frozen=True)
@@ -95,30 +74,6 @@ class Claimed:
     refresh: str = field(repr=False)
     digest: str
     again: bool
-
-
-class Fate(Enum):
-    """What became of a refresh token that was sent."""
-
-    UNSPENT = "unspent"
-    REFUSED = "refused"
-    LOST = "lost"
-
-
-def fate(error: ApiError, *, again: bool) -> Fate:
-    """Return what a failed refresh says about the refresh token.
-
-    :param error: what the call raised
-    :param again: whether the token may have been spent before, so that a plain refusal is believed to be about it
-    """
-    if isinstance(error, (OutcomeUnknownError, MalformedResponseError, ServerError)):
-        return Fate.LOST
-    words = f"{error.code} {error.message}"
-    if error.status == 429 or error.status is None or any(code in words for code in CLIENT_FAULTS):
-        return Fate.UNSPENT
-    if "invalid_grant" in words or error.status == 400 or (again and error.status == 401):
-        return Fate.REFUSED
-    return Fate.UNSPENT
 
 
 def live(row: TokenRow, now: float, sealer: Sealer, refused: Collection[str], *, stale: bool = False) -> Live | None:
@@ -250,7 +205,8 @@ class Rotation:
         if row.refresh_digest != claimed.digest:
             return None
         if verdict is Fate.REFUSED:
-            row.dead = _obituary(claimed, row, now, error)
+            begun = row.begun_at if claimed.again else None
+            row.dead = obituary(error, None if begun is None else now - begun)
         elif verdict is Fate.UNSPENT:
             row.tries -= 1
             row.not_before = now
@@ -298,14 +254,3 @@ class Rotation:
                     raise
             time.sleep(pause)
             pause = min(2 * pause, 2.0)
-
-
-def _obituary(claimed: Claimed, row: TokenRow, now: float, error: ApiError) -> str:
-    if claimed.again and row.begun_at is not None:
-        cause = (
-            f"A refresh was begun {now - row.begun_at:.0f} s ago and its answer was lost, because the process died or "
-            "the connection broke; the vendor has spent the refresh token since, and its successor is gone."
-        )
-    else:
-        cause = "The vendor does not accept the refresh token: it was used or revoked elsewhere, or has expired."
-    return f"{cause} {AGAIN} (The vendor said: {error.message})"

@@ -6,13 +6,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_mkt.client import attempt, retry, transport
+from airflow_provider_mkt.client import attempt, retry
 from airflow_provider_mkt.client.auth import Auth, BearerAuth, TokenAuth
 from airflow_provider_mkt.client.endpoint import Call, Endpoint, Safety
 from airflow_provider_mkt.client.redaction import Redactor
@@ -24,25 +22,12 @@ from airflow_provider_mkt.exceptions import (
     RateLimitError,
 )
 from tests.contract.wire import Raw, Unlimited, answer
+from tests.unit.client.clock import Clock
 
 READ = Endpoint("GET", "/things", Safety.READ)
 KEYED = Endpoint("POST", "/posts", Safety.KEYED)
 ONCE = Endpoint("POST", "/launches", Safety.ONCE)
 DRIVERS = ["send", "asend"]
-
-
-class Clock:
-    """The client's time: it passes by waiting, and by getting tokens."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.oversleeps: Iterator[float] = itertools.repeat(0.0)
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds + next(self.oversleeps)
-
-    async def asleep(self, seconds: float) -> None:
-        self.sleep(seconds)
 
 
 class Slots:
@@ -67,23 +52,6 @@ class Slots:
 
     def observe(self, *_: Any) -> None:
         pass
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(attempt, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    monkeypatch.setattr(transport, "time", SimpleNamespace(sleep=clock.sleep))
-    monkeypatch.setattr(
-        transport, "asyncio", SimpleNamespace(sleep=clock.asleep, get_running_loop=asyncio.get_running_loop)
-    )
-    return clock
-
-
-@pytest.fixture
-def vendor(clock: Clock) -> Iterator[Raw]:
-    with Raw(answer("{}")) as vendor:
-        yield vendor
 
 
 def slow_token(clock: Clock, seconds: float) -> Auth:

@@ -94,6 +94,22 @@ def test_an_upsert_under_way_does_not_start_over_for_ever(vendors: Sandbox, task
     assert len(vendors.ledger("flodesk", "subscriber.created")) == 50
 
 
+@pytest.mark.parametrize(
+    ("error", "comes_back"),
+    [
+        (RateLimitError("The rate budget is taken for the next 20 s.", retry_after=20.0), True),
+        (RateLimitError("429", status=429, retry_after=20.0), False),
+        (RateLimitError("429", status=429, retry_after=61.0), True),
+        (RateLimitError("429", status=429), False),
+    ],
+    ids=["no room", "refused for a while", "refused for long", "refused"],
+)
+def test_what_is_worth_coming_back_for(error: RateLimitError, comes_back: bool) -> None:
+    """Without room nothing was sent, and the worker has waited; a vendor that goes on refusing costs tries."""
+    with pytest.raises(AirflowRescheduleException if comes_back else RateLimitError), come_back_later():
+        raise error
+
+
 def test_other_errors_pass() -> None:
     with pytest.raises(KeyError), come_back_later():
         raise KeyError

@@ -18,7 +18,7 @@ CHECKED := airflow_provider_mkt dags scripts tests benchmarks docs
 UV_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/uv
 export UV_CACHE_DIR
 
-.PHONY: help demo up down status test test-integration test-chaos budget chaos bench check format env lock clean
+.PHONY: help demo up down status test budget chaos bench check format env lock clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,8 @@ test: $(STAMP) ## run the tests: the quick ones on two cores, those that keep ti
 	@$(BIN)/python -m pytest -q --durations=5 $(TIMED)
 	@$(MAKE) --no-print-directory --jobs 2 test-integration test-chaos
 
+.PHONY: test-integration test-chaos
+
 # Each folder shares one running Airflow, which mostly waits. The benchmarks go where there is more time left.
 test-integration: $(STAMP)
 	@exec $(BIN)/python -m pytest -q --durations=5 --ignore $(TIMED) --ignore $(BENCHMARKS) tests/integration
@@ -52,11 +54,11 @@ test-integration: $(STAMP)
 test-chaos: $(STAMP)
 	@exec $(BIN)/python -m pytest -q --durations=5 --ignore $(MATRIX) tests/chaos $(BENCHMARKS)
 
-budget: $(STAMP) ## share a rate limit for 40 seconds, from 1, 4 and 16 processes, on SQLite and PostgreSQL (about 9 minutes)
+budget: $(STAMP) ## share a rate limit for 40 seconds, from 1, 4 and 16 processes, on SQLite and PostgreSQL (about 10 minutes)
 	@MKT_BUDGET_SECONDS=40 exec $(BIN)/python -m pytest -q --log-cli-level=INFO \
 		--log-cli-format='%(message)s' tests/integration/state/test_shared_budget.py
 
-chaos: $(STAMP) ## 500 launches under random kills and faults, beside a plain HttpOperator (about 13 minutes)
+chaos: $(STAMP) ## 500 launches under random kills and faults, beside a plain HttpOperator (about 14 minutes)
 	@exec $(BIN)/python -m tests.chaos.soak --launches 500
 
 bench: $(STAMP) ## measure, beside what one would pick instead: imports, calls, shared budgets, batches (about 20 minutes)

@@ -63,7 +63,7 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [_connection_type(vendor) for vendor in VENDORS],
         "config": CONFIG,
         "extra-links": [f"{PACKAGE}.links.submission.SubmissionLink"],
-        "cli": [f"{PACKAGE}.cli.get_mkt_commands"],
+        "cli": [f"{PACKAGE}.cli.definition.get_mkt_commands"],
     }
 
 

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from airflow_provider_mkt.state.store import Store
+from airflow_provider_mkt.state.database.store import Store
 from benchmarks.contenders import CONTENDERS, LIMIT, work
 from benchmarks.state_cost import POSTGRES, scratch_database
 from tests.integration.state.crowd import PROCESSES, Strict, crowd, serve

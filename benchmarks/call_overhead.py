@@ -80,7 +80,7 @@ def hooked(url: str) -> Callable[[], object]:
 
 def compare(url: str, calls: int, rounds: int) -> None:
     """Print the medians of both, taken in turns."""
-    from airflow_provider_mkt.state.store import store
+    from airflow_provider_mkt.state.database.shared import store
 
     ways = {"requests.Session.get": bare(url), "FlowSocialHook.get_post": hooked(url)}
     for call in ways.values():

@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from airflow_provider_mkt.client.api_client import ApiClient, Settings
 from airflow_provider_mkt.client.endpoint import Call, Limit
 from airflow_provider_mkt.client.redaction import Redactor
-from airflow_provider_mkt.client.transport import ApiClient, Settings
-from airflow_provider_mkt.state.budget import StoreBudget
-from airflow_provider_mkt.state.store import Store
+from airflow_provider_mkt.state.budgets.shared import StoreBudget
+from airflow_provider_mkt.state.database.store import Store
 from tests.integration.state.crowd import ACCOUNT, ENDPOINT, NoAuth
 
 LIMIT = Limit(60, 3.0)

@@ -21,9 +21,9 @@ from pathlib import Path
 from sqlalchemy import URL, create_engine, make_url, text
 
 from airflow_provider_mkt.client.endpoint import Limit
-from airflow_provider_mkt.state.budget import StoreBudget
-from airflow_provider_mkt.state.databases import usable
-from airflow_provider_mkt.state.store import Store
+from airflow_provider_mkt.state.budgets.shared import StoreBudget
+from airflow_provider_mkt.state.database.dialects import usable
+from airflow_provider_mkt.state.database.store import Store
 
 POSTGRES = os.environ.get("MKT_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 

@@ -15,11 +15,11 @@ import requests
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.auth import Auth
 from airflow_provider_mkt.client.endpoint import Call, Priority
+from airflow_provider_mkt.client.exchange import Settings, Wire
 from airflow_provider_mkt.client.outcome import Known, Outcome
-from airflow_provider_mkt.client.preparing import prepare
 from airflow_provider_mkt.client.redaction import Redactor
+from airflow_provider_mkt.client.request import prepare
 from airflow_provider_mkt.client.retry import LONGEST_WAIT, Decision, Next, decide, leaves_doubt, may_have_happened
-from airflow_provider_mkt.client.wire import Settings, Wire
 from airflow_provider_mkt.exceptions import (
     ApiError,
     MalformedResponseError,

@@ -7,23 +7,20 @@ connection that broke after the request (anything may have happened) with the sa
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from airflow_provider_mkt.client.answer import UnreadableError, parse, read_answer
 from airflow_provider_mkt.client.endpoint import Endpoint
-from airflow_provider_mkt.client.waits import SHORTEST_429, retry_after, whole_again
+from airflow_provider_mkt.client.retry_after import SHORTEST_429, retry_after, whole_again
 
 TOO_MANY_REQUESTS = 429
 GAVE_UP = (408, 499)
 """Statuses by which a gateway says that it gave up waiting. By then the vendor may have the whole request."""
-
-Rows = list[dict[str, Any]]
-KINDS = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
 
 
 class Known(Enum):
@@ -59,10 +56,6 @@ class Outcome:
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     retry_after: float | None = None
     by_reset: bool = False
-
-
-class UnreadableError(ValueError):
-    """A body that is not what the endpoint answers with."""
 
 
 class NeverConnectedError(OSError):
@@ -168,71 +161,3 @@ def judge_response(endpoint: Endpoint, status: int, headers: dict[str, str], bod
         known = Known.UNKNOWN
     asked = reset if wait is None else wait
     return Outcome(known, status, f"answered {status}", answer, headers, asked, by_reset=reset is not None)
-
-
-def parse(body: bytes) -> Any:
-    """Parse a JSON body.
-
-    :raises UnreadableError: when it is empty, not JSON, or nested beyond all reason
-    """
-    if not body.strip():
-        raise UnreadableError("the body is empty")
-    try:
-        return json.loads(body)
-    except RecursionError:
-        raise UnreadableError("the body is nested too deeply") from None
-    except ValueError:
-        start = body.lstrip()[:1]
-        raise UnreadableError("the body is HTML" if start == b"<" else "the body is not JSON") from None
-
-
-def read_answer(endpoint: Endpoint, body: bytes) -> Any:
-    """Parse a 2xx body, take it out of its envelope and check its shape against the endpoint.
-
-    :raises UnreadableError: naming what is missing or of the wrong type
-    """
-    if endpoint.answer is None:
-        return None
-    answer = parse(body)
-    if endpoint.envelope and isinstance(answer, dict) and endpoint.envelope in answer:
-        answer = answer[endpoint.envelope]
-    if endpoint.rows is not None:
-        rows_of(endpoint, answer)
-        return answer
-    if isinstance(endpoint.answer, type):
-        if not isinstance(answer, endpoint.answer):
-            raise UnreadableError(f"expected {KINDS[endpoint.answer]}, got {_kind(answer)}")
-        return answer
-    _check_fields(endpoint.answer, answer)
-    return answer
-
-
-def _check_fields(fields: Mapping[str, type | tuple[type, ...]], answer: Any) -> None:
-    if fields and not isinstance(answer, dict):
-        raise UnreadableError(f"expected an object, got {_kind(answer)}")
-    for name, kind in fields.items():
-        if name not in answer:
-            raise UnreadableError(f"the field {name!r} is missing")
-        if not isinstance(answer[name], kind) or (isinstance(answer[name], bool) and kind is not bool):
-            raise UnreadableError(f"the field {name!r} is {_kind(answer[name])}")
-        if kind is str and not answer[name]:
-            raise UnreadableError(f"the field {name!r} is empty")
-
-
-def rows_of(endpoint: Endpoint, answer: Any) -> Rows:
-    """Return the rows of a list answer: a bare array, or the array under one of the endpoint's names.
-
-    :raises UnreadableError: when there is no array, or it holds anything but rows (objects, as a rule)
-    """
-    rows = answer
-    if isinstance(answer, dict):
-        rows = next((answer[name] for name in endpoint.rows or () if name in answer), None)
-    if not isinstance(rows, list):
-        raise UnreadableError(f"no list under {' or '.join(map(repr, endpoint.rows or ()))}".removesuffix(" under "))
-    if not all(isinstance(row, endpoint.row) for row in rows):
-        raise UnreadableError(f"the list holds something else than {'objects' if endpoint.row is dict else 'texts'}")
-    return rows
-
-
-def _kind(value: Any) -> str:
-    return KINDS.get(type(value), "a number")

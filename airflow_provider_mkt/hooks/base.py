@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseHook
 
+from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.endpoint import Call, Limit
 from airflow_provider_mkt.exceptions import ApiError
-from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.account import Account, account_of
 from airflow_provider_mkt.vendors.base import Vendor
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+    from airflow_provider_mkt.client.api_client import ApiClient
     from airflow_provider_mkt.client.auth import Auth
-    from airflow_provider_mkt.client.pages import Paging
+    from airflow_provider_mkt.client.paging import Paging
     from airflow_provider_mkt.client.redaction import Redactor
-    from airflow_provider_mkt.client.transport import ApiClient
 
 
 class MarketingHook(BaseHook):
@@ -90,8 +90,8 @@ class MarketingHook(BaseHook):
 
     def client_with(self, auth: Auth) -> ApiClient:
         """Return a client for this account that signs with ``auth``."""
-        from airflow_provider_mkt.client.transport import ApiClient, Settings  # noqa: PLC0415
-        from airflow_provider_mkt.state.budget import budget_for  # noqa: PLC0415
+        from airflow_provider_mkt.client.api_client import ApiClient, Settings  # noqa: PLC0415
+        from airflow_provider_mkt.state.budgets.shared import budget_for  # noqa: PLC0415
 
         account = self.account
         settings = Settings(
@@ -139,7 +139,7 @@ class MarketingHook(BaseHook):
 
         :raises ValidationError: naming ``field``
         """
-        return checks.https_url(field, url, anywhere=self.account.base_url.startswith("http:"))
+        return validation.https_url(field, url, anywhere=self.account.base_url.startswith("http:"))
 
     def check(self) -> str:
         """Make one cheap, harmless call and return what it proved."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mkt.client.pages import LARGEST_PAGE, Offsets, Unpaged
+from airflow_provider_mkt import validation
+from airflow_provider_mkt.client.paging import LARGEST_PAGE, Offsets, Unpaged
 from airflow_provider_mkt.exceptions import ValidationError
-from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.account import Account
 from airflow_provider_mkt.hooks.base import MarketingHook
 from airflow_provider_mkt.vendors import flokit
@@ -59,7 +59,9 @@ class FlokitHook(MarketingHook):
         :return: ``status`` and ``sync_id``
         :raises OutcomeUnknownError: when nobody can know whether it started
         """
-        call = flokit.TRIGGER_SYNC(path={"integration_id": integration_id}, idempotency_key=checks.key(idempotency_key))
+        call = flokit.TRIGGER_SYNC(
+            path={"integration_id": integration_id}, idempotency_key=validation.key(idempotency_key)
+        )
         return self.fetch(call)
 
     def send_event(self, event: Mapping[str, Any], idempotency_key: str | None = None) -> dict[str, Any]:
@@ -71,7 +73,7 @@ class FlokitHook(MarketingHook):
         :return: ``event_id``
         :raises ValidationError: naming the field, before anything is sent; or the vendor's refusal
         """
-        return self.fetch(flokit.SEND_EVENT(body=event_body(event), idempotency_key=checks.key(idempotency_key)))
+        return self.fetch(flokit.SEND_EVENT(body=event_body(event), idempotency_key=validation.key(idempotency_key)))
 
     def send_events(self, events: Sequence[Mapping[str, Any]], idempotency_key: str | None = None) -> dict[str, Any]:
         """Send up to 1,000 events in one request. Some may be rejected: read ``errors``.
@@ -91,7 +93,7 @@ class FlokitHook(MarketingHook):
                 f"events has {len(events)} entries; a batch takes 1 to {flokit.MOST_EVENTS}. Split it."
             )
         body = {"events": [event_body(event, f"events[{index}]") for index, event in enumerate(events)]}
-        return self.fetch(flokit.SEND_EVENTS(body=body, idempotency_key=checks.key(idempotency_key)))
+        return self.fetch(flokit.SEND_EVENTS(body=body, idempotency_key=validation.key(idempotency_key)))
 
     def get_payback_report(
         self, start_date: date | str, end_date: date | str, *, group_by: str = "campaign", cohort_window_days: int = 30
@@ -104,9 +106,13 @@ class FlokitHook(MarketingHook):
         :param cohort_window_days: length of the window in days
         :return: ``data``, one row for each cohort, and ``meta`` with the currency
         """
-        window = checks.count("cohort_window_days", cohort_window_days, most=flokit.LONGEST_SPAN)
+        window = validation.count("cohort_window_days", cohort_window_days, most=flokit.LONGEST_SPAN)
         span = report_span("start_date", start_date, "end_date", end_date)
-        query = {**span, "group_by": checks.choice("group_by", group_by, flokit.GROUPS), "cohort_window_days": window}
+        query = {
+            **span,
+            "group_by": validation.choice("group_by", group_by, flokit.GROUPS),
+            "cohort_window_days": window,
+        }
         return self.fetch(flokit.GET_PAYBACK_REPORT(query=query))
 
     def get_cohort_report(
@@ -119,7 +125,7 @@ class FlokitHook(MarketingHook):
         :param group_by: as for :meth:`get_payback_report`
         """
         span = report_span("cohort_start", cohort_start, "cohort_end", cohort_end)
-        query = {**span, "group_by": checks.choice("group_by", group_by, flokit.GROUPS)}
+        query = {**span, "group_by": validation.choice("group_by", group_by, flokit.GROUPS)}
         return self.fetch(flokit.GET_COHORT_REPORT(query=query))
 
     def list_actions(self, status: str | None = None, *, per_page: int = LARGEST_PAGE) -> Iterator[dict[str, Any]]:
@@ -129,7 +135,7 @@ class FlokitHook(MarketingHook):
         :param per_page: rows per request, at most 100
         """
         if status is not None:
-            checks.choice("status", status, flokit.ACTION_STATUSES)
+            validation.choice("status", status, flokit.ACTION_STATUSES)
         return self.rows(flokit.LIST_ACTIONS(query={"status": status}), Offsets(per_page))
 
     def get_action(self, action_id: str) -> dict[str, Any]:
@@ -155,19 +161,19 @@ def event_body(event: Mapping[str, Any], field: str = "event") -> dict[str, Any]
     :param field: how messages call it
     :raises ValidationError: naming the field, the problem and the remedy
     """
-    checks.known_fields(field, event, flokit.EVENT_FIELDS)
-    body: dict[str, Any] = {"event": checks.text(f"{field}.event", event.get("event"))}
+    validation.known_fields(field, event, flokit.EVENT_FIELDS)
+    body: dict[str, Any] = {"event": validation.text(f"{field}.event", event.get("event"))}
     for name in ("user_id", "anonymous_id"):
         if event.get(name) is not None:
-            body[name] = checks.text(f"{field}.{name}", event[name], longest=flokit.LONGEST_TEXT)
+            body[name] = validation.text(f"{field}.{name}", event[name], longest=flokit.LONGEST_TEXT)
     if len(body) == 1:
         raise ValidationError(f"{field} has neither 'user_id' nor 'anonymous_id'; one of them is needed.")
-    happened = checks.parsed(f"{field}.timestamp", event.get("timestamp"))
+    happened = validation.parsed(f"{field}.timestamp", event.get("timestamp"))
     if happened > datetime.now(timezone.utc) + timedelta(seconds=flokit.AHEAD):
         raise ValidationError(f"{field}.timestamp lies in the future; give the moment at which the event happened.")
-    body["timestamp"] = checks.moment(f"{field}.timestamp", happened)
+    body["timestamp"] = validation.moment(f"{field}.timestamp", happened)
     if event.get("properties"):
-        properties = checks.json_object(f"{field}.properties", event["properties"], "{'country': 'DE'}")
+        properties = validation.json_object(f"{field}.properties", event["properties"], "{'country': 'DE'}")
         if len(properties) > flokit.MOST_PROPERTIES:
             raise ValidationError(
                 f"{field}.properties has {len(properties)} entries; at most {flokit.MOST_PROPERTIES} are allowed."
@@ -181,8 +187,8 @@ def report_span(start_field: str, start: Any, end_field: str, end: Any) -> dict[
 
     :raises ValidationError: naming the field, the problem and the remedy
     """
-    first, last = checks.day(start_field, start), checks.day(end_field, end)
-    checks.in_order(start_field, first, end_field, last)
+    first, last = validation.day(start_field, start), validation.day(end_field, end)
+    validation.in_order(start_field, first, end_field, last)
     if (date.fromisoformat(last) - date.fromisoformat(first)).days >= flokit.LONGEST_SPAN:
         raise ValidationError(
             f"{end_field} is more than {flokit.LONGEST_SPAN} days after {start_field}; ask in several parts."

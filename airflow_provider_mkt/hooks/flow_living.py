@@ -9,17 +9,17 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.endpoint import Call, Endpoint
-from airflow_provider_mkt.client.pages import Unpaged
+from airflow_provider_mkt.client.paging import Unpaged
 from airflow_provider_mkt.exceptions import ValidationError
-from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.account import Account
 from airflow_provider_mkt.hooks.base import MarketingHook
 from airflow_provider_mkt.vendors import flow_living
 
 if TYPE_CHECKING:
+    from airflow_provider_mkt.client.api_client import ApiClient
     from airflow_provider_mkt.client.auth import Auth, Token
-    from airflow_provider_mkt.client.transport import ApiClient
 
 
 class FlowLivingHook(MarketingHook):
@@ -58,7 +58,7 @@ class FlowLivingHook(MarketingHook):
     def _token_auth(self, account: Account, request_type: str) -> Auth:
         """Return the scheme with a token of one request type; each type has its own."""
         from airflow_provider_mkt.client.auth import TokenAuth  # noqa: PLC0415
-        from airflow_provider_mkt.state.tokens import TOKENS  # noqa: PLC0415
+        from airflow_provider_mkt.state.tokens.shared import TOKENS  # noqa: PLC0415
 
         key = "/".join((*account.identity, request_type))
         get = partial(TOKENS.get, key, partial(self._fetch_token, request_type))
@@ -138,9 +138,9 @@ class FlowLivingHook(MarketingHook):
         :param reason: why, for the vendor's staff
         :return: ``status``, ``message``, ``error``
         """
-        body = {"status": checks.text("status", status)}
+        body = {"status": validation.text("status", status)}
         if reason:
-            body["reason"] = checks.text("reason", reason, longest=flow_living.LONGEST_TEXT)
+            body["reason"] = validation.text("reason", reason, longest=flow_living.LONGEST_TEXT)
         return self.fetch(flow_living.UPDATE_STATUS(path={"campaign_tracking_id": tracking_id}, body=body))
 
     def process_listing(self, listing: Mapping[str, Any]) -> str:
@@ -152,8 +152,8 @@ class FlowLivingHook(MarketingHook):
             sample every value is text, numbers and prices too
         :return: the vendor's sentence, which names its internal id of the listing
         """
-        body = checks.json_object("listing", listing, "{'home_listing_id': 'listing_1', 'name': 'Harbour View 2'}")
-        checks.text("listing.home_listing_id", body.get("home_listing_id"))
+        body = validation.json_object("listing", listing, "{'home_listing_id': 'listing_1', 'name': 'Harbour View 2'}")
+        validation.text("listing.home_listing_id", body.get("home_listing_id"))
         call = flow_living.PROCESS_LISTING(query={"organisation": self.account.login}, body=body)
         return str(self._listing_client.send(call))
 
@@ -168,7 +168,7 @@ class FlowLivingHook(MarketingHook):
         :param branch_id: Flow's id of the branch
         :raises ValidationError: when the connection does not say how to reach the analytics host
         """
-        return self._analytics(flow_living.LIST_BRANCH_CAMPAIGNS, {"branchId": checks.text("branch_id", branch_id)})
+        return self._analytics(flow_living.LIST_BRANCH_CAMPAIGNS, {"branchId": validation.text("branch_id", branch_id)})
 
     def list_agent_insights(
         self,
@@ -188,15 +188,15 @@ class FlowLivingHook(MarketingHook):
         """
         if (agent_external_id is None) == (agent_email is None):
             raise ValidationError("Give either agent_external_id or agent_email, and not both.")
-        start, end = checks.moment("start_date", start_date), checks.moment("end_date", end_date)
+        start, end = validation.moment("start_date", start_date), validation.moment("end_date", end_date)
         if start is None or end is None:
             raise ValidationError("start_date and end_date are both needed, like 2026-06-08T09:00:00Z.")
-        checks.in_order("start_date", start, "end_date", end)
+        validation.in_order("start_date", start, "end_date", end)
         body = {"startDate": start, "endDate": end}
         if agent_external_id is not None:
-            body["agentExternalId"] = checks.text("agent_external_id", agent_external_id)
+            body["agentExternalId"] = validation.text("agent_external_id", agent_external_id)
             return self._analytics(flow_living.LIST_AGENT_INSIGHTS_BY_ID, body)
-        body["agentEmail"] = checks.text("agent_email", agent_email)
+        body["agentEmail"] = validation.text("agent_email", agent_email)
         return self._analytics(flow_living.LIST_AGENT_INSIGHTS_BY_EMAIL, body)
 
     def _analytics(self, endpoint: Endpoint, body: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -219,7 +219,7 @@ class FlowLivingHook(MarketingHook):
                 f"Connection {self.conn_id!r} (Flow Living): analytics needs the extra "
                 f"{' and '.join(map(repr, missing))}; your Flow account manager knows the values."
             )
-        checks.https_url("the extra 'analytics_host'", self.bases(self.account)["analytics"], anywhere=True)
+        validation.https_url("the extra 'analytics_host'", self.bases(self.account)["analytics"], anywhere=True)
         headers = {
             "flow-api-user-id": extras["analytics_user_id"],
             "flow-api-user-secret": extras["analytics_user_secret"],
@@ -248,20 +248,20 @@ def publish_body(
 
     :raises ValidationError: naming the field, the problem and the remedy
     """
-    listings = checks.texts("listing_external_ids", listing_external_ids, most=flow_living.MOST_LISTINGS)
-    start = checks.moment("start_date", start_date)
-    end = checks.moment("end_date", end_date)
+    listings = validation.texts("listing_external_ids", listing_external_ids, most=flow_living.MOST_LISTINGS)
+    start = validation.moment("start_date", start_date)
+    end = validation.moment("end_date", end_date)
     if start and end and end <= start:
         raise ValidationError(f"end_date must be after start_date: {end} is not after {start}; move one of them.")
     body = {
-        "planRef": checks.text("plan_ref", plan_ref, longest=flow_living.LONGEST_TEXT),
+        "planRef": validation.text("plan_ref", plan_ref, longest=flow_living.LONGEST_TEXT),
         "listingExternalIds": listings,
-        "branchId": checks.text("branch_id", branch_id, longest=flow_living.LONGEST_TEXT),
-        "agentExternalId": agent_external_id and checks.text("agent_external_id", agent_external_id),
+        "branchId": validation.text("branch_id", branch_id, longest=flow_living.LONGEST_TEXT),
+        "agentExternalId": agent_external_id and validation.text("agent_external_id", agent_external_id),
         "startDate": start,
         "endDate": end,
-        "budgetOverride": None if budget_override is None else checks.amount("budget_override", budget_override),
-        "orderRef": order_ref and checks.text("order_ref", order_ref, longest=flow_living.LONGEST_TEXT),
+        "budgetOverride": None if budget_override is None else validation.amount("budget_override", budget_override),
+        "orderRef": order_ref and validation.text("order_ref", order_ref, longest=flow_living.LONGEST_TEXT),
         "dryRun": True if dry_run else None,
     }
     return {name: value for name, value in body.items() if value is not None}
@@ -273,5 +273,5 @@ def check_dates(body: dict[str, Any]) -> None:
     :raises ValidationError: naming the date. Kept apart from :func:`publish_body`, because a retry that only attaches
         to a published campaign may come after its start
     """
-    checks.not_in_the_past("start_date", body.get("startDate"))
-    checks.not_in_the_past("end_date", body.get("endDate"))
+    validation.not_in_the_past("start_date", body.get("startDate"))
+    validation.not_in_the_past("end_date", body.get("endDate"))

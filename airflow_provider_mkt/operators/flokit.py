@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
-from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.flokit import FlokitHook
-from airflow_provider_mkt.operators.base import SubmittingOperator
-from airflow_provider_mkt.submission_record import Order, Place, Record
+from airflow_provider_mkt.operators.submitting import SubmittingOperator
+from airflow_provider_mkt.submission.record import Record
+from airflow_provider_mkt.submission.request import Order, Place
 from airflow_provider_mkt.vendors import flokit
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flokit import SyncWatch, digest
@@ -43,7 +44,7 @@ class FlokitTriggerSyncOperator(SubmittingOperator):
 
     def order(self, place: Place) -> Order:
         """Return the sync request."""
-        path = {"integration_id": checks.text("integration_id", self.integration_id)}
+        path = {"integration_id": validation.text("integration_id", self.integration_id)}
         return Order(
             vendor=flokit.VENDOR.name,
             what=f"sync of {self.integration_id}",

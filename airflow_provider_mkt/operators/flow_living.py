@@ -8,13 +8,16 @@ from collections.abc import Generator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mkt import validation
+from airflow_provider_mkt.client.answer import rows_of
 from airflow_provider_mkt.client.endpoint import Call
-from airflow_provider_mkt.client.outcome import rows_of
 from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError, ValidationError
-from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook, check_dates, publish_body
-from airflow_provider_mkt.operators.base import MarketingOperator, SubmittingOperator, come_back_later
-from airflow_provider_mkt.submission_record import Order, Place, Record
+from airflow_provider_mkt.operators.base import MarketingOperator
+from airflow_provider_mkt.operators.submitting import SubmittingOperator
+from airflow_provider_mkt.submission.record import Record
+from airflow_provider_mkt.submission.request import Order, Place
+from airflow_provider_mkt.tasks.reschedule import come_back_later
 from airflow_provider_mkt.vendors import flow_living
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flow_living import CampaignWatch
@@ -94,7 +97,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
 
     def execute(self, context: Context) -> Any:
         """Publish; or, for a dry run, only have the request validated."""
-        if not checks.flag("dry_run", self.validate_only):
+        if not validation.flag("dry_run", self.validate_only):
             return super().execute(context)
         self._targets()
         body = {**self._body(Place.of(context, self.conn_id)), "dryRun": True}
@@ -168,7 +171,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         return result if verdict is None else {**result, "status": verdict.status, "campaigns": verdict.answer}
 
     def _targets(self) -> list[str]:
-        return checks.statuses("target_statuses", self.target_statuses, flow_living.STATUSES, closed=False)
+        return validation.statuses("target_statuses", self.target_statuses, flow_living.STATUSES, closed=False)
 
     def _body(self, place: Place) -> dict[str, Any]:
         listings = self.listing_external_ids
@@ -237,7 +240,7 @@ class FlowLivingUpdateCampaignStatusOperator(MarketingOperator):
             return self._update_all()
 
     def _update_all(self) -> dict[str, str]:
-        return {each: self._update(each) for each in checks.ids("campaign_tracking_id", self.campaign_tracking_id)}
+        return {each: self._update(each) for each in validation.ids("campaign_tracking_id", self.campaign_tracking_id)}
 
     def _update(self, tracking_id: str) -> str:
         hook: FlowLivingHook = self.hook  # type: ignore[assignment]

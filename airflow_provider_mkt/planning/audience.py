@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any, TextIO, TypeVar
 from uuid import UUID
 
+from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ValidationError
-from airflow_provider_mkt.hooks import checks
-from airflow_provider_mkt.transfers.files import checked_path
+from airflow_provider_mkt.files.atomic import checked_path
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ def _text(place: str, column: str, value: Any) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     if column == "optin_timestamp":
-        return checks.moment(f"{place}, column {column!r}", value) or ""
+        return validation.moment(f"{place}, column {column!r}", value) or ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, date):

@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_mkt.hooks import checks
-from airflow_provider_mkt.planning.document import Part, load
-from airflow_provider_mkt.planning.moments import moment, zone
+from airflow_provider_mkt import validation
+from airflow_provider_mkt.planning.times import moment, zone
+from airflow_provider_mkt.planning.yaml_document import Part, load
 from airflow_provider_mkt.vendors import flow_living, flow_social
 
 
@@ -64,7 +64,7 @@ def read_brief(path: str | Path, launch: datetime) -> Brief:
     zone_ = brief["timezone"].read(zone) if "timezone" in brief else timezone.utc
 
     def when(part: Part) -> str:
-        return str(checks.moment(part.name, part.read(lambda text: moment(text, launch, zone_))))
+        return str(validation.moment(part.name, part.read(lambda text: moment(text, launch, zone_))))
 
     starts, ends = when(brief["starts"]), when(brief["ends"])
     if ends <= starts:
@@ -78,7 +78,7 @@ def read_brief(path: str | Path, launch: datetime) -> Brief:
         agent=brief["agent"].text() if "agent" in brief else None,
         starts=starts,
         ends=ends,
-        budget=brief["budget"].read(lambda text: checks.amount("it", text)) if "budget" in brief else None,
+        budget=brief["budget"].read(lambda text: validation.amount("it", text)) if "budget" in brief else None,
         integration=brief["sync"].text(),
         audience=_beside(path, audience["file"]),
         segments=[part.text() for part in audience["segments"].items()],

@@ -8,9 +8,9 @@ import io
 from datetime import datetime, timezone, tzinfo
 from pathlib import Path
 
+from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ValidationError
-from airflow_provider_mkt.hooks import checks
-from airflow_provider_mkt.planning.moments import moment, zone
+from airflow_provider_mkt.planning.times import moment, zone
 from airflow_provider_mkt.vendors import flow_social
 
 COLUMNS = ("at", "channel", "text")
@@ -69,9 +69,9 @@ def _post(name: str, line: int, row: dict[str, str], launch: datetime) -> dict[s
         column = "timezone"
         zone_: tzinfo = zone(row["timezone"].strip()) if (row.get("timezone") or "").strip() else timezone.utc
         column = "at"
-        when = checks.moment("at", moment(row["at"], launch, zone_))
+        when = validation.moment("at", moment(row["at"], launch, zone_))
         column = "text"
-        content = checks.text("it", row["text"].strip(), longest=flow_social.LONGEST_CONTENT)
+        content = validation.text("it", row["text"].strip(), longest=flow_social.LONGEST_CONTENT)
     except ValueError as error:
         problem = f"{place}, column {column!r}: {error}"
         raise ValidationError(problem) from None

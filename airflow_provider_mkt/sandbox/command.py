@@ -7,6 +7,8 @@ import argparse
 import json
 import sys
 
+from airflow_provider_mkt.sandbox.address import url_host
+
 DEFAULT_PORT = 8095
 IN_USE = 3
 """Exit code when the port is taken."""
@@ -53,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
         base = args.public_url or f"http://{url_host(args.host)}:{args.port}"
         print(json.dumps(connections(base), indent=2))  # noqa: T201
         return 0
-    from airflow_provider_mkt.sandbox.server import AddressError, listen, serve  # noqa: PLC0415 - heavy
+    from airflow_provider_mkt.sandbox.address import AddressError, listen  # noqa: PLC0415 - heavy
+    from airflow_provider_mkt.sandbox.server import serve  # noqa: PLC0415 - heavy
 
     try:
         listener = listen(args.host, args.port)
@@ -72,10 +75,3 @@ def run(args: argparse.Namespace) -> int:
 
     serve(listener, speed=args.speed, public_url=args.public_url, log_requests=args.log_requests, ready=announce)
     return 0
-
-
-def url_host(host: str) -> str:
-    """A host as it is written in a URL; a wildcard address becomes the loopback one."""
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host

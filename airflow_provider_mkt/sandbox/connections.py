@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_mkt.sandbox.registry import VENDORS
+from airflow_provider_mkt.sandbox.vendors.registry import VENDORS
 
 
 def connections(base: str) -> dict[str, dict[str, Any]]:

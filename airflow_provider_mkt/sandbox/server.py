@@ -16,42 +16,16 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import uvicorn
 
-from airflow_provider_mkt.sandbox.app import build
-from airflow_provider_mkt.sandbox.command import url_host
+from airflow_provider_mkt.sandbox.address import listen, url_host
 from airflow_provider_mkt.sandbox.connections import connections
-from airflow_provider_mkt.sandbox.protocol import BreakableProtocol
-from airflow_provider_mkt.sandbox.world import World
+from airflow_provider_mkt.sandbox.engine.world import World
+from airflow_provider_mkt.sandbox.http.app import build
+from airflow_provider_mkt.sandbox.http.protocol import BreakableProtocol
 
 START_DEADLINE = 20.0
 """Seconds after which a start in the background is given up."""
 
 _opener = build_opener(ProxyHandler({}))
-
-
-class AddressError(Exception):
-    """The address cannot be listened on."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A bound socket.
-
-    :raises AddressError: says what is wrong and what to do
-    """
-    try:
-        family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, number)
-    except OSError as error:
-        raise AddressError(f"address {host!r} is not usable ({error.strerror}); choose another with --host") from None
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-        listener.listen(1024)
-    except OSError as error:
-        listener.close()
-        raise AddressError(
-            f"port {port} on {host} is not free ({error.strerror}); choose another with --port, or 0 for any"
-        ) from None
-    return listener
 
 
 class _Server(uvicorn.Server):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_mkt.hooks import checks
+from airflow_provider_mkt import validation
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.vendors import flinque
@@ -42,8 +42,8 @@ class FlinqueCampaignStatusSensor(WatchSensor):
     def watch(self) -> CampaignWatch:
         """Return the campaign."""
         return CampaignWatch(
-            checks.text("campaign_id", self.campaign_id),
-            checks.statuses("target_statuses", self.target_statuses, flinque.CAMPAIGN_STATUSES, closed=False),
+            validation.text("campaign_id", self.campaign_id),
+            validation.statuses("target_statuses", self.target_statuses, flinque.CAMPAIGN_STATUSES, closed=False),
         )
 
 
@@ -63,4 +63,4 @@ class FlinqueReportReadySensor(WatchSensor):
 
     def watch(self) -> ReportWatch:
         """Return the report."""
-        return ReportWatch(checks.text("report_id", self.report_id))
+        return ReportWatch(validation.text("report_id", self.report_id))

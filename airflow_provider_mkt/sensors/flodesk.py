@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import timezone
 from airflow.sdk.exceptions import AirflowRescheduleException
 
+from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import NotFoundError
-from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
-from airflow_provider_mkt.private_fields import PrivateFields
 from airflow_provider_mkt.sensors.base import WatchSensor
+from airflow_provider_mkt.tasks.private_fields import PrivateFields
 from airflow_provider_mkt.vendors import flodesk
 from airflow_provider_mkt.waiting.flodesk import (
     AddressWatch,
@@ -66,8 +66,8 @@ class FlodeskSegmentSizeSensor(WatchSensor):
         # A template renders to text.
         given = self.minimum
         number = int(given) if isinstance(given, str) and given.isdecimal() else given
-        minimum = checks.count("minimum", number, most=MOST_SUBSCRIBERS)
-        return SegmentSizeWatch(checks.text("segment_id", self.segment_id), minimum)
+        minimum = validation.count("minimum", number, most=MOST_SUBSCRIBERS)
+        return SegmentSizeWatch(validation.text("segment_id", self.segment_id), minimum)
 
 
 class FlodeskSubscriberStatusSensor(PrivateFields, WatchSensor):
@@ -122,7 +122,7 @@ class FlodeskSubscriberStatusSensor(PrivateFields, WatchSensor):
         kind = AddressWatch if "@" in self._subscriber else SubscriberWatch
         return kind(
             self._subscriber,
-            checks.statuses("target_statuses", self.target_statuses, flodesk.SHOWN_STATUSES, closed=True),
+            validation.statuses("target_statuses", self.target_statuses, flodesk.SHOWN_STATUSES, closed=True),
         )
 
     def _defer_until(self, deadline: float, first_look: float | None = None) -> NoReturn:

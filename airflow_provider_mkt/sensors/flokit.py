@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_mkt.hooks import checks
+from airflow_provider_mkt import validation
 from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.waiting.flokit import SyncWatch
@@ -38,4 +38,4 @@ class FlokitIntegrationSyncSensor(WatchSensor):
 
     def watch(self) -> SyncWatch:
         """Return the sync."""
-        return SyncWatch(checks.text("integration_id", self.integration_id), checks.moment("since", self.since))
+        return SyncWatch(validation.text("integration_id", self.integration_id), validation.moment("since", self.since))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_mkt.hooks import checks
+from airflow_provider_mkt import validation
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.vendors import flow_living
@@ -40,6 +40,6 @@ class FlowLivingCampaignStatusSensor(WatchSensor):
     def watch(self) -> CampaignWatch:
         """Return the campaign."""
         return CampaignWatch(
-            checks.ids("campaign_tracking_id", self.campaign_tracking_id),
-            checks.statuses("target_statuses", self.target_statuses, flow_living.STATUSES, closed=False),
+            validation.ids("campaign_tracking_id", self.campaign_tracking_id),
+            validation.statuses("target_statuses", self.target_statuses, flow_living.STATUSES, closed=False),
         )

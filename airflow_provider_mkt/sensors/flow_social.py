@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_mkt.hooks import checks
+from airflow_provider_mkt import validation
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.vendors import flow_social
@@ -39,6 +39,6 @@ class FlowSocialPostStatusSensor(WatchSensor):
     def watch(self) -> PostWatch:
         """Return the post."""
         return PostWatch(
-            checks.ids("post_id", self.post_id),
-            checks.statuses("target_statuses", self.target_statuses, flow_social.POST_STATUSES, closed=True),
+            validation.ids("post_id", self.post_id),
+            validation.statuses("target_statuses", self.target_statuses, flow_social.POST_STATUSES, closed=True),
         )

@@ -20,9 +20,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from airflow_provider_mkt.state.sealing import Sealer, configured_sealer, digest
-from airflow_provider_mkt.state.store import Store, store
-from airflow_provider_mkt.state.troubles import StoreError
+from airflow_provider_mkt.state.database.shared import store
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.encryption import Sealer, configured_sealer, digest
+from airflow_provider_mkt.state.errors import StoreError
 
 log = logging.getLogger(__name__)
 

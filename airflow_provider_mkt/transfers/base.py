@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
+from airflow_provider_mkt.files.atomic import WholeFile, checked_path
+from airflow_provider_mkt.files.formats import Columns, Row, checked_format, rows_to
 from airflow_provider_mkt.operators.base import MarketingOperator
-from airflow_provider_mkt.transfers.files import WholeFile, checked_path
-from airflow_provider_mkt.transfers.formats import Columns, Row, checked_format, rows_to
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath

@@ -8,8 +8,8 @@ from typing import Any
 
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
-from airflow_provider_mkt.operators.batch_chunk import Row
-from airflow_provider_mkt.operators.flow_social_posts import SPELLINGS, SchedulesPosts, row_of
+from airflow_provider_mkt.operators.flow_social.chunk import Row
+from airflow_provider_mkt.operators.flow_social.posts import SPELLINGS, SchedulesPosts, row_of
 from airflow_provider_mkt.transfers.sql import sql_rows
 from airflow_provider_mkt.vendors import flow_social
 

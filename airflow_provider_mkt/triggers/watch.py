@@ -14,13 +14,13 @@ from airflow.sdk.module_loading import import_string  # type: ignore[attr-define
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_mkt.exceptions import ApiError
-from airflow_provider_mkt.state.troubles import StoreError
-from airflow_provider_mkt.stopping import given_up
-from airflow_provider_mkt.submission_told import anew
+from airflow_provider_mkt.state.errors import StoreError
+from airflow_provider_mkt.submission.messages import anew
+from airflow_provider_mkt.tasks.user_stop import given_up
 from airflow_provider_mkt.waiting.base import Patience, Watch
 
 if TYPE_CHECKING:
-    from airflow_provider_mkt.client.transport import ApiClient
+    from airflow_provider_mkt.client.api_client import ApiClient
 
 log = logging.getLogger(__name__)
 

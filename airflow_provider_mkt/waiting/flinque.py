@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Call, Priority
-from airflow_provider_mkt.client.pages import Hints, find_rows
+from airflow_provider_mkt.client.paging import Hints, find_rows
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.vendors import flinque
 from airflow_provider_mkt.waiting.base import Stand, Verdict, Watch, stand_of

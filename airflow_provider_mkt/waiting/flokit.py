@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.exceptions import ValidationError
-from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.vendors import flokit
 from airflow_provider_mkt.waiting.base import Stand, Verdict, Watch
@@ -61,7 +61,7 @@ class SyncWatch(Watch):
         if status != flokit.CONNECTED:
             return Stand.UNKNOWN
         synced = _moment(last_synced_at)
-        newer = synced is not None and (not self.since or synced > checks.parsed("since", self.since))
+        newer = synced is not None and (not self.since or synced > validation.parsed("since", self.since))
         return Stand.DONE if newer else Stand.PENDING
 
 
@@ -72,6 +72,6 @@ def digest(error: Any) -> str | None:
 
 def _moment(value: str | None) -> datetime | None:
     try:
-        return checks.parsed("last_synced_at", value) if value else None
+        return validation.parsed("last_synced_at", value) if value else None
     except ValidationError:
         return None

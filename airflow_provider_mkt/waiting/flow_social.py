@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Call, Priority
-from airflow_provider_mkt.client.pages import PageNumbers, find_rows
+from airflow_provider_mkt.client.paging import PageNumbers, find_rows
 from airflow_provider_mkt.exceptions import ApiError, NotFoundError
-from airflow_provider_mkt.hooks.flow_social import FlowSocialHook, filter_query
+from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+from airflow_provider_mkt.hooks.flow_social.posts import filter_query
 from airflow_provider_mkt.vendors import flow_social
 from airflow_provider_mkt.waiting.base import Stand, Verdict, Watch, overall, stand_of
 

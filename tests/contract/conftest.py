@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_mkt.client import transport
+from airflow_provider_mkt.client import api_client
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.contract.conformance.stage import STANDSTILL, Stage
 from tests.contract.wire import Unlimited
@@ -25,9 +25,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         waited.append(seconds)
 
     monkeypatch.setattr(
-        transport, "time", SimpleNamespace(sleep=waited.append, monotonic=time.monotonic, time=time.time)
+        api_client, "time", SimpleNamespace(sleep=waited.append, monotonic=time.monotonic, time=time.time)
     )
-    monkeypatch.setattr(transport, "asyncio", SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop))
+    monkeypatch.setattr(api_client, "asyncio", SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop))
     return waited
 
 
@@ -35,7 +35,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def stage() -> Iterator[Stage]:
     """A sandbox of the module's own and a hook for each connection, none of which is ever paced."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("airflow_provider_mkt.state.budget.budget_for", lambda *_: Unlimited())
+        patch.setattr("airflow_provider_mkt.state.budgets.shared.budget_for", lambda *_: Unlimited())
         with Sandbox(speed=STANDSTILL) as sandbox:
             sandbox.limits({"*": None})
             # Moving the vendors' clock must not end tokens: these tests count requests.

@@ -29,11 +29,11 @@ from airflow_provider_mkt.exceptions import (
     ServerError,
     ValidationError,
 )
-from airflow_provider_mkt.sandbox.flodesk.account import API_KEY as FLODESK_KEY
-from airflow_provider_mkt.sandbox.flodesk.tokens import CLIENT_ID, CLIENT_SECRET
-from airflow_provider_mkt.sandbox.flokit.routes import WRITE_KEY as FLOKIT_KEY
-from airflow_provider_mkt.sandbox.flow_social.account import API_KEY as SOCIAL_KEY
-from airflow_provider_mkt.sandbox.ledger import digest
+from airflow_provider_mkt.sandbox.engine.ledger import digest
+from airflow_provider_mkt.sandbox.vendors.flodesk.account import API_KEY as FLODESK_KEY
+from airflow_provider_mkt.sandbox.vendors.flodesk.tokens import CLIENT_ID, CLIENT_SECRET
+from airflow_provider_mkt.sandbox.vendors.flokit.routes import WRITE_KEY as FLOKIT_KEY
+from airflow_provider_mkt.sandbox.vendors.flow_social.account import API_KEY as SOCIAL_KEY
 from airflow_provider_mkt.vendors import flodesk, flow_social
 from tests.contract.conformance.case import Case, Rows, differences, filled
 from tests.contract.conformance.stage import VENDORS, Stage

@@ -10,8 +10,8 @@ import pytest
 
 from airflow_provider_mkt.client.upload import CHUNK, Multipart
 from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError
-from airflow_provider_mkt.hooks.flow_social_media import media_file
-from airflow_provider_mkt.sandbox.ledger import digest
+from airflow_provider_mkt.hooks.flow_social.media import media_file
+from airflow_provider_mkt.sandbox.engine.ledger import digest
 from airflow_provider_mkt.vendors import flodesk, flow_social
 from tests.contract.conformance.flinque import report as finished_report
 from tests.contract.conformance.flodesk import BACK, consent

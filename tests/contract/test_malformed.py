@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
-from airflow_provider_mkt.client import attempt, wire
+from airflow_provider_mkt.client import attempt, exchange
 from airflow_provider_mkt.client.auth import Auth, BearerAuth
 from airflow_provider_mkt.client.endpoint import Endpoint
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
@@ -279,7 +279,7 @@ def quiet(waits: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 def canned(monkeypatch: pytest.MonkeyPatch) -> Canned:
     """The network of all clients that are made from now on."""
     network = Canned()
-    monkeypatch.setattr(wire, "Adapter", lambda **kwargs: network)
+    monkeypatch.setattr(exchange, "Adapter", lambda **kwargs: network)
     return network
 
 

@@ -32,9 +32,11 @@ from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.state import budget, tokens, windows
-from airflow_provider_mkt.state import store as stores
-from airflow_provider_mkt.state.store import Store
+from airflow_provider_mkt.state.budgets import shared as shared_budgets
+from airflow_provider_mkt.state.budgets import sliding_window
+from airflow_provider_mkt.state.database import shared as stores
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.tokens import shared as shared_tokens
 from tests.contract.wire import Unlimited
 
 MINUTE = 60.0
@@ -127,10 +129,10 @@ def open_account(vendors: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """Have the vendor and the hooks count a case's account by its limits, in a store that knows nothing yet."""
     made: dict[int, Store] = {}
     monkeypatch.setattr(stores, "_stores", made)
-    monkeypatch.setattr(budget, "_budgets", {})
-    monkeypatch.setattr(tokens, "TOKENS", tokens.Tokens())
+    monkeypatch.setattr(shared_budgets, "_budgets", {})
+    monkeypatch.setattr(shared_tokens, "TOKENS", shared_tokens.Tokens())
     monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", f"sqlite:///{tmp_path / 'shared.db'}")
-    monkeypatch.setattr(windows, "MARGIN", windows.MARGIN + SLACK)
+    monkeypatch.setattr(sliding_window, "MARGIN", sliding_window.MARGIN + SLACK)
     stated = MarketingHook.limits
 
     def opened(case: Case) -> None:
@@ -197,7 +199,7 @@ def test_unpaced_requests_are_refused(
 ) -> None:
     """So the vendor counts: here over a whole minute, for which no machine is too slow."""
     open_account(replace(case, minute=MINUTE))
-    monkeypatch.setattr(budget, "budget_for", lambda *_: Unlimited())
+    monkeypatch.setattr(shared_budgets, "budget_for", lambda *_: Unlimited())
     monkeypatch.setattr(retry, "ATTEMPTS", 1)
     with ThreadPoolExecutor(THREADS) as pool, pytest.raises(RateLimitError):
         list(send(case, kind, sum(case.sent.values()), pool))

@@ -21,8 +21,8 @@ from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.config import SchemathesisConfig
 
-from airflow_provider_mkt.sandbox.registry import VENDORS
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.sandbox.vendors.registry import VENDORS
 from tests.unit.sandbox.vendors import POST, Caller, basic, later
 
 EXAMPLES = int(os.environ.get("MKT_SCHEMATHESIS", "5"))

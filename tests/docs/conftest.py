@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import text
 
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.state.store import store
+from airflow_provider_mkt.state.database.shared import store
 from tests.docs.blocks import ROOT
 
 SPEED = 1e6
@@ -58,7 +58,7 @@ def no_naps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two looks nobody waits longer than a moment, in none of the three modes."""
     import airflow.sdk.bases.sensor as airflow_sensor
 
-    from airflow_provider_mkt.operators import base
+    from airflow_provider_mkt.operators import submitting
     from airflow_provider_mkt.triggers import watch
 
     nap = SimpleNamespace(monotonic=time.monotonic, time=time.time, sleep=lambda s: time.sleep(min(s, LONGEST_NAP)))
@@ -68,7 +68,7 @@ def no_naps(monkeypatch: pytest.MonkeyPatch) -> None:
         make(self, *args, **kwargs)  # type: ignore[arg-type]
         self.poll_interval = LONGEST_NAP
 
-    monkeypatch.setattr(base, "time", nap)
+    monkeypatch.setattr(submitting, "time", nap)
     monkeypatch.setattr(airflow_sensor, "time", nap)
     monkeypatch.setattr(watch, "FIRST_LOOK", 0.0)
     monkeypatch.setattr(watch.WatchTrigger, "__init__", hasty)

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from airflow_provider_mkt.hooks.base import MarketingHook
-from airflow_provider_mkt.operators.base import MarketingOperator, SubmittingOperator
+from airflow_provider_mkt.operators.base import MarketingOperator
+from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.vendors import VENDORS
 from tests.docs.blocks import PAGES, ROOT, prose
@@ -153,8 +154,8 @@ def test_every_error_is_described() -> None:
 
 
 def test_every_switch_is_described() -> None:
-    from airflow_provider_mkt.sandbox.faults import KINDS
-    from airflow_provider_mkt.sandbox.registry import VENDORS as SIMULATED
+    from airflow_provider_mkt.sandbox.engine.faults import KINDS
+    from airflow_provider_mkt.sandbox.vendors.registry import VENDORS as SIMULATED
 
     page = (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")
     switches = {f"{vendor.name}.{name}" for vendor in SIMULATED for name in vendor.switches}

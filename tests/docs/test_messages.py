@@ -21,7 +21,7 @@ from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaign
 from airflow_provider_mkt.planning.brief import read_brief
 from airflow_provider_mkt.planning.calendar import read_calendar
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.state.troubles import Trouble
+from airflow_provider_mkt.state.errors import Trouble
 from airflow_provider_mkt.vendors import VENDORS
 from tests.docs.blocks import ROOT, blocks
 from tests.docs.test_data import LAUNCH

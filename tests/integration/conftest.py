@@ -72,8 +72,8 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, statsd: StatsdServer) -> I
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a database of our own, which is dropped in the end."""
-    from airflow_provider_mkt.state.databases import usable
-    from airflow_provider_mkt.state.troubles import StoreError
+    from airflow_provider_mkt.state.database.dialects import usable
+    from airflow_provider_mkt.state.errors import StoreError
 
     name = f"mkt_test_{uuid.uuid4().hex[:12]}"
     try:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mkt.transfers.bookkeeping import Books
+from airflow_provider_mkt.transfers.flinque.export_cursor import Books
 from tests.unit.transfers.exporting import Vendor, ids, order, serving
 
 DAG = """

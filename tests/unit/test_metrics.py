@@ -24,11 +24,11 @@ from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.state.budget import StoreBudget
-from airflow_provider_mkt.state.sealing import Sealer
-from airflow_provider_mkt.state.store import Store
-from airflow_provider_mkt.state.tokens import Tokens
-from airflow_provider_mkt.state.troubles import StoreError, Trouble
+from airflow_provider_mkt.state.budgets.shared import StoreBudget
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.encryption import Sealer
+from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.tokens.shared import Tokens
 from tests.statsd import StatsdServer
 from tests.unit.context import Task
 

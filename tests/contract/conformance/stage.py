@@ -16,8 +16,8 @@ from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
-from airflow_provider_mkt.sandbox.flodesk.tokens import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH_TOKEN
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.sandbox.vendors.flodesk.tokens import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH_TOKEN
 from airflow_provider_mkt.vendors import flinque, flodesk, flokit, flow_living, flow_social
 from tests.contract.conformance import flinque as flinque_table
 from tests.contract.conformance import flodesk as flodesk_table

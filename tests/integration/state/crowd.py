@@ -24,22 +24,22 @@ from urllib.request import urlopen
 
 from sqlalchemy.event import listen
 
+from airflow_provider_mkt.client.api_client import ApiClient, Settings
 from airflow_provider_mkt.client.auth import Auth, Token
 from airflow_provider_mkt.client.endpoint import Call, Endpoint, Limit, Priority, Safety
 from airflow_provider_mkt.client.redaction import Redactor
-from airflow_provider_mkt.client.transport import ApiClient, Settings
 from airflow_provider_mkt.exceptions import AuthenticationError, OutcomeUnknownError, ValidationError
-from airflow_provider_mkt.state.budget import StoreBudget
-from airflow_provider_mkt.state.sealing import Sealer
-from airflow_provider_mkt.state.store import Store
-from airflow_provider_mkt.state.tokens import Tokens
+from airflow_provider_mkt.state.budgets.shared import StoreBudget
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.encryption import Sealer
+from airflow_provider_mkt.state.tokens.shared import Tokens
 
 ACCOUNT = ("strict", "http://vendor", "key")
 ENDPOINT = Endpoint("GET", "/{who}", Safety.READ, answer=None)
 # New processes are forked from one that has done the imports, so that sixteen of them start at once even on two cores.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
-    ["requests", "airflow_provider_mkt.client.transport", "airflow_provider_mkt.state.tokens"]
+    ["requests", "airflow_provider_mkt.client.api_client", "airflow_provider_mkt.state.tokens.shared"]
 )
 
 
@@ -296,7 +296,7 @@ def die(*_: Any, **__: Any) -> Any:
 
 def rotate_and_die(url: str, keys: str, base: str, step: str, start: Any) -> None:
     """Begin a rotation and be killed at a step of it."""
-    from airflow_provider_mkt.state import rotation, token_table
+    from airflow_provider_mkt.state.tokens import rotation, table
 
     def refresh(refresh_token: str) -> Token:
         if step == "journal open":
@@ -319,7 +319,7 @@ def rotate_and_die(url: str, keys: str, base: str, step: str, start: Any) -> Non
     if step == "before the journal":
         patch(rotation.Rotation, "_begin", after=True)
     elif step == "successor in the transaction":
-        patch(token_table.TokenRow, "set_access", after=True)
+        patch(table.TokenRow, "set_access", after=True)
     elif step == "successor stored":
         patch(rotation.Rotation, "save_patiently", after=True)
     tokens = tokens_over(url, keys, lease=0.3)

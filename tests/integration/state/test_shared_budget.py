@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, create_engine, make_url, text
 
+from airflow_provider_mkt.client.api_client import ApiClient, Settings
 from airflow_provider_mkt.client.endpoint import Call, Limit, Priority
 from airflow_provider_mkt.client.redaction import Redactor
-from airflow_provider_mkt.client.transport import ApiClient, Settings
-from airflow_provider_mkt.state.budget import StoreBudget, snapshot
-from airflow_provider_mkt.state.store import Store
-from airflow_provider_mkt.state.windows import MARGIN
+from airflow_provider_mkt.state.budgets.shared import StoreBudget, snapshot
+from airflow_provider_mkt.state.budgets.sliding_window import MARGIN
+from airflow_provider_mkt.state.database.store import Store
 from tests.integration.state.crowd import (
     ACCOUNT,
     ENDPOINT,

@@ -11,11 +11,11 @@ from cryptography.fernet import Fernet
 from sqlalchemy import make_url
 
 from airflow_provider_mkt.exceptions import AuthenticationError
-from airflow_provider_mkt.state.sealing import Sealer
-from airflow_provider_mkt.state.store import Store
-from airflow_provider_mkt.state.token_table import rehearse
-from airflow_provider_mkt.state.tokens import Tokens
-from airflow_provider_mkt.state.troubles import StoreError, Trouble
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.encryption import Sealer
+from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.tokens.shared import Tokens
+from airflow_provider_mkt.state.tokens.table import rehearse
 from tests.integration.state.crowd import (
     LOSING,
     PROCESSES,

@@ -12,11 +12,12 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Connection, text
 
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.state import schema
-from airflow_provider_mkt.state import store as stores
-from airflow_provider_mkt.state.sealing import Sealer
-from airflow_provider_mkt.state.store import Store
-from airflow_provider_mkt.state.token_table import Resealed, change, reseal
+from airflow_provider_mkt.state.database import migrations
+from airflow_provider_mkt.state.database import store as stores
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.encryption import Sealer
+from airflow_provider_mkt.state.key_rotation import Resealed, reseal
+from airflow_provider_mkt.state.tokens.table import change
 from airflow_provider_mkt.state.webhook_secrets import WebhookSecrets
 from tests.integration.state.crowd import PROCESSES, crowd
 from tests.unit.context import Task
@@ -29,14 +30,14 @@ def test_store_of_the_first_version(url: str, monkeypatch: pytest.MonkeyPatch) -
     """Its tokens and budgets stay; the new table works at once."""
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "STEPS", schema.STEPS[:1])
-        patch.setattr(stores, "STEPS", schema.STEPS[:1])
+        patch.setattr(migrations, "STEPS", migrations.STEPS[:1])
+        patch.setattr(stores, "STEPS", migrations.STEPS[:1])
         first = Store(url)
         change(first, "account", lambda row, now: row.set_access(Sealer(old), "access", 10.0, 0.8, now))
-        assert first.run(schema.version) == 1
+        assert first.run(migrations.version) == 1
         first.close()
     store = Store(url)
-    assert store.run(schema.version) == len(schema.STEPS) > 1
+    assert store.run(migrations.version) == len(migrations.STEPS) > 1
     secrets = WebhookSecrets("account", lambda: store, lambda: Sealer(old))
     assert secrets.rows() == []
     secrets.keep("wh_1", URL, EVENTS, "geheim", made_by="k" * 36)

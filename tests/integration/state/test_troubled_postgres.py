@@ -20,13 +20,14 @@ from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from airflow_provider_mkt.client.auth import Token
 from airflow_provider_mkt.client.endpoint import Limit
-from airflow_provider_mkt.state import budget as budget_module
-from airflow_provider_mkt.state import databases, rotation
-from airflow_provider_mkt.state.budget import StoreBudget, snapshot
-from airflow_provider_mkt.state.sealing import Sealer
-from airflow_provider_mkt.state.store import Store
-from airflow_provider_mkt.state.tokens import Tokens
-from airflow_provider_mkt.state.troubles import StoreError, Trouble
+from airflow_provider_mkt.state.budgets import shared as budget_module
+from airflow_provider_mkt.state.budgets.shared import StoreBudget, snapshot
+from airflow_provider_mkt.state.database import dialects
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.encryption import Sealer
+from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.tokens import rotation
+from airflow_provider_mkt.state.tokens.shared import Tokens
 
 PATIENCE = 0.5
 LIMITS = {"default": Limit(100, 60.0)}
@@ -103,7 +104,7 @@ def proxy(clean_postgres: str) -> Iterator[Proxy]:
 
 @pytest.fixture
 def used(clean_postgres: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setattr(databases, "CONNECT_PATIENCE", 1)
+    monkeypatch.setattr(dialects, "CONNECT_PATIENCE", 1)
     store = Store(make_url(clean_postgres).set(host="127.0.0.1", port=proxy.port), PATIENCE)
     yield store
     store.close()

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_mkt.client import attempt, transport
+from airflow_provider_mkt.client import api_client, attempt
 from tests.contract.wire import Raw, answer
 from tests.unit.client.clock import Clock
 
@@ -17,9 +17,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Both drivers wait by this clock."""
     clock = Clock()
     monkeypatch.setattr(attempt, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    monkeypatch.setattr(transport, "time", SimpleNamespace(sleep=clock.sleep))
+    monkeypatch.setattr(api_client, "time", SimpleNamespace(sleep=clock.sleep))
     monkeypatch.setattr(
-        transport, "asyncio", SimpleNamespace(sleep=clock.asleep, get_running_loop=asyncio.get_running_loop)
+        api_client, "asyncio", SimpleNamespace(sleep=clock.asleep, get_running_loop=asyncio.get_running_loop)
     )
     return clock
 

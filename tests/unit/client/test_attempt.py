@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_mkt.client import attempt, retry
+from airflow_provider_mkt.client.api_client import ApiClient, Settings
 from airflow_provider_mkt.client.auth import Auth, BearerAuth, TokenAuth
 from airflow_provider_mkt.client.endpoint import Call, Endpoint, Safety
 from airflow_provider_mkt.client.redaction import Redactor
-from airflow_provider_mkt.client.transport import ApiClient, Settings
 from airflow_provider_mkt.exceptions import (
     AuthenticationError,
     NotSentError,

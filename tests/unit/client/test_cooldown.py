@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_mkt.client import attempt
+from airflow_provider_mkt.client.api_client import ApiClient, Settings
 from airflow_provider_mkt.client.auth import BearerAuth
 from airflow_provider_mkt.client.endpoint import Call, Endpoint, Priority, Safety
 from airflow_provider_mkt.client.redaction import Redactor
-from airflow_provider_mkt.client.transport import ApiClient, Settings
 from airflow_provider_mkt.exceptions import RateLimitError
 from tests.contract.wire import Raw
 from tests.unit.client.clock import Clock

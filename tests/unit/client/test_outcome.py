@@ -17,19 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3 import exceptions as urllib3_exceptions
 
+from airflow_provider_mkt.client.answer import UnreadableError, parse, read_answer, rows_of
 from airflow_provider_mkt.client.endpoint import Endpoint, Safety
-from airflow_provider_mkt.client.outcome import (
-    Known,
-    NeverConnectedError,
-    Outcome,
-    UnreadableError,
-    judge_exception,
-    judge_response,
-    parse,
-    read_answer,
-    rows_of,
-)
-from airflow_provider_mkt.client.waits import LONGEST_RESET, LONGEST_RETRY_AFTER, reset_in, retry_after
+from airflow_provider_mkt.client.outcome import Known, NeverConnectedError, Outcome, judge_exception, judge_response
+from airflow_provider_mkt.client.retry_after import LONGEST_RESET, LONGEST_RETRY_AFTER, reset_in, retry_after
 
 POST = Endpoint("POST", "/things", Safety.ONCE, answer={"id": str})
 LIST = Endpoint("GET", "/things", Safety.READ, rows=("data", "items"))

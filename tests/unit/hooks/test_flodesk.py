@@ -13,7 +13,7 @@ from airflow.sdk import Connection
 from airflow_provider_mkt.exceptions import AuthenticationError
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.state import store
+from airflow_provider_mkt.state.database import shared as store
 
 
 def oauth(sandbox: Sandbox, conn_id: str) -> FlodeskHook:

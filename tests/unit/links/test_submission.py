@@ -16,8 +16,9 @@ from airflow.sdk.types import TaskInstanceKey
 from airflow_provider_mkt.hooks import account
 from airflow_provider_mkt.hooks.base import MarketingHook
 from airflow_provider_mkt.links.submission import SubmissionLink
-from airflow_provider_mkt.operators.base import MarketingOperator, SubmittingOperator
-from airflow_provider_mkt.operators.webhooks import EnsureWebhookBase
+from airflow_provider_mkt.operators.base import MarketingOperator
+from airflow_provider_mkt.operators.ensure_webhook.operator import EnsureWebhookBase
+from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.provider_info import get_provider_info
 from airflow_provider_mkt.vendors import VENDORS
 

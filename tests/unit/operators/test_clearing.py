@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ValidationError
-from airflow_provider_mkt.hooks import checks
 from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
 from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
@@ -106,7 +106,7 @@ def test_a_backfill_again_attaches_although_its_start_has_passed(
     start = "2099-06-08T09:00:00Z"
     task = Task(run_id=BACKFILLS[0])
     first = campaign(campaign_start_date=start).execute(task.context)
-    monkeypatch.setattr(checks, "datetime", Afterwards)
+    monkeypatch.setattr(validation, "datetime", Afterwards)
     task.clear()
     assert campaign(campaign_start_date=start).execute(task.context) == first
     with pytest.raises(ValidationError, match="start_date is in the past"):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import (
     ApiError,
     MalformedResponseError,
@@ -23,7 +24,7 @@ from airflow_provider_mkt.operators.flow_living import (
 )
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.submission_record import Record
+from airflow_provider_mkt.submission.record import Record
 from tests.unit.context import Task, deferral
 
 CAMPAIGN = {"plan_ref": "facebookv2", "listing_external_ids": ["listing_1001"], "branch_id": "branch_harbour"}
@@ -147,7 +148,6 @@ def test_order_ref_is_made_of_where_the_task_is(vendors: Sandbox, task: Task) ->
 
 
 def test_retry_after_the_start_still_attaches(vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow_provider_mkt.hooks import checks
 
     first = publishing(campaign_start_date=FUTURE).execute(task.context)
 
@@ -156,7 +156,7 @@ def test_retry_after_the_start_still_attaches(vendors: Sandbox, task: Task, monk
         def now(cls, tz: Any = None) -> datetime:
             return datetime(2100, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr(checks, "datetime", Later)
+    monkeypatch.setattr(validation, "datetime", Later)
     task.retry()
     assert publishing(campaign_start_date=FUTURE).execute(task.context) == first
     with pytest.raises(ValidationError, match="start_date is in the past"):

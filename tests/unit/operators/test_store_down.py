@@ -29,10 +29,12 @@ from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaign
 from airflow_provider_mkt.operators.flow_social import FlowSocialEnsureWebhookOperator, FlowSocialSchedulePostOperator
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.state import budget, kept, tokens
-from airflow_provider_mkt.state import store as stores
-from airflow_provider_mkt.state.store import Store
-from airflow_provider_mkt.state.troubles import StoreError
+from airflow_provider_mkt.state.budgets import shared as shared_budgets
+from airflow_provider_mkt.state.database import shared as stores
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.errors import StoreError
+from airflow_provider_mkt.state.tokens import cache
+from airflow_provider_mkt.state.tokens import shared as shared_tokens
 from tests.unit.context import Task, Waits
 
 PASSWORD = "s3cret-of-the-database"
@@ -111,10 +113,10 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Down], None]]:
     """
     made: dict[int, Store] = {}
     monkeypatch.setattr(stores, "_stores", made)
-    monkeypatch.setattr(budget, "_budgets", {})
-    monkeypatch.setattr(tokens, "TOKENS", tokens.Tokens())
-    monkeypatch.setattr(budget, "ASK_AGAIN", 0.0)
-    monkeypatch.setattr(kept, "READ_AGAIN", 0.0)
+    monkeypatch.setattr(shared_budgets, "_budgets", {})
+    monkeypatch.setattr(shared_tokens, "TOKENS", shared_tokens.Tokens())
+    monkeypatch.setattr(shared_budgets, "ASK_AGAIN", 0.0)
+    monkeypatch.setattr(cache, "READ_AGAIN", 0.0)
     yield lambda store: monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", store.url)
     for each in made.values():
         each.close()
@@ -267,4 +269,4 @@ def test_a_launch_goes_on_when_the_store_comes_back(
     result = kind(wait_for_completion=True).execute(task.context)
     assert kind(wait_for_completion=True).execute(task.retry()) == result
     assert kind.made(vendors) == 1
-    assert any(use.used for use in budget.snapshot())
+    assert any(use.used for use in shared_budgets.snapshot())

@@ -25,14 +25,14 @@ from airflow_provider_mkt.exceptions import (
     ServerError,
     ValidationError,
 )
-from airflow_provider_mkt.operators.base import SubmittingOperator
 from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
 from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
+from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.submission import Submission
+from airflow_provider_mkt.submission.submit import Submission
 from tests.unit.context import FIRST_LOOK, Task, Waits, WorkerDiedError, deferral, resumed
 
 
@@ -583,11 +583,11 @@ def test_ended_otherwise_it_goes_on_at_the_vendor(
 def test_stopping_that_takes_too_long_is_told(
     vendors: Sandbox, task: Task, waits: Waits, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from airflow_provider_mkt.operators import base
+    from airflow_provider_mkt.operators import submitting
 
     free = threading.Event()
-    monkeypatch.setattr(base, "CANCEL_TIMEOUT", 0.05)
-    monkeypatch.setattr(base.SubmittingOperator, "_cancel", lambda *_: free.wait(30))
+    monkeypatch.setattr(submitting, "CANCEL_TIMEOUT", 0.05)
+    monkeypatch.setattr(submitting.SubmittingOperator, "_cancel", lambda *_: free.wait(30))
     try:
         stopped(POST, task, vendors, waits, WorkerDiedError(), **LATER_POST)
     finally:

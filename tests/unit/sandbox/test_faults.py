@@ -12,7 +12,7 @@ from urllib.error import HTTPError
 import pytest
 import requests
 
-from airflow_provider_mkt.sandbox.faults import Faults
+from airflow_provider_mkt.sandbox.engine.faults import Faults
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.sandbox.vendors import POST, Caller, later
 

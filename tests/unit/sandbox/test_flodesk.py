@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_mkt.sandbox.ledger import digest
+from airflow_provider_mkt.sandbox.engine.ledger import digest
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.sandbox.vendors import Caller, basic
 

@@ -8,7 +8,7 @@ from urllib.error import HTTPError
 
 import pytest
 
-from airflow_provider_mkt.sandbox.limits import Limit, RateLimits
+from airflow_provider_mkt.sandbox.engine.limits import Limit, RateLimits
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.sandbox.vendors import POST, Caller
 

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_mkt.sandbox.clock import Clock, iso
-from airflow_provider_mkt.sandbox.server import AddressError, Sandbox
+from airflow_provider_mkt.sandbox.address import AddressError
+from airflow_provider_mkt.sandbox.engine.clock import Clock, iso
+from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.sandbox.vendors import Caller, later
 
 COMMAND = [sys.executable, "-m", "airflow_provider_mkt.sandbox"]

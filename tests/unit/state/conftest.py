@@ -8,8 +8,8 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import URL, event
 
-from airflow_provider_mkt.state.sealing import Sealer
-from airflow_provider_mkt.state.store import Store
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.encryption import Sealer
 
 
 class Clock:

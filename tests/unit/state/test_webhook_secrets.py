@@ -10,10 +10,11 @@ import pytest
 from cryptography.fernet import Fernet
 
 from airflow_provider_mkt.state import webhook_secrets
-from airflow_provider_mkt.state.sealing import Sealer, digest
-from airflow_provider_mkt.state.store import Store
-from airflow_provider_mkt.state.token_table import Resealed, change, reseal
-from airflow_provider_mkt.state.troubles import StoreError, Trouble
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.encryption import Sealer, digest
+from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.key_rotation import Resealed, reseal
+from airflow_provider_mkt.state.tokens.table import change
 from airflow_provider_mkt.state.webhook_secrets import RETIRED_KEPT, WebhookSecrets
 from tests.unit.state.conftest import Clock
 

@@ -201,7 +201,7 @@ def test_one_chunk_at_a_time_is_held(database: Execute, vendors: Sandbox, task: 
     few, many = (f"SELECT channel_id, content FROM posts ORDER BY id LIMIT {number}" for number in (500, 5_000))
     vendors.limits({"*": None})
     sent: list[Any] = []
-    from airflow_provider_mkt.client.transport import ApiClient
+    from airflow_provider_mkt.client.api_client import ApiClient
 
     def send(self: ApiClient, call: Any) -> Any:
         # The simulated vendor is in this process: what it keeps would be measured as well.

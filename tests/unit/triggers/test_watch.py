@@ -21,7 +21,7 @@ from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.state.troubles import StoreError, Trouble
+from airflow_provider_mkt.state.errors import StoreError, Trouble
 from airflow_provider_mkt.triggers import watch as watch_module
 from airflow_provider_mkt.triggers.watch import FIRST_LOOK as SHIPPED_FIRST_LOOK
 from airflow_provider_mkt.triggers.watch import WatchTrigger, error_event, event_error

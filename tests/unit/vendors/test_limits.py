@@ -265,7 +265,7 @@ def test_every_client_of_a_hook_is_paced_by_them(
 ) -> None:
     """The client, the one for calls without credentials, and the one for listings share one account's budget."""
     made: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("airflow_provider_mkt.state.budget.budget_for", lambda *asked: made.append(asked))
+    monkeypatch.setattr("airflow_provider_mkt.state.budgets.shared.budget_for", lambda *asked: made.append(asked))
     hook = hook_of(conn_type, **extra, **({"plan": plan} if plan else {}))
     clients = [hook.client, hook.unsigned, *([hook._listing_client] if isinstance(hook, FlowLivingHook) else [])]
     expected = dict(LIMITS[conn_type, plan])

@@ -1,0 +1,93 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""``airflow mkt budgets``, ``webhook-secret`` and ``rotate-fernet-key``: what all tasks share."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from airflow.cli.simple_table import AirflowConsole
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException
+
+from airflow_provider_mkt.hooks.account import Account, account_of
+from airflow_provider_mkt.hooks.webhooks import secrets_of
+from airflow_provider_mkt.state.budgets.shared import snapshot
+from airflow_provider_mkt.state.database.shared import store
+from airflow_provider_mkt.state.encryption import configured_sealer
+from airflow_provider_mkt.state.errors import StoreError
+from airflow_provider_mkt.state.key_rotation import reseal
+from airflow_provider_mkt.state.webhook_secrets import Kept, WebhookSecrets
+from airflow_provider_mkt.vendors import VENDORS
+
+
+def budgets(args: argparse.Namespace) -> None:
+    """Print how much of each rate budget is in use."""
+    try:
+        uses = snapshot()
+    except StoreError as error:
+        raise SystemExit(str(error)) from None
+    AirflowConsole().print_as(data=[asdict(use) for use in uses], output=args.output)
+
+
+def rotate_fernet_key(args: argparse.Namespace) -> None:  # noqa: ARG001 - Airflow hands over what was typed
+    """Encrypt the shared store's secrets with the first of Airflow's Fernet keys.
+
+    It fails when secrets cannot be read for lack of the former key. When there is one, and it does not fit either,
+    there is nothing to wait for: they are the rest of an earlier rotation.
+    """
+    try:
+        sealer = configured_sealer()
+        done = reseal(store(), sealer)
+    except StoreError as error:
+        raise SystemExit(str(error)) from None
+    told = f"Encrypted {done.encrypted} secrets with the present key."
+    if done.unreadable:
+        told += f" {done.unreadable} were left as they are: no key in [core] fernet_key decrypts them."
+        if not (sealer.rotating and done.encrypted):
+            raise SystemExit(f"{told} If they are still needed, add the former key at the end of the list.")
+    print(f"{told} The shared store no longer needs the former keys in the list.")  # noqa: T201
+
+
+def webhook_secret(args: argparse.Namespace) -> None:
+    """Print the secret of a webhook, for a person who wants to enter it elsewhere."""
+    try:
+        account = _account(args.conn_id)
+        secrets = secrets_of(account)
+        kept = _chosen(account, secrets, args.webhook_id)
+        secret = secrets.secret(kept)
+    except AirflowException as error:
+        raise SystemExit(str(error)) from None
+    if secret is None:
+        raise SystemExit(
+            f"The secret of webhook {kept.webhook_id} cannot be read with the present [core] fernet_key. Add the "
+            "former key at the end of the list, or let the task that ensures the webhook replace it."
+        )
+    print(secret)  # noqa: T201 - what was asked for
+
+
+def _account(conn_id: str) -> Account:
+    connection = BaseHook.get_connection(conn_id)
+    vendor = next((each for each in VENDORS if each.conn_type == connection.conn_type), None)
+    if vendor is None:
+        raise SystemExit(f"Connection {conn_id!r} has a type of another provider: {connection.conn_type!r}.")
+    if "webhook_secret" not in vendor.extras:
+        raise SystemExit(f"{vendor.name} does not sign its deliveries, so its webhooks have no secret.")
+    return account_of(vendor, connection)
+
+
+def _chosen(account: Account, secrets: WebhookSecrets, webhook_id: str | None) -> Kept:
+    """Return the webhook of that id, also one that was replaced; without an id the only present one."""
+    rows = [each for each in secrets.rows() if each.sealed is not None]
+    found = [each for each in rows if each.webhook_id == webhook_id or (webhook_id is None and not each.retired)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(each.webhook_id for each in found)
+        raise SystemExit(f"There are several webhooks: {ids}. Name one with --webhook-id.")
+    what = "no webhook" if webhook_id is None else f"no webhook {webhook_id!r}"
+    here = " The connection has one in its extra 'webhook_secret'." if account.extras["webhook_secret"] else ""
+    raise SystemExit(
+        f"The shared store has the secret of {what} of connection {account.conn_id!r}. {account.vendor.name} shows a "
+        f"secret only to the task that creates the webhook: run one that ensures it.{here}"
+    )

@@ -1,0 +1,184 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Sending: one attempt, two drivers. ``send`` waits with ``time.sleep``, ``asend`` with ``asyncio.sleep``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import tenacity
+
+from airflow_provider_mkt import metrics
+from airflow_provider_mkt.client.attempt import Attempts, Progress
+from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.client.errors import failure
+from airflow_provider_mkt.client.exchange import BROKEN, CHUNK, CONNECTIONS, Settings, broke_off
+from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.client.paging import Paging, Walk
+from airflow_provider_mkt.client.retry import Next
+from airflow_provider_mkt.exceptions import ApiError
+
+__all__ = ["ApiClient", "Settings", "Talk", "in_thread"]
+
+log = logging.getLogger(__name__)
+
+THREADS = CONNECTIONS
+
+T = TypeVar("T")
+Talk = Generator[Call, Any, T]
+"""A conversation with a vendor, free of I/O: yields calls, is sent their answers, returns a result."""
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="mkt-http")
+
+
+async def in_thread(function: Callable[..., T], *args: Any) -> T:
+    """Run ``function`` on this package's own threads; Airflow's default pool is small and shared."""
+    return await asyncio.get_running_loop().run_in_executor(_threads(), function, *args)
+
+
+class ApiClient(Attempts):
+    """Sends calls to one vendor account.
+
+    :param settings: addresses and timeouts
+    :param auth: how requests are signed
+    :param budget: the shared rate budget
+    :param redactor: knows the connection's secrets
+    """
+
+    def __repr__(self) -> str:
+        return f"<ApiClient {self.settings.vendor} {self.settings.bases['api']}>"
+
+    def close(self) -> None:
+        """Close pooled connections."""
+        self.wire.close()
+
+    def send(self, call: Call, *, longest: float | None = None) -> Any:
+        """Send ``call``, repeating it as far as its safety allows.
+
+        :param call: what to ask
+        :param longest: seconds that a slot of the rate budget is waited for; by default a minute, for news an hour
+        :return: the vendor's JSON without its envelope; None where the endpoint answers with nothing
+        :raises ApiError: one of the family, saying what is known
+        """
+        progress = Progress(call, longest)
+        self._repeat(progress)
+        return self._settle(progress)
+
+    async def asend(self, call: Call) -> Any:
+        """Send ``call`` from an event loop: the same attempts on threads of our own, waits that hold no thread."""
+        progress = Progress(call)
+
+        async def turn() -> None:
+            attempt = self.attempt(progress)
+            wait = await in_thread(next, attempt, None)
+            while wait is not None:
+                await asyncio.sleep(wait)
+                wait = await in_thread(next, attempt, None)
+
+        await tenacity.AsyncRetrying(**self._policy(progress), sleep=asyncio.sleep)(turn)
+        return self._settle(progress)
+
+    def talk(self, talk: Talk[T], *, longest: float | None = None) -> T:
+        """Hold a conversation: send what it yields, give it the answers, return its result.
+
+        :param talk: the conversation
+        :param longest: as for :meth:`send`, for each call
+        """
+        try:
+            call = next(talk)
+            while True:
+                try:
+                    answer = self.send(call, longest=longest)
+                except ApiError as error:
+                    call = talk.throw(error)
+                else:
+                    call = talk.send(answer)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    async def atalk(self, talk: Talk[T]) -> T:
+        """Hold a conversation from an event loop."""
+        try:
+            call = next(talk)
+            while True:
+                try:
+                    answer = await self.asend(call)
+                except ApiError as error:
+                    call = talk.throw(error)
+                else:
+                    call = talk.send(answer)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    def rows(self, call: Call, paging: Paging) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a list, holding one page in memory; see :class:`Walk` for how it ends.
+
+        :raises ValidationError: at once, when the page size is not allowed
+        """
+        walk = Walk(paging, call)
+
+        def rows() -> Iterator[dict[str, Any]]:
+            while walk.page is not None:
+                yield from walk.take(self.send(walk.page))
+
+        return rows()
+
+    def stream(self, call: Call) -> Iterator[bytes]:
+        """Yield the body of an answer in chunks of 64 KiB, for files of any size.
+
+        The request is repeated like any other until the answer begins. A break in the middle raises
+        :class:`MalformedResponseError`: half a file is not a file.
+        """
+        progress = Progress(call, stream=True)
+        self._repeat(progress)
+        self._settle(progress)
+        if progress.response is None:
+            raise RuntimeError("an attempt succeeded without a response")
+        with progress.response as response:
+            try:
+                yield from response.iter_content(CHUNK)
+            except BROKEN as error:
+                reason = broke_off(error)
+            else:
+                return
+        raise self._failure(call, Outcome(Known.UNREADABLE, response.status_code, reason), Next.FAIL)
+
+    def _repeat(self, progress: Progress) -> None:
+        def turn() -> None:
+            for wait in self.attempt(progress):
+                time.sleep(wait)
+
+        tenacity.Retrying(**self._policy(progress), sleep=time.sleep)(turn)
+
+    def _policy(self, progress: Progress) -> dict[str, Any]:
+        """Return tenacity's settings; every decision was already made by :func:`decide`."""
+        return {
+            "retry": tenacity.retry_if_result(lambda _: progress.decision.next is Next.RETRY),
+            "wait": lambda _: progress.decision.wait,
+            "stop": tenacity.stop_never,
+            "before_sleep": lambda _: self._say(progress),
+        }
+
+    def _say(self, progress: Progress) -> None:
+        endpoint, decision = progress.call.endpoint, progress.decision
+        what = "with renewed credentials" if decision.renew else f"in {decision.wait:.1f} s"
+        name = f"{self.settings.vendor} {endpoint.method} {endpoint.path}"
+        reason = self.redactor.text(progress.outcome.reason)
+        log.warning("%s: %s; attempt %d %s", name, reason, progress.attempt + 1, what)
+        metrics.retry(self.settings.vendor, endpoint, progress.outcome)
+
+    def _settle(self, progress: Progress) -> Any:
+        if progress.decision.next is Next.DONE:
+            return progress.outcome.answer
+        raise self._failure(progress.call, progress.outcome, progress.decision.next)
+
+    def _failure(self, call: Call, outcome: Outcome, following: Next) -> ApiError:
+        return failure(call, outcome, following, self.settings.vendor, self.redactor)

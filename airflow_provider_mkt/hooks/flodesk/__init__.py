@@ -1,0 +1,6 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Hook for Flodesk."""
+
+from airflow_provider_mkt.hooks.flodesk.hook import FlodeskHook
+
+__all__ = ["FlodeskHook"]

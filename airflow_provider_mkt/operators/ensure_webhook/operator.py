@@ -1,0 +1,89 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Webhook subscriptions: one active subscription for an address, with exactly these events and a secret known here.
+
+Everything goes by what the vendor has, not by what was done before. The parts that could go wrong twice are done in
+this order:
+
+1. A turn in the shared store: of all tasks, one at a time works on an address.
+2. A creation whose answer was lost is settled, by its idempotency key or by the vendor's list.
+3. The vendor is asked, and the plan is made.
+4. A new subscription is created through :mod:`airflow_provider_mkt.submission`. Its secret is in the shared store
+   before the record says that it exists.
+5. Only then the old ones are deleted, so that no event falls between two subscriptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+from airflow_provider_mkt import validation
+from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.links.submission import SubmissionLink
+from airflow_provider_mkt.operators.base import MarketingOperator
+from airflow_provider_mkt.operators.ensure_webhook.reconcile import Work
+from airflow_provider_mkt.operators.ensure_webhook.routes import Routes, Wanted
+from airflow_provider_mkt.submission.request import Place
+from airflow_provider_mkt.submission.submit import Submission
+from airflow_provider_mkt.tasks.reschedule import come_back_later
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class EnsureWebhookBase(MarketingOperator):
+    """Sees to it that there is exactly one active subscription for an address, with exactly these events.
+
+    Returns ``webhook_id``, ``url``, ``events``, ``created``, ``updated`` and ``replaced``, each also as an XCom of its
+    own. Only subscriptions for the same address are ever touched.
+
+    :param url: where deliveries go, https and public; it is stored and shown, so it must not hold a secret
+    :param events: what to subscribe to
+    :raises StoreError: when the shared store cannot be used; nothing was sent then, or the next try settles it
+    """
+
+    routes: ClassVar[Routes]
+    template_fields: Sequence[str] = ("url", "events", "conn_id")
+    operator_extra_links = (SubmissionLink(),)
+
+    def __init__(self, *, url: str, events: Sequence[str], multiple_outputs: bool = True, **kwargs: Any) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.url = url
+        self.events = events
+
+    def address(self, url: str) -> str:
+        """Return the address that the vendor is given for ``url``.
+
+        :raises ValidationError: naming what is wrong
+        """
+        return url
+
+    def body(self, url: str, events: list[str]) -> dict[str, Any]:
+        """Return the body of a creation, as it is recorded: without any secret."""
+        return {self.routes.address: url, "events": events}
+
+    def update(self, webhook_id: str, address: str, events: list[str]) -> None:
+        """Give a subscription this address and these events, and make it active."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Look, and do what is missing."""
+        from airflow_provider_mkt.state.database.shared import store  # noqa: PLC0415 - loads SQLAlchemy
+        from airflow_provider_mkt.state.exclusive import Turn  # noqa: PLC0415
+
+        url = self._checked_url()
+        events = validation.choices("events", self.events, self.routes.events)
+        place = Place.of(context, self.conn_id)
+        wanted = Wanted(url, self.address(url), events)
+        key = "/".join(("webhook", *self.hook.account.identity, wanted.name))
+        with come_back_later(), Turn(store(), key) as turn:
+            submission = Submission(context["task_state_store"], place)
+            return Work(self, submission, turn, wanted).done(place.round)
+
+    def _checked_url(self) -> str:
+        url = self.hook.callback("url", self.url)
+        parts = urlsplit(url)
+        if parts.fragment or "@" in parts.netloc:
+            raise ValidationError("url must have neither a user name nor a fragment (#…); leave them out.")
+        return url

@@ -1,0 +1,65 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Operators for Flinque's reports. Vendor document: Flinque Help Centre, "Developer API"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mkt.client.paging import Hints
+from airflow_provider_mkt.hooks.flinque import FlinqueHook
+from airflow_provider_mkt.hooks.flinque.hook import report_body
+from airflow_provider_mkt.operators.submitting import SubmittingOperator
+from airflow_provider_mkt.submission.list_lookup import Listed
+from airflow_provider_mkt.submission.record import Record
+from airflow_provider_mkt.submission.request import Order, Place
+from airflow_provider_mkt.vendors import flinque
+from airflow_provider_mkt.waiting.base import Verdict
+from airflow_provider_mkt.waiting.flinque import ReportWatch
+
+if TYPE_CHECKING:
+    pass
+
+
+REPORT = Listed("report", flinque.GENERATE_REPORT, flinque.LIST_REPORTS, Hints())
+
+
+class FlinqueGenerateReportOperator(SubmittingOperator):
+    """Has a report generated, once, and waits until it is ready.
+
+    Returns ``report_id`` and, after waiting, ``report`` (the vendor's last answer), each also as an XCom of its own.
+
+    The vendor has no idempotency key, but lists reports. After a lost answer the next try looks for a new report of the
+    same name there: it attaches to the only one, and generates the report when there is certainly none. Where reports
+    show no name, one of the same name shows other values, or several fit, a person has to look.
+
+    :param report: the request, e.g. ``{"type": "campaign", "campaign_id": "ca_1"}``; its fields are not published. A
+        ``name`` is added when there is none, made of DAG, run, task and map index
+    :param flinque_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("report", "conn_id")
+    ui_color = "#fbe5d6"
+    hook_class = FlinqueHook
+
+    def __init__(
+        self,
+        *,
+        report: Mapping[str, Any],
+        flinque_conn_id: str = FlinqueHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flinque_conn_id, **kwargs)
+        self.report = report
+
+    def order(self, place: Place) -> Order:
+        """Return the report request."""
+        return REPORT.order(self.hook, REPORT.named(report_body(self.report), place), place)
+
+    def watch(self, record: Record) -> ReportWatch:
+        """Return the report."""
+        return ReportWatch(record.receipt["report_id"])
+
+    def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
+        """Return the report's id and the report."""
+        return record.receipt if verdict is None else {**record.receipt, "report": verdict.answer}

@@ -1,0 +1,38 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Webhook subscriptions at Flinque. Vendor document: Flinque Help Centre, "Developer API"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_mkt.client.paging import Hints
+from airflow_provider_mkt.hooks.flinque import FlinqueHook
+from airflow_provider_mkt.operators.ensure_webhook.operator import EnsureWebhookBase
+from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
+from airflow_provider_mkt.vendors import flinque
+
+
+class FlinqueEnsureWebhookOperator(EnsureWebhookBase):
+    """Sees to it that Flinque has exactly one subscription for an address, with exactly these events.
+
+    Flinque can neither change a subscription nor show its secret again: where events differ or the secret is not known
+    here, a new one is created and the old one deleted.
+
+    :param url: where deliveries go, https and public; it is stored and shown, so it must not hold a secret
+    :param events: ``campaign.created``, ``campaign.updated``, ``order.attributed``, ``creator.added``, ``report.ready``
+    :param flinque_conn_id: connection
+    """
+
+    ui_color = "#fbe5d6"
+    hook_class = FlinqueHook
+    routes = Routes(
+        flinque.CREATE_WEBHOOK,
+        flinque.LIST_WEBHOOKS,
+        Hints(),
+        flinque.EVENTS,
+        single=False,
+        updatable=False,
+    )
+
+    def __init__(self, *, flinque_conn_id: str = FlinqueHook.default_conn_name, **kwargs: Any) -> None:
+        super().__init__(conn_id=flinque_conn_id, **kwargs)

@@ -1,0 +1,183 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Operators for Flodesk. Vendor document: Flodesk API reference, version 1.0.0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mkt import validation
+from airflow_provider_mkt.exceptions import ApiError
+from airflow_provider_mkt.hooks.flodesk import FlodeskHook
+from airflow_provider_mkt.operators.base import MarketingOperator
+from airflow_provider_mkt.operators.submitting import SubmittingOperator
+from airflow_provider_mkt.submission.record import Record
+from airflow_provider_mkt.submission.request import Order, Place
+from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.vendors import flodesk
+from airflow_provider_mkt.waiting.flodesk import found_subscriber, who
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_mkt.waiting.base import Verdict
+
+
+COLOR = "#fff3c9"
+MAILED = frozenset({"active", "unconfirmed"})
+"""Statuses in which somebody still gets mail, or soon may."""
+
+
+class FlodeskAddToSegmentsOperator(MarketingOperator):
+    """Adds a subscriber to segments. Repeating it changes nothing, so every failure may be retried.
+
+    Returns ``subscriber_id``, ``status`` and ``segment_ids`` (all that they are in now).
+
+    :param id_or_email: Flodesk's id, or the e-mail address, which is rendered but neither stored nor shown
+    :param segment_ids: 1 to 50 segments
+    :param flodesk_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("segment_ids", "conn_id")
+    ui_color = COLOR
+    hook_class = FlodeskHook
+
+    def __init__(
+        self,
+        *,
+        id_or_email: str,
+        segment_ids: Sequence[str],
+        flodesk_conn_id: str = FlodeskHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flodesk_conn_id, **kwargs)
+        self.keep_private(id_or_email=id_or_email)
+        self.segment_ids = segment_ids
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Add them."""
+        hook: FlodeskHook = self.hook  # type: ignore[assignment]
+        subscriber = somebody(self, context)
+        wanted = validation.texts("segment_ids", self.segment_ids, most=flodesk.MOST_SEGMENTS)
+        with come_back_later():
+            answer = hook.add_subscriber_to_segments(subscriber, wanted)
+        joined = _segment_ids(answer)
+        missing = sorted(set(wanted) - set(joined or wanted))
+        if missing:
+            raise ApiError(
+                f"Flodesk accepted the request, but does not show the subscriber {answer['id']} in the segments "
+                f"{', '.join(missing)}. A retry adds them again, which is harmless.",
+                vendor=flodesk.VENDOR.name,
+            )
+        return {"subscriber_id": answer["id"], "status": str(answer.get("status")), "segment_ids": joined}
+
+
+class FlodeskUnsubscribeOperator(MarketingOperator):
+    """Unsubscribes somebody from everything. Repeating it changes nothing; there is no way back over the API.
+
+    Returns ``subscriber_id`` and ``status``.
+
+    :param id_or_email: Flodesk's id, or the e-mail address, which is rendered but neither stored nor shown
+    :param flodesk_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("conn_id",)
+    ui_color = COLOR
+    hook_class = FlodeskHook
+
+    def __init__(
+        self, *, id_or_email: str, flodesk_conn_id: str = FlodeskHook.default_conn_name, **kwargs: Any
+    ) -> None:
+        super().__init__(conn_id=flodesk_conn_id, **kwargs)
+        self.keep_private(id_or_email=id_or_email)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Unsubscribe them."""
+        hook: FlodeskHook = self.hook  # type: ignore[assignment]
+        subscriber = somebody(self, context)
+        with come_back_later():
+            answer = hook.unsubscribe(subscriber)
+        if answer.get("status") in MAILED:
+            raise ApiError(
+                f"Flodesk accepted the request, but shows the subscriber {answer['id']} as {answer['status']}, not as "
+                "unsubscribed. A retry asks again.",
+                vendor=flodesk.VENDOR.name,
+            )
+        return {"subscriber_id": answer["id"], "status": str(answer.get("status"))}
+
+
+class FlodeskAddToWorkflowOperator(SubmittingOperator):
+    """Lets a subscriber enter a workflow, once: who enters twice may get its mails twice.
+
+    The subscriber is looked up first; what Airflow stores is Flodesk's id, never the address. Flodesk cannot be asked
+    who has entered a workflow, so after a lost answer the task fails and a person has to look. Returns
+    ``subscriber_id`` and ``workflow_id``.
+
+    :param workflow_id: an active workflow of the second version; not an abandoned-cart one
+    :param id_or_email: Flodesk's id, or the e-mail address, which is rendered but neither stored nor shown
+    :param flodesk_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("workflow_id", "conn_id")
+    ui_color = COLOR
+    hook_class = FlodeskHook
+
+    def __init__(
+        self,
+        *,
+        workflow_id: str,
+        id_or_email: str,
+        flodesk_conn_id: str = FlodeskHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flodesk_conn_id, **kwargs)
+        self.workflow_id = workflow_id
+        self.keep_private(id_or_email=id_or_email)
+        self._subscriber = ""
+
+    def execute(self, context: Context) -> Any:
+        """Let them enter."""
+        self._subscriber = somebody(self, context)
+        return super().execute(context)
+
+    def order(self, place: Place) -> Order:  # noqa: ARG002 - who and where are what it is found by
+        """Return the entry, of the subscriber's id."""
+        workflow_id = validation.text("workflow_id", self.workflow_id)
+        subscriber_id = self.hook.client.talk(found_subscriber(self._subscriber))["id"]
+        return Order(
+            vendor=flodesk.VENDOR.name,
+            what="workflow entry",
+            body={"workflow_id": workflow_id, "id": subscriber_id},
+            call=lambda frozen, _: flodesk.ADD_TO_WORKFLOW(
+                path={"workflow_id": frozen["workflow_id"]}, body={"id": frozen["id"]}
+            ),
+            receipt=lambda _: {"subscriber_id": subscriber_id},
+            reference=f"subscriber {subscriber_id} in workflow {workflow_id}",
+            id_field="subscriber_id",
+        )
+
+    def watch(self, record: Record) -> None:
+        """Return None: there is nothing that an entry could be followed by."""
+
+    def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:  # noqa: ARG002
+        """Return who entered what."""
+        return {"subscriber_id": record.receipt["subscriber_id"], "workflow_id": record.body["workflow_id"]}
+
+
+def somebody(task: MarketingOperator, context: Context) -> str:
+    """Return the id or address that a task is about, rendered; an address is masked in logs and messages from here on.
+
+    :raises ValidationError: when it is neither
+    """
+    subscriber = who(task.private("id_or_email", context))
+    if "@" in subscriber:
+        task.hook.hide(subscriber)
+    return subscriber
+
+
+def _segment_ids(answer: Mapping[str, Any]) -> list[str] | None:
+    """Return the segments that a subscriber's answer shows, None when it shows none at all."""
+    rows = answer.get("segments")
+    return (
+        [str(row["id"]) for row in rows if isinstance(row, Mapping) and "id" in row] if isinstance(rows, list) else None
+    )

@@ -1,0 +1,187 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Changing and deleting Flow Social posts; import them from ``operators.flow_social``. Both may be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mkt import validation
+from airflow_provider_mkt.exceptions import NotFoundError, ValidationError
+from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+from airflow_provider_mkt.operators.base import MarketingOperator
+from airflow_provider_mkt.operators.flow_social.chunk import SHOWN_ROWS, reason_of
+from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.vendors import flow_social
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+POST_NOT_FOUND = "POST_NOT_FOUND"
+"""The vendor's code for a post that is not there."""
+
+
+class FlowSocialUpdatePostOperator(MarketingOperator):
+    """Changes posts that are still queued. The values are absolute, so it may be repeated.
+
+    Returns ``updated`` (a number) and ``post_ids``.
+
+    :param post_id: a post, or several, which all get the same values; several go 100 to a request
+    :param content: the new text, at most 10,000 characters
+    :param scheduled_for: the new time, in the future; without a time zone it is UTC
+    :param media_keys: the new media, at most 10; an empty list removes all
+    :param flow_social_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("post_id", "content", "scheduled_for", "media_keys", "conn_id")
+    ui_color = "#d6e4f5"
+    hook_class = FlowSocialHook
+
+    def __init__(
+        self,
+        *,
+        post_id: str | Sequence[str],
+        content: str | None = None,
+        scheduled_for: datetime | str | None = None,
+        media_keys: Sequence[str] | None = None,
+        flow_social_conn_id: str = FlowSocialHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flow_social_conn_id, **kwargs)
+        self.post_id = post_id
+        self.content = content
+        self.scheduled_for = scheduled_for
+        self.media_keys = media_keys
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        """Change all of them."""
+        ids = validation.ids("post_id", self.post_id)
+        changes = self._changes()
+        hook: FlowSocialHook = self.hook  # type: ignore[assignment]
+        problems: dict[str, str] = {}
+        with come_back_later():
+            if len(ids) == 1:
+                hook.update_post(ids[0], changes)
+            else:
+                for part in _parts(ids):
+                    answer = hook.update_posts([{"id": post_id, **changes} for post_id in part])
+                    results = {result.get("index", at): result for at, result in _results(answer)}
+                    problems.update(_problems(hook, {each: results.get(at) for at, each in enumerate(part)}))
+                    self.log.info("Flow Social: %d of %d posts could not be changed.", len(problems), len(ids))
+        _check(problems, ids, "changed")
+        return {"updated": len(ids), "post_ids": ids}
+
+    def _changes(self) -> dict[str, Any]:
+        """Return the new values, checked under the names of the parameters."""
+        changes: dict[str, Any] = {}
+        if self.content is not None:
+            changes["content"] = validation.text("content", self.content, longest=flow_social.LONGEST_CONTENT)
+        if self.scheduled_for not in (None, ""):
+            changes["scheduledFor"] = validation.moment("scheduled_for", self.scheduled_for)
+            validation.not_in_the_past("scheduled_for", changes["scheduledFor"])
+        if self.media_keys is not None:
+            most = flow_social.MOST_MEDIA
+            changes["mediaKeys"] = validation.texts("media_keys", self.media_keys, most=most, least=0)
+        if not changes:
+            raise ValidationError("There is nothing to change; give content, scheduled_for or media_keys.")
+        return changes
+
+
+class FlowSocialDeletePostOperator(MarketingOperator):
+    """Deletes posts that are still queued. A post that is gone already is done, so it may be repeated.
+
+    Returns ``deleted`` and ``gone`` (numbers): what it deleted, and what was not there any more.
+
+    :param post_id: a post, or several; several go 100 to a request
+    :param flow_social_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("post_id", "conn_id")
+    ui_color = "#d6e4f5"
+    hook_class = FlowSocialHook
+
+    def __init__(
+        self,
+        *,
+        post_id: str | Sequence[str],
+        flow_social_conn_id: str = FlowSocialHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flow_social_conn_id, **kwargs)
+        self.post_id = post_id
+
+    def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002
+        """Delete all of them."""
+        ids = validation.ids("post_id", self.post_id)
+        hook: FlowSocialHook = self.hook  # type: ignore[assignment]
+        problems: dict[str, str] = {}
+        gone = 0
+        with come_back_later():
+            if len(ids) == 1:
+                try:
+                    hook.delete_post(ids[0])
+                except NotFoundError as error:
+                    _check_gone(error)
+                    gone = 1
+            else:
+                for part in _parts(ids):
+                    answer = hook.delete_posts(part)
+                    results = {result.get("postId"): result for _, result in _results(answer)}
+                    left = _problems(hook, {post_id: results.get(post_id) for post_id in part})
+                    # The vendor gives its reason as text only: whether a post is gone is asked.
+                    still = {post_id: reason for post_id, reason in left.items() if _exists(hook, post_id)}
+                    problems.update(still)
+                    gone += len(left) - len(still)
+                    self.log.info("Flow Social: %d of %d posts could not be deleted.", len(problems), len(ids))
+        _check(problems, ids, "deleted")
+        return {"deleted": len(ids) - gone, "gone": gone}
+
+
+def _parts(ids: Sequence[str]) -> Iterator[list[str]]:
+    size = flow_social.MOST_IN_BATCH
+    return (list(ids[start : start + size]) for start in range(0, len(ids), size))
+
+
+def _results(answer: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    return [(at, result) for at, result in enumerate(answer["results"]) if isinstance(result, dict)]
+
+
+def _problems(hook: FlowSocialHook, results: dict[str, dict[str, Any] | None]) -> dict[str, str]:
+    """Return the posts that the vendor does not call done, with its reasons."""
+    return {
+        post_id: "the vendor does not say what became of it" if result is None else reason_of(result, hook.redactor)
+        for post_id, result in results.items()
+        if result is None or result.get("success") is not True
+    }
+
+
+def _exists(hook: FlowSocialHook, post_id: str) -> bool:
+    try:
+        hook.get_post(post_id)
+    except NotFoundError as error:
+        _check_gone(error)
+        return False
+    return True
+
+
+def _check_gone(error: NotFoundError) -> None:
+    """Raise any other 404 than the one about the post: it comes from a wrong host, for example."""
+    if error.code != POST_NOT_FOUND:
+        raise error
+
+
+def _check(problems: dict[str, str], ids: Sequence[str], what: str) -> None:
+    """Fail with the posts that are not done, if there are any.
+
+    :raises ValidationError: naming them
+    """
+    if problems:
+        shown = "; ".join(f"{post_id}: {reason}" for post_id, reason in list(problems.items())[:SHOWN_ROWS])
+        more = len(problems) - SHOWN_ROWS
+        raise ValidationError(
+            f"{flow_social.VENDOR.name} has not {what} {len(problems)} of {len(ids)} posts. {shown}"
+            + (f"; and {more} more" if more > 0 else "")
+            + ". Only queued posts can be; take the others out of the list.",
+            vendor=flow_social.VENDOR.name,
+        )

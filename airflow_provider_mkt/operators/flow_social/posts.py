@@ -1,0 +1,190 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Scheduling many Flow Social posts. Vendor page "Batch operations"; import it from ``operators.flow_social``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_mkt import validation
+from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+from airflow_provider_mkt.hooks.flow_social.posts import post_body
+from airflow_provider_mkt.operators.flow_social.batch import MOST_NAMED, Tally, schedule
+from airflow_provider_mkt.operators.flow_social.chunk import Batch, Row
+from airflow_provider_mkt.operators.submitting import SubmittingOperator
+from airflow_provider_mkt.submission import messages
+from airflow_provider_mkt.submission.record import Record
+from airflow_provider_mkt.submission.request import Place
+from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.vendors import flow_social
+from airflow_provider_mkt.waiting.base import Stand, Verdict
+from airflow_provider_mkt.waiting.flow_social import PostWatch
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+SUMMARY = "mkt.posts"
+"""Where the result stands in the task state store while the task waits."""
+SPELLINGS = {
+    "channel_id": "channelId",
+    "scheduled_for": "scheduledFor",
+    "media_keys": "mediaKeys",
+    "enable_optimization": "enableOptimization",
+}
+"""Names of the single-post operator and of database columns, for the vendor's fields."""
+
+
+class SchedulesPosts(SubmittingOperator):
+    """Base of what schedules many posts; a subclass says which (:meth:`source`).
+
+    :param chunk_size: posts per request, at most 100; it must not change once posts were sent
+    :param allow_failures: succeed although some rows were refused
+    """
+
+    hook_class = FlowSocialHook
+
+    def __init__(
+        self,
+        *,
+        chunk_size: int = flow_social.MOST_IN_BATCH,
+        allow_failures: bool = False,
+        wait_for_completion: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(wait_for_completion=wait_for_completion, **kwargs)
+        self.chunk_size = validation.count("chunk_size", chunk_size, most=flow_social.MOST_IN_BATCH)
+        self.allow_failures = allow_failures
+
+    def source(self) -> Callable[[], Iterable[Row]]:
+        """Return what reads the rows, each time from the first one, in the order of every try.
+
+        :raises ValidationError: naming what is wrong, before anything is sent
+        """
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> Any:
+        """Schedule all that is not done yet, then wait or return."""
+        self._begun = context
+        read = self.source()
+        if self.wait_for_completion:
+            read = _few(read())
+        anew = self._anew(context)
+        batch = Batch(
+            context["task_state_store"],
+            Place.of(context, self.conn_id),
+            self.hook,
+            self.chunk_size,
+            anew=anew,
+        )
+        with come_back_later():
+            tally = schedule(batch, read)
+        tally.check(allow_failures=self.allow_failures)
+        if tally.refusals:
+            self.log.warning("Not scheduled, and allowed to fail: %s", tally.refusal)
+        if tally.record is None or not self.wait_for_completion or not tally.done:
+            self._begun = None
+            return tally.result()
+        return self._follow(context, tally, tally.record)
+
+    def _follow(self, context: Context, tally: Tally, record: Record) -> Any:
+        from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
+
+        context["task_state_store"].set(SUMMARY, tally.result(), retention=NEVER_EXPIRE)
+        ids = [each for each in tally.ids if each is not None]
+        return self._wait(context, record, PostWatch(ids, list(flow_social.DELIVERED), record.intent_at))
+
+    def _accepted(self, context: Context) -> None:
+        """Return None: what is not yet waited for is not yet all sent."""
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on when the trigger has something to tell."""
+        from airflow_provider_mkt.triggers.watch import event_error  # noqa: PLC0415
+
+        if event["stand"] == "error":
+            raise event_error(event)
+        return self._end(context, Verdict.of(event))
+
+    def _conclude(self, context: Context, record: Record, verdict: Verdict) -> Any:  # noqa: ARG002 - the base's signature
+        return self._end(context, verdict)
+
+    def _end(self, context: Context, verdict: Verdict) -> dict[str, Any]:
+        self._begun = self._waiting = None
+        result: Any = context["task_state_store"].get(SUMMARY)
+        if result is None:
+            raise AirflowFailException("The record of the posts is gone from the task state store.")
+        if verdict.stand is not Stand.DONE:
+            raise AirflowFailException(f"{verdict.message}. Nothing is scheduled again. {messages.anew()}")
+        return {**result, "status": verdict.status}
+
+
+class FlowSocialSchedulePostsOperator(SchedulesPosts):
+    """Schedules many posts, 100 to a request, each once. Only rows that are not done are ever sent again.
+
+    Returns ``scheduled`` and ``refused`` (numbers) and, for up to 1,000 posts, ``post_ids`` by row. Rows that the
+    vendor refuses do not keep the others waiting; in the end the task fails and lists them. Correct them and clear it.
+
+    :param posts: the posts, see :meth:`FlowSocialHook.create_post`; fields may also be named like the parameters of
+        :class:`FlowSocialSchedulePostOperator`. Rows must keep their places; new ones go to the end
+    :param chunk_size: posts per request, at most 100; it must not change once posts were sent
+    :param allow_failures: succeed although some rows were refused
+    :param flow_social_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("posts", "conn_id")
+    template_fields_renderers = {"posts": "json"}  # noqa: RUF012 - Airflow's
+    ui_color = "#d6e4f5"
+
+    def __init__(
+        self,
+        *,
+        posts: Sequence[Mapping[str, Any]],
+        flow_social_conn_id: str = FlowSocialHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=flow_social_conn_id, **kwargs)
+        self.posts = posts
+
+    def source(self) -> Callable[[], Iterable[Row]]:
+        """Return the posts, checked, all of them before anything is sent."""
+        posts = self.posts
+        if isinstance(posts, (str, bytes, Mapping)) or not isinstance(posts, Iterable):
+            raise ValidationError(
+                f"posts must be a list of posts, got {type(posts).__name__}. A template gives text; hand over a task's "
+                "output as it is, or set render_template_as_native_obj on the DAG."
+            )
+        rows = [row_of(f"posts[{index}]", post) for index, post in enumerate(posts)]
+        if not rows:
+            raise ValidationError("posts is empty; name at least one post.")
+        return lambda: rows
+
+
+def row_of(place: str, post: Any) -> Row:
+    """Return a row for a post.
+
+    :param place: what messages call it
+    :param post: the post, its fields under either spelling
+    :raises ValidationError: naming place and field
+    """
+    if not isinstance(post, Mapping):
+        return Row(place, post_body(post, place))
+    named: dict[str, Any] = {}
+    for name, value in post.items():
+        field = SPELLINGS.get(str(name), str(name))
+        if field in named:
+            raise ValidationError(f"{place} has {field} twice, as {name!r} as well; keep one of them.")
+        named[field] = value
+    return Row(place, post_body(named, place))
+
+
+def _few(rows: Iterable[Row]) -> Callable[[], Iterable[Row]]:
+    """Return the rows, if they are not too many to be waited for; said before anything is sent."""
+    held = list(islice(rows, MOST_NAMED + 1))
+    if len(held) > MOST_NAMED:
+        raise ValidationError(
+            f"wait_for_completion is for up to {MOST_NAMED:,} posts, and there are more. Leave it off, or split them."
+        )
+    return lambda: held

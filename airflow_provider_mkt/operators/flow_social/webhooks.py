@@ -1,0 +1,37 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Webhook subscriptions at Flow Social. Vendor document: Flow developer documentation, "API Reference"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_mkt.client.paging import PageNumbers
+from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+from airflow_provider_mkt.operators.ensure_webhook.operator import EnsureWebhookBase
+from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
+from airflow_provider_mkt.vendors import flow_social
+
+
+class FlowSocialEnsureWebhookOperator(EnsureWebhookBase):
+    """Sees to it that Flow Social has exactly one active subscription for an address, with exactly these events.
+
+    Events are changed, and an inactive subscription is made active, in place. One whose secret is not known here is
+    replaced.
+
+    :param url: where deliveries go, https and public; it is stored and shown, so it must not hold a secret
+    :param events: ``post.created``, ``post.delivered``, ``post.failed``, ``post.blocked``, ``channel.created``,
+        ``channel.updated``, ``webhook.test``
+    :param flow_social_conn_id: connection
+    """
+
+    ui_color = "#d6e4f5"
+    hook_class = FlowSocialHook
+    routes = Routes(flow_social.CREATE_WEBHOOK, flow_social.LIST_WEBHOOKS, PageNumbers(), flow_social.EVENTS)
+
+    def __init__(self, *, flow_social_conn_id: str = FlowSocialHook.default_conn_name, **kwargs: Any) -> None:
+        super().__init__(conn_id=flow_social_conn_id, **kwargs)
+
+    def update(self, webhook_id: str, address: str, events: list[str]) -> None:  # noqa: ARG002 - it is found by that
+        """Change the events and make the subscription active."""
+        hook: FlowSocialHook = self.hook  # type: ignore[assignment]
+        hook.update_webhook(webhook_id, events=events, active=True)

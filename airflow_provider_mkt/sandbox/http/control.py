@@ -1,0 +1,203 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The control API below ``/__sandbox__/``: what a test may order and ask. It needs no credentials."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse
+
+from airflow_provider_mkt.sandbox.connections import connections
+from airflow_provider_mkt.sandbox.engine.faults import KINDS
+from airflow_provider_mkt.sandbox.engine.forced_outcomes import Outcome
+from airflow_provider_mkt.sandbox.engine.vendor import MEGABYTE, VendorError
+from airflow_provider_mkt.sandbox.engine.world import World
+from airflow_provider_mkt.sandbox.http.openapi import describe
+from airflow_provider_mkt.sandbox.http.payload import read
+
+router = APIRouter(prefix="/__sandbox__", include_in_schema=False)
+
+
+async def _world(request: Request) -> World:
+    world: World = request.app.state.world
+    return world
+
+
+async def _order(request: Request) -> dict[str, Any]:
+    """The JSON object of a control request; an empty body is an empty object."""
+    raw, too_large = await read(request.receive, 10 * MEGABYTE)
+    if too_large:
+        raise VendorError(413, "at most 10 MB")
+    try:
+        order = json.loads(raw or b"{}")
+    except (ValueError, RecursionError):
+        order = None
+    if not isinstance(order, dict):
+        raise VendorError(400, "expected a JSON object")
+    return order
+
+
+TheWorld = Annotated[World, Depends(_world)]
+Order = Annotated[dict[str, Any], Depends(_order)]
+
+
+@router.get("/health")
+async def health(world: TheWorld) -> Any:
+    """Whether the sandbox answers, and how fast its time goes."""
+    return {"status": "ok", "speed": world.clock.speed, "vendors": list(world.vendors)}
+
+
+@router.post("/reset")
+async def reset(world: TheWorld) -> Any:
+    """Back to the first moment."""
+    world.reset()
+    return {"status": "ok"}
+
+
+@router.post("/seed")
+async def seed(world: TheWorld, order: Order) -> Any:
+    """Add data in bulk: ``{"flinque": {"attribution_orders": 1000000}}``."""
+    try:
+        world.bulk_seed(order)
+    except ValueError as error:
+        raise VendorError(400, str(error)) from None
+    return {"status": "ok"}
+
+
+@router.get("/ledger")
+async def ledger(
+    world: TheWorld, vendor: str | None = None, effect: str | None = None, reference: str | None = None
+) -> Any:
+    """Side effects, newest last."""
+    return JSONResponse(world.ledger.entries(vendor, effect, reference))
+
+
+@router.get("/ledger/summary")
+async def summary(world: TheWorld) -> Any:
+    """How often each thing really happened."""
+    return world.ledger.summary()
+
+
+@router.get("/requests")
+async def requests(world: TheWorld, vendor: str | None = None, since: Annotated[int, Query(ge=0)] = 0) -> Any:
+    """The request log; ``since`` is a ``seq``."""
+    return JSONResponse(world.journal.entries(vendor, since))
+
+
+@router.get("/faults")
+async def get_faults(world: TheWorld) -> Any:
+    """Rules in force or used up, and what kinds exist."""
+    kinds = {kind: {"description": text, "parameters": sorted(names)} for kind, (text, names) in KINDS.items()}
+    return {"faults": world.faults.describe(), "kinds": kinds}
+
+
+@router.post("/faults")
+async def add_fault(world: TheWorld, order: Order) -> Any:
+    """Add a rule."""
+    try:
+        return world.faults.add(order).describe()
+    except ValueError as error:
+        raise VendorError(400, str(error)) from None
+
+
+@router.delete("/faults")
+async def clear_faults(world: TheWorld) -> Any:
+    """Remove all rules."""
+    world.faults.clear()
+    return {"status": "ok"}
+
+
+@router.delete("/faults/{number}")
+async def remove_fault(world: TheWorld, number: int) -> Any:
+    """Remove one rule."""
+    if not world.faults.remove(number):
+        raise VendorError(404, "no such fault")
+    return {"status": "ok"}
+
+
+@router.get("/switches")
+async def get_switches(world: TheWorld) -> Any:
+    """Assumed facts, their values and meaning."""
+    return world.switches.describe()
+
+
+@router.post("/switches")
+async def set_switches(world: TheWorld, order: Order) -> Any:
+    """Change assumed facts."""
+    try:
+        world.switches.set(order)
+    except ValueError as error:
+        raise VendorError(400, str(error)) from None
+    return world.switches.describe()
+
+
+@router.get("/limits")
+async def get_limits(world: TheWorld) -> Any:
+    """Rate limits by bucket."""
+    return {name: vars(limit) for name, limit in world.limits.limits.items()}
+
+
+@router.post("/limits")
+async def set_limits(world: TheWorld, order: Order) -> Any:
+    """Override rate limits; null lifts one, ``*`` means all."""
+    try:
+        world.limits.override(order)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise VendorError(400, str(error)) from None
+    return {name: vars(limit) for name, limit in world.limits.limits.items()}
+
+
+@router.post("/clock")
+async def advance(world: TheWorld, order: Order) -> Any:
+    """Move vendor time ahead."""
+    seconds = order.get("advance")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 1e9:
+        raise VendorError(400, "advance must be a number of seconds from 0 to 1e9")
+    world.clock.advance(seconds)
+    return {"status": "ok", "advanced": seconds}
+
+
+@router.get("/outcomes")
+async def get_outcomes(world: TheWorld) -> Any:
+    """Open orders for outcomes."""
+    return world.outcomes.describe()
+
+
+@router.post("/outcomes")
+async def add_outcome(world: TheWorld, order: Order) -> Any:
+    """Force how the next matching campaign, post, report or sync ends."""
+    if order.get("vendor") not in world.vendors or not isinstance(order.get("outcome"), str):
+        raise VendorError(400, f"vendor must be one of {', '.join(world.vendors)}, outcome a text")
+    try:
+        world.outcomes.add(Outcome(**order))
+    except TypeError as error:
+        raise VendorError(400, str(error)) from None
+    return world.outcomes.describe()
+
+
+@router.get("/credentials")
+async def credentials(world: TheWorld) -> Any:
+    """Everything that is accepted as a credential at the moment."""
+    return {name: vendor.credentials() for name, vendor in world.vendors.items()}
+
+
+@router.get("/connections")
+async def get_connections(request: Request) -> Any:
+    """The Airflow connections to this sandbox."""
+    return connections(_base(request))
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request, vendor: str | None = None) -> Any:
+    """The OpenAPI description of a vendor, or of all."""
+    try:
+        return describe(request.app, _base(request), vendor)
+    except ValueError as error:
+        raise VendorError(400, str(error)) from None
+
+
+def _base(request: Request) -> str:
+    """The address under which clients reach the sandbox."""
+    return str(request.app.state.public_url or request.base_url)

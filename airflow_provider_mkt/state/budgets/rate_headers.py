@@ -1,0 +1,75 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""What a vendor's answer says about its rate limits.
+
+Headers seen: ``X-RateLimit-Limit``, ``-Remaining``, ``-Reset`` (Flinque, Flow Social), ``X-Fd-RateLimit-Limit`` and
+``-Remaining`` without a reset (Flodesk), and ``Retry-After``, whose forms the client reads (``Outcome.retry_after``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from airflow_provider_mkt.client.endpoint import Limit
+from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.client.retry_after import SHORTEST_429, reset_in
+
+PREFIXES = ("x-ratelimit-", "x-fd-ratelimit-")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What one answer taught.
+
+    :param throttled: it was a 429
+    :param wait: seconds that the vendor asked to wait
+    :param limit: requests per window, as the vendor states it
+    :param remaining: how many of them it says are left
+    :param reset: seconds until they are whole again
+    """
+
+    throttled: bool = False
+    wait: float | None = None
+    limit: int | None = None
+    remaining: int | None = None
+    reset: float | None = None
+
+    def wait_within(self, window: float) -> float | None:
+        """Return the seconds to be quiet after a 429, or None when it does not say: what was asked, else the reset.
+
+        :param window: seconds; a reset that lies further ahead is not believed
+        """
+        if self.wait is not None:
+            return self.wait
+        if self.remaining != 0 or self.reset is None or self.reset < SHORTEST_429:
+            return None
+        return min(self.reset, window)
+
+    def about(self, names: tuple[str, ...], limits: Mapping[str, Limit]) -> tuple[str, ...]:
+        """Return which of the request's budgets the answer speaks of.
+
+        A vendor sends one set of headers although a request may count in two budgets. The stated limit tells which is
+        meant: the narrowest that is no narrower. Without one it may be any of them.
+        """
+        if self.limit is None or len(names) == 1:
+            return names
+        ranked = sorted(names, key=lambda name: limits[name].requests)
+        return (next((name for name in ranked if limits[name].requests >= self.limit), ranked[-1]),)
+
+
+def lesson(outcome: Outcome) -> Lesson:
+    """Return what ``outcome`` says about rate limits."""
+    prefix = next((prefix for prefix in PREFIXES if f"{prefix}limit" in outcome.headers), PREFIXES[0])
+    return Lesson(
+        throttled=outcome.known is Known.THROTTLED,
+        wait=None if outcome.by_reset else outcome.retry_after,
+        limit=_count(outcome.headers.get(f"{prefix}limit")) or None,
+        remaining=_count(outcome.headers.get(f"{prefix}remaining")),
+        reset=reset_in(outcome.headers.get(f"{prefix}reset"), outcome.headers, time.time()),
+    )
+
+
+def _count(value: str | None) -> int | None:
+    text = (value or "").strip()
+    return int(text) if text.isdecimal() and len(text) < 10 else None

@@ -1,0 +1,103 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The two kinds of database that a store may be: their URLs, drivers and settings."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError
+
+from airflow_provider_mkt.state.errors import StoreError, Trouble
+
+CONNECT_PATIENCE = 3
+"""Seconds to wait for a server to take a connection."""
+DRIVERS = {"sqlite": ("pysqlite",), "postgresql": ("psycopg", "psycopg2")}
+BEGIN = "BEGIN IMMEDIATE"
+"""Takes SQLite's write lock at once: a transaction that reads first and writes later could fail half-way."""
+
+
+def place_of(url: URL) -> str:
+    """Name the database without its credentials."""
+    if url.get_backend_name() == "sqlite":
+        return f"SQLite, {url.database}"
+    return f"PostgreSQL, {url.host or 'local'}:{url.port or 5432}/{url.database or ''}"
+
+
+def usable(url: str | URL) -> URL:
+    """Return ``url`` with a driver that is installed.
+
+    :raises StoreError: when it is no URL, names another kind of database, or its driver is missing
+    """
+    try:
+        if isinstance(url, str) and url.startswith("postgres://"):
+            url = url.replace("postgres", "postgresql", 1)
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StoreError(Trouble.MISCONFIGURED) from None
+    kind, _, driver = parsed.drivername.partition("+")
+    if kind not in DRIVERS or (driver and driver not in DRIVERS[kind]):
+        raise StoreError(Trouble.MISCONFIGURED, said=f"it names {parsed.drivername}")
+    if kind == "sqlite":
+        return parsed.set(drivername="sqlite+pysqlite")
+    wanted = (driver,) if driver else DRIVERS[kind]
+    installed = next((name for name in wanted if find_spec(name)), None)
+    if installed is None:
+        raise StoreError(Trouble.NO_DRIVER)
+    return parsed.set(drivername=f"{kind}+{installed}")
+
+
+def postgres_arguments(url: URL, patience: float) -> dict[str, Any]:
+    """Return what to connect to PostgreSQL with.
+
+    There is no ``options``: pgbouncer refuses it, see :func:`postgres_settings`.
+    """
+    arguments: dict[str, Any] = {
+        "connect_timeout": CONNECT_PATIENCE,
+        "application_name": "airflow-provider-mkt",
+        "tcp_user_timeout": int(patience * 1000),
+        "keepalives_idle": 30,
+    }
+    arguments = {name: value for name, value in arguments.items() if name not in url.query}
+    if url.get_driver_name() == "psycopg":
+        # Server-side prepared statements do not survive a pooler such as pgbouncer.
+        arguments["prepare_threshold"] = None
+    return arguments
+
+
+def postgres_settings(patience: float, *, durable: bool) -> str:
+    """Return the statement that begins every transaction: nothing may take much longer than ``patience`` seconds.
+
+    The settings end with the transaction, as a pooler gives the next one another session.
+    """
+    wait = int(patience * 1000)
+    settings = {
+        "lock_timeout": wait,
+        "statement_timeout": wait,
+        "idle_in_transaction_session_timeout": 2 * wait,
+        # Commits of budgets need not survive a power failure; those of tokens ask for it, see `Store.run`.
+        "synchronous_commit": "on" if durable else "off",
+    }
+    return "SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+
+
+def pragma(connection: Connection, statement: str) -> Any:
+    """Execute a pragma outside of any transaction."""
+    cursor = connection.connection.cursor()
+    try:
+        row = cursor.execute(f"PRAGMA {statement}").fetchone()
+    finally:
+        cursor.close()
+    return row[0] if row else None
+
+
+def set_up_sqlite(connection: Any, _: Any) -> None:
+    """Set up a new connection of the pool."""
+    connection.isolation_level = None  # BEGIN is ours
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def begin_immediate(connection: Connection) -> None:
+    """Begin a transaction on SQLite."""
+    connection.exec_driver_sql(BEGIN)

@@ -1,0 +1,99 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The store's tables, as the steps that lead to them. A step that was released is never changed; new ones are appended.
+
+Names are digests, secrets are encrypted, moments are Unix seconds by the database's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, inspect, text
+
+from airflow_provider_mkt.state.errors import StoreError, Trouble
+
+STEPS: Sequence[Sequence[str]] = (
+    (
+        """
+        CREATE TABLE mkt_budget (
+            name VARCHAR(120) PRIMARY KEY,
+            label VARCHAR(200) NOT NULL,
+            requests INTEGER NOT NULL,
+            period DOUBLE PRECISION NOT NULL,
+            slots {bytes} NOT NULL,
+            quiet_from DOUBLE PRECISION NOT NULL,
+            quiet_until DOUBLE PRECISION NOT NULL,
+            learned INTEGER,
+            seen DOUBLE PRECISION NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE mkt_token (
+            name VARCHAR(64) PRIMARY KEY,
+            access TEXT,
+            access_digest VARCHAR(64),
+            renew_at DOUBLE PRECISION NOT NULL,
+            expires_at DOUBLE PRECISION NOT NULL,
+            lease VARCHAR(32),
+            lease_until DOUBLE PRECISION NOT NULL,
+            failed_at DOUBLE PRECISION NOT NULL,
+            failure TEXT,
+            seeds TEXT NOT NULL,
+            refresh TEXT,
+            refresh_digest VARCHAR(64),
+            begun_at DOUBLE PRECISION,
+            tries INTEGER NOT NULL,
+            not_before DOUBLE PRECISION NOT NULL,
+            dead TEXT
+        )
+        """,
+    ),
+    (
+        """
+        CREATE TABLE mkt_webhook (
+            account VARCHAR(64) NOT NULL,
+            webhook_id TEXT NOT NULL,
+            address VARCHAR(64) NOT NULL,
+            events TEXT NOT NULL,
+            secret TEXT,
+            made_by VARCHAR(36),
+            kept_at DOUBLE PRECISION NOT NULL,
+            retired_at DOUBLE PRECISION,
+            PRIMARY KEY (account, webhook_id)
+        )
+        """,
+    ),
+    ("ALTER TABLE mkt_budget ADD COLUMN learned_at DOUBLE PRECISION NOT NULL DEFAULT 0",),
+)
+
+VERSION_TABLE = "mkt_version"
+LOCK = 0x6D6B74
+"""PostgreSQL's advisory lock under which the schema is set up."""
+BYTES = {"sqlite": "BLOB", "postgresql": "BYTEA"}
+
+
+def migrate(connection: Connection, where: str) -> None:
+    """Bring the schema forward to what this code needs, in the transaction of ``connection``.
+
+    :param connection: in a transaction; on SQLite one that holds the write lock
+    :param where: the store, for messages
+    :raises StoreError: when the schema is newer than this code
+    """
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    if not inspect(connection).has_table(VERSION_TABLE):
+        connection.execute(text(f"CREATE TABLE {VERSION_TABLE} (version INTEGER NOT NULL)"))
+        connection.execute(text(f"INSERT INTO {VERSION_TABLE} (version) VALUES (0)"))  # noqa: S608 - a constant
+    have = version(connection)
+    if have > len(STEPS):
+        raise StoreError(Trouble.NEWER, where, f"its schema has version {have}, this code knows {len(STEPS)}")
+    for step in STEPS[have:]:
+        for statement in step:
+            connection.execute(text(statement.format(bytes=BYTES[dialect])))
+    connection.execute(text(f"UPDATE {VERSION_TABLE} SET version = :version"), {"version": len(STEPS)})  # noqa: S608
+
+
+def version(connection: Connection) -> int:
+    """Return the schema's version; the version table must exist."""
+    return int(connection.execute(text(f"SELECT version FROM {VERSION_TABLE}")).scalar_one())  # noqa: S608

@@ -1,0 +1,95 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Where the store is, by Airflow's configuration."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL
+
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.errors import StoreError, Trouble
+
+if TYPE_CHECKING:
+    from airflow_provider_mkt.state.database.store import Store
+
+log = logging.getLogger(__name__)
+
+FILE = "mkt_state.db"
+LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecutor"})
+OPTION = ("mkt", "state_url")
+SOURCES = ("cmd", "secret")
+"""Where else the option may come from: ``state_url_cmd``, a command, and ``state_url_secret``, a secrets backend."""
+
+
+def configured_url() -> str | URL:
+    """Return ``[mkt] state_url``, or the URL of the SQLite file in AIRFLOW_HOME when it is empty.
+
+    A command or a secret that gives nothing does not mean the file: each host would quietly have a store of its own.
+
+    :raises StoreError: when the command fails or prints nothing, or the secrets backend cannot be asked or has no such
+        secret
+    """
+    from airflow.sdk.configuration import conf  # noqa: PLC0415 - reads the configuration
+
+    try:
+        url = str(conf.get(*OPTION, fallback="") or "").strip()
+    except Exception as error:  # noqa: BLE001 - whatever a secrets backend raises; its words may hold the secret
+        raise StoreError(Trouble.NO_URL, said=f"{_source(conf) or 'state_url'}: {type(error).__name__}") from None
+    if url:
+        return url
+    if source := _source(conf):
+        raise StoreError(Trouble.NO_URL, said=f"{source} gave nothing")
+    home = Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow")).expanduser()
+    return URL.create("sqlite", database=str(home / FILE))
+
+
+def _source(conf: Any) -> str | None:
+    """Name what gives the URL in place of the option itself, if anything does."""
+    section, option = OPTION
+    for source in SOURCES:
+        variable = f"AIRFLOW__{section}__{option}_{source}".upper()
+        if variable in os.environ:
+            return variable
+        if conf.has_option(section, f"{option}_{source}"):
+            return f"{option}_{source}"
+    return None
+
+
+def warn_if_lonely(used: Store) -> None:
+    """Say so when the executor spreads tasks over hosts but the store is a file on one of them."""
+    from airflow.sdk.configuration import conf  # noqa: PLC0415
+
+    if used.kind != "sqlite":
+        return
+    configured = str(conf.get("core", "executor", fallback="LocalExecutor")).split(",")
+    names = [name.rsplit(":", 1)[-1].rsplit(".", 1)[-1].strip() for name in configured]
+    if distributed := [name for name in names if name not in LOCAL_EXECUTORS]:
+        log.warning(
+            "Rate limits and tokens are shared through a file on this host (%s), but %s runs tasks on others too: each "
+            "host uses the whole rate limit, and single-use refresh tokens can be lost. Set [mkt] state_url to a "
+            "PostgreSQL database.",
+            used.url.database,
+            " and ".join(distributed),
+        )
+
+
+_stores: dict[int, Store] = {}
+
+
+def store() -> Store:
+    """Return this process's store. A forked child gets one of its own: connections must not be shared across a fork.
+
+    See :mod:`.forking` for what else a fork means to SQLite.
+
+    :raises StoreError: when ``[mkt] state_url`` cannot be used
+    """
+    mine = os.getpid()
+    if mine not in _stores:
+        made = Store(configured_url())
+        if _stores.setdefault(mine, made) is made:
+            warn_if_lonely(made)
+    return _stores[mine]

@@ -1,0 +1,225 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The durable store that processes share: SQLite in AIRFLOW_HOME, or PostgreSQL by ``[mkt] state_url``.
+
+Work is done in short transactions, each a function of a connection that may be run a second time when the database was
+restarted in between. Every failure becomes a :class:`StoreError` that says what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from airflow_provider_mkt.state.database.dialects import (
+    BEGIN,
+    begin_immediate,
+    place_of,
+    postgres_arguments,
+    postgres_settings,
+    pragma,
+    set_up_sqlite,
+    usable,
+)
+from airflow_provider_mkt.state.database.fork_safety import CONNECTIONS
+from airflow_provider_mkt.state.database.migrations import STEPS, VERSION_TABLE, migrate, version
+from airflow_provider_mkt.state.database.watchdog import Watchdog
+from airflow_provider_mkt.state.errors import StoreError, Trouble, understand
+
+PATIENCE = 5.0
+"""Seconds to wait for a lock, and for any one statement."""
+CLOCK = {
+    # SQLite's julianday counts milliseconds; finer functions came with 3.42, which not every system has.
+    "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)",
+}
+
+T = TypeVar("T")
+Execute = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
+"""Executes a statement with the values of its ``?``, and returns its rows."""
+
+
+class Store:
+    """A database, used by one process.
+
+    :param url: SQLAlchemy URL for SQLite or PostgreSQL
+    :param patience: seconds to wait for a lock or an answer
+    :raises StoreError: when the URL cannot be used; connecting happens on the first use
+    """
+
+    def __init__(self, url: str | URL, patience: float = PATIENCE) -> None:
+        self.url = usable(url)
+        self.kind = self.url.get_backend_name()
+        self.clock = CLOCK[self.kind]
+        self.where = place_of(self.url)
+        self.patience = patience
+        self._watchdog = Watchdog(2 * patience) if self.kind == "postgresql" else None
+        self._engine = self._make_engine()
+        self._driver: Any = self._engine.dialect.loaded_dbapi
+        self._prepared = False
+        self._preparing = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Store {self.where}>"
+
+    def run(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
+        """Do ``work`` in one transaction, which is the only writer while it lasts (SQLite) or locks the rows it reads.
+
+        It is done again, once, when the connection turns out to be dead: after a restart of the database every pooled
+        connection is. ``work`` must therefore bear being done twice.
+
+        :param work: does its statements on the connection it is given, and nothing that takes long
+        :param durable: the commit must survive a power failure
+        :return: what ``work`` returned
+        :raises StoreError: when the store fails; anything that ``work`` raises rolls the transaction back
+        """
+        return self._done(lambda: self._transact(work, durable))
+
+    def transact(self, work: Callable[[Execute], T]) -> T:
+        """Do ``work`` as :meth:`run` does, by plain SQL, for what is done with every request.
+
+        SQLAlchemy keeps the connections and does nothing else: that costs a fifth on SQLite, and half on PostgreSQL.
+
+        :param work: does its statements with the function it is given, and bears being done twice
+        :return: what ``work`` returned
+        :raises StoreError: as :meth:`run`
+        """
+        return self._done(lambda: self._transact_plainly(work))
+
+    def _done(self, transaction: Callable[[], T]) -> T:
+        try:
+            self._prepare()
+            try:
+                return transaction()
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                return transaction()
+        except SQLAlchemyError as error:
+            raise understand(error, self.where) from None
+        except self._driver.Error as error:
+            # From connecting for plain SQL, or from a pragma: both go past SQLAlchemy.
+            raise understand(DBAPIError(None, None, error), self.where) from None
+
+    def close(self) -> None:
+        """Close pooled connections."""
+        self._engine.dispose()
+
+    def _transact(self, work: Callable[[Connection], T], durable: bool) -> T:
+        with ExitStack() as stack:
+            stack.enter_context(self._watched())
+            connection = stack.enter_context(self._engine.connect())
+            if durable and self.kind == "sqlite":
+                pragma(connection, "synchronous = FULL")
+                stack.callback(pragma, connection, "synchronous = NORMAL")
+            with connection.begin():
+                if self.kind == "postgresql":
+                    connection.exec_driver_sql(postgres_settings(self.patience, durable=durable))
+                return work(connection)
+
+    def _transact_plainly(self, work: Callable[[Execute], T]) -> T:
+        with self._watched(), closing(self._engine.raw_connection()) as connection:
+            # Closed, a connection goes back to the pool, which rolls back what was not committed.
+            cursor = connection.cursor()
+            try:
+                cursor.execute(BEGIN if self.kind == "sqlite" else postgres_settings(self.patience, durable=False))
+                result = work(self._executing(cursor))
+                connection.commit()
+            except self._driver.Error as error:
+                lost = self._engine.dialect.is_disconnect(error, connection.dbapi_connection, cursor)
+                if lost:
+                    # After a restart of the server all the others are dead as well.
+                    connection.invalidate(error)
+                    self._engine.dispose()
+                raise DBAPIError(None, None, error, connection_invalidated=lost) from error
+            return result
+
+    def _executing(self, cursor: Any) -> Execute:
+        def execute(statement: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+            cursor.execute(statement if self.kind == "sqlite" else statement.replace("?", "%s"), tuple(values))
+            found: Sequence[Sequence[Any]] = cursor.fetchall() if cursor.description else ()
+            return found
+
+        return execute
+
+    def _watched(self) -> AbstractContextManager[Any]:
+        return self._watchdog.watch() if self._watchdog else CONNECTIONS.in_use()
+
+    def _prepare(self) -> None:
+        if self._prepared:
+            return
+        with self._preparing:
+            if not self._prepared:
+                if self.kind == "sqlite":
+                    self._make_file()
+                self._transact(self._migrate, durable=True)
+                self._prepared = True
+
+    def _migrate(self, connection: Connection) -> None:
+        """Look before writing, so that a store that is up to date costs one query and no lock."""
+        if not inspect(connection).has_table(VERSION_TABLE) or version(connection) != len(STEPS):
+            migrate(connection, self.where)
+
+    def _make_file(self) -> None:
+        """Create the file for its owner only; SQLite gives the files beside it the same mode. Switch it to WAL."""
+        name = self.url.database
+        if not name or name == ":memory:" or name.startswith("file:"):
+            return
+        if CONNECTIONS.inherited(name):
+            raise StoreError(Trouble.FAILED, self.where, "this process was forked while a transaction was under way")
+        # A file that is there is never opened here: closing it would end all locks that this process has on it.
+        try:
+            with suppress(FileExistsError):
+                os.close(os.open(os.path.realpath(name), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except OSError as error:
+            forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+            full = error.errno == errno.ENOSPC
+            trouble = Trouble.READ_ONLY if forbidden else Trouble.FULL if full else Trouble.UNREACHABLE
+            raise StoreError(trouble, self.where, str(error.strerror)) from None
+        if not os.access(name, os.R_OK | os.W_OK):
+            raise StoreError(Trouble.READ_ONLY, self.where)
+        # The switch needs the file for itself, and SQLite does not wait for that.
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                with CONNECTIONS.in_use(), self._engine.connect() as connection:
+                    if pragma(connection, "journal_mode") != "wal":
+                        pragma(connection, "journal_mode = WAL")
+                    return
+            except (DBAPIError, sqlite3.Error) as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
+
+    def _make_engine(self) -> Engine:
+        if self.kind == "sqlite":
+            engine = create_engine(self.url, connect_args={"timeout": self.patience}, hide_parameters=True)
+            event.listen(engine, "connect", set_up_sqlite)
+            event.listen(engine, "begin", begin_immediate)
+            CONNECTIONS.keep_track_of(engine)
+            return engine
+        engine = create_engine(
+            self.url,
+            connect_args=postgres_arguments(self.url, self.patience),
+            isolation_level="READ COMMITTED",
+            pool_size=2,
+            max_overflow=8,
+            pool_timeout=self.patience,
+            hide_parameters=True,
+        )
+        # Before SQLAlchemy's own listener, which asks the server for its version.
+        event.listen(engine, "connect", lambda connection, _: self._guard(connection), insert=True)
+        event.listen(engine, "checkout", lambda connection, _, __: self._guard(connection))
+        return engine
+
+    def _guard(self, connection: Any) -> None:
+        if self._watchdog and not connection.closed:
+            self._watchdog.guard(connection.fileno())

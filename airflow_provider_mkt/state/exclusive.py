@@ -1,0 +1,80 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""One process at a time: a lease in the shared store, kept alive while the work lasts.
+
+The owner of a lease that stood still for longer than its length may find that somebody else took over. It asks, with
+:meth:`Turn.prove`, before each step that must not be taken by two.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from contextlib import suppress
+from types import TracebackType
+
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.tokens.lease import LEASE, KeptAlive
+from airflow_provider_mkt.state.tokens.table import TokenRow, change
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 180.0
+"""Seconds after which waiting for another process's turn to end is given up."""
+FIRST_LOOK, LONGEST_LOOK = 0.05, 1.0
+
+
+class Turn:
+    """The right to be the only one at work on something, for as long as the ``with`` block lasts.
+
+    :param store: the store
+    :param key: what it is; also the name of the lease's row
+    :param lease: seconds after which an owner that shows no sign of life is taken to be dead
+    :raises StoreError: on entry when the store fails, cannot be written, or another process goes on for minutes
+    """
+
+    def __init__(self, store: Store, key: str, lease: float = LEASE) -> None:
+        self._store, self._key, self._lease = store, key, lease
+        self._owner = uuid.uuid4().hex
+        self._alive = KeptAlive(store, key, self._owner, lease)
+
+    def __enter__(self) -> Turn:
+        look, deadline = FIRST_LOOK, time.monotonic() + LONGEST_WAIT
+        while not change(self._store, self._key, self._take):
+            if time.monotonic() > deadline:
+                raise StoreError(Trouble.LOCKED, self._store.where, "another task is at the same work, for minutes")
+            if look == FIRST_LOOK:
+                log.info("Another task is at the same work; waiting for it.")
+            time.sleep(look)
+            look = min(2 * look, LONGEST_LOOK)
+        self._alive.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._alive.__exit__(kind, error, trace)
+        # Should the store fail, the lease runs out by itself.
+        with suppress(StoreError):
+            change(self._store, self._key, lambda row, _: row.release(self._owner))
+
+    def prove(self) -> None:
+        """Make sure that the turn is still ours, and that the store can be written.
+
+        :raises StoreError: when it is not, or cannot
+        """
+        if not change(self._store, self._key, self._extend):
+            raise StoreError(Trouble.LOCKED, self._store.where, "this task stood still, and another one took over")
+
+    def _take(self, row: TokenRow, now: float) -> bool:
+        if row.leased_to_another(self._owner, now):
+            return False
+        row.lease, row.lease_until = self._owner, now + self._lease
+        return True
+
+    def _extend(self, row: TokenRow, now: float) -> bool:
+        if row.lease != self._owner:
+            return False
+        row.lease_until = now + self._lease
+        return True

@@ -1,0 +1,256 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Single-use refresh tokens: each is spent once, under a lease, with a journal, and its successor stored before use.
+
+Before the call, "refresh begun" is committed; that proves the store can be written, too. After it the successor is
+committed, and only then is the access token used. Whoever finds the journal open, after a crash or a lost answer, tries
+the same token once more: the call may never have reached the vendor, and vendors often accept a token again for a short
+while. When it is refused then, it is gone: that is remembered, nothing spends it again, and every caller gets the same
+error until the account is authorised again. While answers keep being lost, tries are further and further apart.
+
+Call and commit are made in a thread of their own, which no timeout of the task interrupts.
+
+Without the store nothing is spent. If the store fails between the call and the commit, saving is repeated for half a
+minute and then with every later call of this process.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from airflow_provider_mkt import metrics
+from airflow_provider_mkt.client.auth import Token
+from airflow_provider_mkt.exceptions import ApiError, AuthenticationError, OutcomeUnknownError
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.encryption import Sealer, digest
+from airflow_provider_mkt.state.errors import StoreError
+from airflow_provider_mkt.state.tokens.lease import KeptAlive
+from airflow_provider_mkt.state.tokens.refresh_outcome import FIRST, TAKEN, Fate, fate, obituary
+from airflow_provider_mkt.state.tokens.table import TakeOver, TokenRow, change
+
+log = logging.getLogger(__name__)
+
+RENEW_AT = 0.8
+SAVE_PATIENCE = 30.0
+"""Seconds for which storing a successor is repeated."""
+LONGEST_PAUSE = 600.0
+"""Seconds between two tries of a token whose fate is unknown, at most."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """A token to use.
+
+    :param value: the access token
+    :param renew_in: seconds until another one should be got
+    :param expires_in: seconds until it ends
+    """
+
+    value: str = field(repr=False)
+    renew_in: float
+    expires_in: float
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Somebody else is getting a token, as of ``now`` by the database's clock."""
+
+    now: float
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The lease is ours.
+
+    :param refresh: the refresh token to spend
+    :param digest: its digest
+    :param again: it may have been spent before
+    """
+
+    refresh: str = field(repr=False)
+    digest: str
+    again: bool
+
+
+def live(row: TokenRow, now: float, sealer: Sealer, refused: Collection[str], *, stale: bool = False) -> Live | None:
+    """Return the row's access token, if there is one to use.
+
+    :param refused: digests of tokens that a vendor refused; they are dropped from the row
+    :param stale: whether one that should be renewed will do, because somebody is about to
+    """
+    if row.access is None or now >= (row.expires_at if stale else row.renew_at):
+        return None
+    if row.access_digest not in refused:
+        try:
+            return Live(sealer.unseal(row.access), row.renew_at - now, row.expires_at - now)
+        except StoreError as error:
+            log.warning("%s The access token is replaced.", error)
+    row.drop_access()
+    return None
+
+
+class Rotation:
+    """The way to a live token of one account.
+
+    :param store: the store
+    :param sealer: encrypts secrets
+    :param key: the account
+    :param seed: the connection's refresh token, or "" when only the store has one
+    :param lease: seconds after which whoever was spending a token is taken to be dead
+    :param issuer: who issued the seed; only one account may spend it
+    :param refused: digests of access tokens that the vendor refused
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sealer: Sealer,
+        key: str,
+        seed: str,
+        *,
+        lease: float,
+        issuer: str = "",
+        refused: Collection[str] = (),
+    ) -> None:
+        self.store = store
+        self._sealer, self._key, self._seed, self._lease, self._refused = sealer, key, seed, lease, refused
+        self._issued = digest(f"{issuer}\n{seed}")
+        self._owner = uuid.uuid4().hex
+        self._tried_twice = False
+
+    def claim(self, row: TokenRow, now: float, began: float | None, take_over: TakeOver) -> Live | Busy | Claimed:
+        """Return a live token, or begin a refresh: take the lease and open the journal.
+
+        :param began: since when the caller has been waiting
+        :param take_over: makes sure that no other account has the seed
+        :raises AuthenticationError: when the account must be authorised again, or the seed is another account's
+        :raises OutcomeUnknownError: when it is too early to try a token of unknown fate again
+        """
+        if self._seed and digest(self._seed) not in row.seeds:
+            if not take_over(digest(self._seed), self._issued, TAKEN):
+                raise AuthenticationError(TAKEN)
+            row.seed_with(self._sealer, self._seed)
+        if self._seed and self._issued not in row.seeds:
+            row.note_seed(self._issued)
+        if row.refresh is None:
+            raise AuthenticationError(FIRST)
+        if row.dead:
+            raise AuthenticationError(row.dead)
+        if began is not None and row.failed_at >= began:
+            raise AuthenticationError(row.failure or "The vendor refused to issue a token.")
+        busy = row.leased_to_another(self._owner, now)
+        early = row.begun_at is not None and now < row.not_before
+        if (found := live(row, now, self._sealer, self._refused, stale=busy or early)) is not None:
+            return found
+        if early and not busy and row.not_before - now > self._lease:
+            raise OutcomeUnknownError(
+                f"The answer to a token refresh was lost; whether it was executed is unknown. The next try is in "
+                f"{row.not_before - now:.0f} s.",
+                retry_after=row.not_before - now,
+            )
+        if busy or early:
+            return Busy(now)
+        return self._begin(row, now)
+
+    def _begin(self, row: TokenRow, now: float) -> Claimed:
+        if row.refresh is None or row.refresh_digest is None:
+            raise RuntimeError("the account has no refresh token")
+        again = row.begun_at is not None
+        row.lease, row.lease_until = self._owner, now + self._lease
+        row.begun_at = row.begun_at if row.begun_at is not None else now
+        row.not_before = now + min(self._lease * 2.0 ** min(row.tries, 20), LONGEST_PAUSE)
+        row.tries += 1
+        return Claimed(self._sealer.unseal(row.refresh), row.refresh_digest, again)
+
+    def spend(self, claimed: Claimed, refresh: Callable[[str], Token]) -> Token | None:
+        """Make the vendor's call.
+
+        :return: the new tokens, not stored yet; None when the caller should look again
+        :raises ApiError: see :meth:`claim`, or what ``refresh`` raised when the token is certainly unspent
+        """
+        try:
+            with KeptAlive(self.store, self._key, self._owner, self._lease):
+                token = refresh(claimed.refresh)
+        except ApiError as error:
+            metrics.token(self._key, "failed")
+            self._bury_or_raise(claimed, error)
+            return None
+        except BaseException:
+            # The journal stays open. Should the store fail as well, the lease runs out by itself.
+            with suppress(StoreError):
+                change(self.store, self._key, lambda row, _: row.release(self._owner))
+            raise
+        metrics.token(self._key, "refreshed")
+        return token
+
+    def _bury_or_raise(self, claimed: Claimed, error: ApiError) -> None:
+        """Settle a failed call; return when another look at the store may help."""
+        verdict = fate(error, again=claimed.again)
+        log.warning("A token refresh failed, the refresh token is %s: %s", verdict.value, error)
+        dead = change(self.store, self._key, lambda row, now: self._settle(row, now, claimed, error))
+        if dead:
+            raise AuthenticationError(dead) from error
+        if verdict is Fate.UNSPENT or (verdict is Fate.LOST and self._tried_twice):
+            raise error
+        self._tried_twice = self._tried_twice or verdict is Fate.LOST
+
+    def _settle(self, row: TokenRow, now: float, claimed: Claimed, error: ApiError) -> str | None:
+        """Note a failed call in the row. Returns why the account is dead, if it is now."""
+        verdict = fate(error, again=claimed.again)
+        row.release(self._owner)
+        if row.refresh_digest != claimed.digest:
+            return None
+        if verdict is Fate.REFUSED:
+            begun = row.begun_at if claimed.again else None
+            row.dead = obituary(error, None if begun is None else now - begun)
+        elif verdict is Fate.UNSPENT:
+            row.tries -= 1
+            row.not_before = now
+            if not claimed.again:
+                row.close_journal()
+            if error.status in (400, 401, 403):
+                row.failed_at, row.failure = now, error.message
+        elif not self._tried_twice:
+            row.not_before = now
+        return row.dead
+
+    def save(self, claimed: Claimed, token: Token) -> Live | None:
+        """Store the successor and the access token.
+
+        :return: the token, or None when another refresh token is in force by now
+        :raises StoreError: when it could not be stored
+        """
+        successor = token.refresh_token or claimed.refresh
+
+        def work(row: TokenRow, now: float) -> Live | None:
+            row.release(self._owner)
+            if row.refresh_digest == claimed.digest:
+                row.set_refresh(self._sealer, successor)
+                row.set_access(self._sealer, token.value, token.lifetime, RENEW_AT, now)
+            elif row.refresh_digest != digest(successor):
+                return None
+            # Else it is stored already, and somebody may have begun to spend it.
+            return Live(token.value, token.lifetime * RENEW_AT, token.lifetime)
+
+        return change(self.store, self._key, work)
+
+    def save_patiently(self, claimed: Claimed, token: Token) -> Live | None:
+        """Store as :meth:`save`, again and again for half a minute: what is not stored now is lost."""
+        deadline, pause = time.monotonic() + SAVE_PATIENCE, 0.1
+        while True:
+            try:
+                return self.save(claimed, token)
+            except StoreError as error:
+                if time.monotonic() > deadline:
+                    log.error(  # noqa: TRY400 - the trace says no more
+                        "A new refresh token could not be stored and exists only in the memory of this process, which "
+                        "keeps trying while it runs. If it ends before that, the account must be authorised again. %s",
+                        error,
+                    )
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, 2.0)

@@ -1,0 +1,186 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""One account's token as stored: read under lock, changed, written back, in one transaction."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, text
+
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.encryption import Sealer, digest
+
+T = TypeVar("T")
+
+SEEDS_KEPT = 100
+
+
+@dataclass
+class TokenRow:
+    """What is known of one account's tokens. Secrets are sealed; moments are Unix seconds by the database's clock.
+
+    :param name: digest of the account's key
+    :param access: the sealed access token
+    :param access_digest: its digest, to compare with a token that was refused
+    :param renew_at: when to get another one
+    :param expires_at: when it ends
+    :param lease: who is getting another one at present
+    :param lease_until: until when that one is believed to be alive
+    :param failed_at: when the vendor last refused to issue a token
+    :param failure: what it said
+    :param seeds: digests of the connection's refresh tokens that were seen: alone, and with who issued them
+    :param refresh: the sealed refresh token
+    :param refresh_digest: its digest
+    :param begun_at: the journal: when spending the refresh token was begun; None when it certainly is unspent
+    :param tries: how often that was begun
+    :param not_before: when it may be begun again
+    :param dead: why the refresh token is of no more use
+    """
+
+    name: str
+    access: str | None = field(default=None, repr=False)
+    access_digest: str | None = None
+    renew_at: float = 0.0
+    expires_at: float = 0.0
+    lease: str | None = None
+    lease_until: float = 0.0
+    failed_at: float = 0.0
+    failure: str | None = None
+    seeds: list[str] = field(default_factory=list)
+    refresh: str | None = field(default=None, repr=False)
+    refresh_digest: str | None = None
+    begun_at: float | None = None
+    tries: int = 0
+    not_before: float = 0.0
+    dead: str | None = None
+
+    def set_access(self, sealer: Sealer, value: str, lifetime: float, renew_at: float, now: float) -> None:
+        """Keep a new access token."""
+        self.access, self.access_digest = sealer.seal(value), digest(value)
+        self.renew_at, self.expires_at = now + lifetime * renew_at, now + lifetime
+        self.failed_at, self.failure = 0.0, None
+
+    def drop_access(self) -> None:
+        """Forget the access token."""
+        self.access = self.access_digest = None
+        self.renew_at = self.expires_at = 0.0
+
+    def set_refresh(self, sealer: Sealer, value: str) -> None:
+        """Keep a refresh token that is unspent."""
+        self.refresh, self.refresh_digest = sealer.seal(value), digest(value)
+        self.close_journal()
+        self.dead = None
+
+    def close_journal(self) -> None:
+        """Note that the refresh token is certainly unspent."""
+        self.begun_at, self.tries, self.not_before = None, 0, 0.0
+
+    def release(self, owner: str) -> None:
+        """End the lease, if it is still the owner's."""
+        if self.lease == owner:
+            self.lease, self.lease_until = None, 0.0
+
+    def leased_to_another(self, owner: str, now: float) -> bool:
+        """Tell whether somebody else is getting a token and believed to be alive."""
+        return self.lease not in (None, owner) and now < self.lease_until
+
+    def seed_with(self, sealer: Sealer, seed: str) -> None:
+        """Start afresh from another refresh token."""
+        self.drop_access()
+        self.set_refresh(sealer, seed)
+        self.lease, self.lease_until = None, 0.0
+        self.note_seed(digest(seed))
+
+    def note_seed(self, name: str) -> None:
+        """Remember the digest of a refresh token that was seen."""
+        self.seeds = [*(one for one in self.seeds if one != name), name][-SEEDS_KEPT:]
+
+
+COLUMNS = tuple(column.name for column in fields(TokenRow))
+_INSERT = text(
+    "INSERT INTO mkt_token (name, renew_at, expires_at, lease_until, failed_at, seeds, tries, not_before) "
+    "VALUES (:name, 0, 0, 0, 0, '[]', 0, 0) ON CONFLICT (name) DO NOTHING"
+)
+_UPDATE = text(
+    f"UPDATE mkt_token SET {', '.join(f'{name} = :{name}' for name in COLUMNS if name != 'name')} "  # noqa: S608
+    "WHERE name = :name"
+)
+
+
+_ELSEWHERE = "name <> :name AND seeds LIKE '%' || :issued || '%' AND coalesce(dead, '') <> :why"
+_UNSPENT = "refresh_digest = :token AND begun_at IS NULL AND access IS NULL AND dead IS NULL"
+_TAKE = text(f"UPDATE mkt_token SET dead = :why WHERE {_ELSEWHERE} AND {_UNSPENT}")  # noqa: S608 - constants
+_OTHERS = text(f"SELECT 1 FROM mkt_token WHERE {_ELSEWHERE} LIMIT 1")  # noqa: S608 - constants
+
+TakeOver = Callable[[str, str, str], bool]
+"""Gets the digests of a refresh token, alone and with who issued it, and why it is of no more use to other accounts.
+Returns False when another one may have spent it; where it is certainly unspent, it is taken from that one."""
+
+
+def change(store: Store, key: str, step: Callable[[TokenRow, float], T], *, durable: bool = True) -> T:
+    """Apply ``step`` to the row of ``key`` and write what it changed, in one transaction.
+
+    :param store: the store
+    :param key: the account
+    :param step: gets the row and the time, may change the row, returns a result
+    :return: the step's result
+    :raises StoreError: when the store fails; nothing is changed then
+    """
+    return change_beside_others(store, key, lambda row, now, _: step(row, now), durable=durable)
+
+
+def change_beside_others(
+    store: Store, key: str, step: Callable[[TokenRow, float, TakeOver], T], *, durable: bool = True
+) -> T:
+    """Do as :func:`change`, with a step that can also make sure that no other row has the same refresh token."""
+    return store.run(lambda connection: _change(connection, store.clock, digest(key), step), durable=durable)
+
+
+def _change(connection: Connection, clock: str, name: str, step: Callable[[TokenRow, float, TakeOver], T]) -> T:
+    lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
+    select = text(f"SELECT {', '.join(COLUMNS)} FROM mkt_token WHERE name = :name{lock}")  # noqa: S608 - constants
+    found = connection.execute(select, {"name": name}).one_or_none()
+    if found is None:
+        connection.execute(_INSERT, {"name": name})
+        found = connection.execute(select, {"name": name}).one()
+    now: float = connection.execute(text(f"SELECT {clock}")).scalar_one()
+    row = TokenRow(**{**found._asdict(), "seeds": json.loads(found.seeds)})
+    before = replace(row, seeds=list(row.seeds))
+    result = step(row, now, partial(_take_over, connection, name))
+    if row != before:
+        connection.execute(_UPDATE, _values(row))
+    return result
+
+
+def _take_over(connection: Connection, name: str, token: str, issued: str, why: str) -> bool:
+    """See :data:`TakeOver`; ``name`` is the row that wants the token."""
+    wanted = {"name": name, "issued": issued, "why": why}
+    if connection.dialect.name == "postgresql":
+        # Two accounts that take the same token at once would not see each other.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": int(issued[:15], 16)})
+    connection.execute(_TAKE, {**wanted, "token": token})
+    return connection.execute(_OTHERS, wanted).one_or_none() is None
+
+
+def _values(row: TokenRow) -> dict[str, Any]:
+    return {**asdict(row), "seeds": json.dumps(row.seeds)}
+
+
+def rehearse(store: Store) -> None:
+    """Write a token's row, and take it out again: what cannot be stored later is better known before.
+
+    :raises StoreError: when tokens could not be stored
+    """
+    row = TokenRow(digest(uuid.uuid4().hex))
+
+    def work(connection: Connection) -> None:
+        connection.execute(_INSERT, {"name": row.name})
+        connection.execute(_UPDATE, _values(row))
+        connection.execute(text("DELETE FROM mkt_token WHERE name = :name"), {"name": row.name})
+
+    store.run(work, durable=True)

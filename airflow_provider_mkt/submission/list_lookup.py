@@ -1,0 +1,211 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Submitting once what a vendor takes without an idempotency key, but lists with its name.
+
+A lost answer is settled by the list. A new row of our name that shows what was sent is ours; under a name that the
+user chose, which mapped tasks share, it has to show at least one other value that was sent. The submission never
+happened when all new rows were certainly seen and none can be ours: has our name, hides its name, may have been given
+another one since, or differs in nothing but the name, which the vendor may have shortened or cleaned. A row of our name
+that claims to be a little older, and was not seen before, is a case for a person: clocks and notations of time differ.
+
+All new rows were seen when the list came newest first down to older ones, or to its told end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mkt import validation
+from airflow_provider_mkt.client.answer import Rows, rows_of
+from airflow_provider_mkt.client.endpoint import Call, Endpoint
+from airflow_provider_mkt.client.paging import ENDS, LargePages, Paging, Walk, total_of
+from airflow_provider_mkt.exceptions import NotFoundError, ValidationError
+from airflow_provider_mkt.submission.record import Record
+from airflow_provider_mkt.submission.request import ABSENT, Order, Place
+
+if TYPE_CHECKING:
+    from airflow_provider_mkt.hooks.base import MarketingHook
+
+CLOCK_SKEW = 300.0
+"""Seconds by which the vendor's clock may differ from ours."""
+NEWEST = 20
+"""Rows, the newest first, that are noted before a submission: a page, and thus one request."""
+MOST_RECENT = 1_000
+"""Rows since the request that are looked through."""
+MOST_LOOKED_AT = 200
+"""Pages that are looked through for them: a list that comes oldest first has to be read to its end."""
+DAY, FARTHEST_ZONE = 86_400.0, 12 * 3_600.0
+DAY_ONLY = re.compile(r"[\d-]+")
+ZONED = re.compile(r"(Z|[+-]\d\d:?\d\d)\s*$", re.IGNORECASE)
+SAME_MOMENT = 5.0
+"""Seconds between creation and update of a row that nobody has changed."""
+
+
+class EveryPage(LargePages):
+    """Page after page in the vendor's own size, also where an answer says nothing about paging (assumed: ``page``)."""
+
+    def begin(self, call: Call) -> Call:
+        """Return the call as it is, without paging parameters."""
+        return call
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Something that a vendor creates and lists.
+
+    :param what: what it is, for messages and for the receipt's ``<what>_id``
+    :param create: the request that creates it
+    :param listing: the list that shows it
+    :param paging: how its first rows are read, before a submission
+    :param renamable: whether it may be given another name later
+    """
+
+    what: str
+    create: Endpoint
+    listing: Endpoint
+    paging: Paging
+    renamable: bool = False
+
+    @property
+    def id_field(self) -> str:
+        """Name of the receipt's field."""
+        return f"{self.what}_id"
+
+    def named(self, body: Mapping[str, Any], place: Place) -> dict[str, Any]:
+        """Return ``body`` with a name, by which a lost one is found: its own, or the place's reference.
+
+        :raises ValidationError: when the name is no text
+        """
+        name = body.get("name")
+        return {**body, "name": place.reference if name in (None, "") else validation.text(f"{self.what}.name", name)}
+
+    def order(self, hook: MarketingHook, body: dict[str, Any], place: Place) -> Order:
+        """Return the order for ``body``, which has a name."""
+        named = alike(body["name"], place.reference)
+        return Order(
+            vendor=hook.vendor.name,
+            what=self.what,
+            body=body,
+            call=lambda frozen, _: self.create(body=frozen),
+            receipt=lambda answer: {self.id_field: answer["id"]},
+            reference=body["name"],
+            id_field=self.id_field,
+            prepare=lambda: {**self._before(hook), "own_name": named},
+            trace=self.trace,
+        )
+
+    def _before(self, hook: MarketingHook) -> dict[str, Any]:
+        """Note the newest rows, so that none of them is taken for the one to come."""
+        newest = islice(hook.rows(self.listing(), self.paging), NEWEST)
+        return {"known": [row["id"] for row in newest if row.get("id") is not None]}
+
+    def trace(self, record: Record) -> Generator[Call, Any, dict[str, Any] | None]:
+        """Ask what became of a submission: its receipt, ABSENT, or None when that cannot be told."""
+        since = record.intent_at - CLOCK_SKEW
+        seen, all_seen = yield from self._seen(since)
+        strangers = [row for row in seen if row.get("id") not in record.baseline.get("known", [])]
+        new = [row for row in strangers if _moment(row, "created_at") >= since]
+        namesakes = [row for row in new if alike(row.get("name"), record.reference)]
+        older = [row for row in strangers if since - DAY - FARTHEST_ZONE <= _moment(row, "created_at") < since]
+        unexplained = any(alike(row.get("name"), record.reference) for row in older)
+        rest = {name: value for name, value in record.body.items() if name != "name"}
+        # Only the place's own reference is nobody else's name.
+        own_name = record.baseline.get("own_name", False)
+        ours = [row for row in namesakes if not differing(row, rest) and (own_name or _shows_any(row, rest))]
+        if len(ours) == 1 and isinstance(ours[0].get("id"), str):
+            return {self.id_field: ours[0]["id"]}
+        # A namesake that shows other values may be ours, written otherwise or changed since.
+        doubtful = any(self._may_have_had_our_name(row) or not differing(row, rest) for row in new)
+        return ABSENT if all_seen and not namesakes and not unexplained and not doubtful else None
+
+    def _seen(self, since: float) -> Generator[Call, Any, tuple[Rows, bool]]:
+        """Return rows, and whether those since a moment are certainly all among them."""
+        walk = Walk(EveryPage(), self.listing())
+        rows: Rows = []
+        recent, all_seen = 0, False
+        for number in range(MOST_LOOKED_AT):
+            if walk.page is None or all_seen or recent >= MOST_RECENT:
+                break
+            call = walk.page
+            try:
+                answer = yield call
+            except (NotFoundError, ValidationError):
+                if number == 0:
+                    raise
+                break
+            rows += walk.take(answer)
+            recent = sum(_moment(row, "created_at") >= since for row in rows)
+            all_seen = _passed(rows, since) or _ended(answer, rows_of(call.endpoint, answer), rows)
+        return rows, all_seen and recent < MOST_RECENT
+
+    def _may_have_had_our_name(self, row: Mapping[str, Any]) -> bool:
+        changed = _moment(row, "updated_at") - _moment(row, "created_at")
+        # A moment that is not shown makes this infinite, or no number at all.
+        precise = not _vague(row, "created_at") and not _vague(row, "updated_at")
+        unchanged = precise and abs(changed) <= SAME_MOMENT
+        return not isinstance(row.get("name"), str) or (self.renamable and not unchanged)
+
+
+def _passed(rows: Rows, since: float) -> bool:
+    """Tell whether the list comes newest first, and has come to rows from before ``since``."""
+    moments = [_moment(row, "created_at") for row in rows]
+    if not moments or float("inf") in moments:
+        return False
+    newest_first = moments[0] > moments[-1] and moments == sorted(moments, reverse=True)
+    return newest_first and moments[-1] < since
+
+
+def _ended(answer: Any, page: Rows, rows: Rows) -> bool:
+    """Tell whether the answer proves that the list ends with the rows seen."""
+    total = total_of(answer)
+    if total is not None:
+        return len({str(row.get("id")) for row in rows}) >= total
+    if not page:
+        return True
+    hints = {**answer, **(answer.get("meta") or {})} if isinstance(answer, dict) else {}
+    return any(name in hints for name in ENDS) and not any(hints.get(name) for name in ENDS)
+
+
+def _shows_any(row: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    return any(row.get(name) is not None for name in body)
+
+
+def differing(row: Mapping[str, Any], body: Mapping[str, Any]) -> list[str]:
+    """Return the names of the fields that ``row`` shows with another value than ``body`` has."""
+    return [name for name, value in body.items() if row.get(name) is not None and not alike(row[name], value)]
+
+
+def alike(shown: Any, sent: Any) -> bool:
+    """Tell whether the vendor shows what was sent, perhaps written otherwise: 1000 as "1000.00", a day as a moment."""
+    if shown == sent:
+        return True
+    if isinstance(shown, str) and isinstance(sent, str) and shown.strip() == sent.strip():
+        return True
+    with suppress(InvalidOperation):
+        return Decimal(str(shown)) == Decimal(str(sent))
+    with suppress(ValidationError):
+        return validation.parsed("shown", shown) == validation.parsed("sent", sent)
+    return False
+
+
+def _moment(row: Mapping[str, Any], name: str) -> float:
+    """Return a moment of a row in Unix time, the latest that it may mean; one that it does not say might be now."""
+    try:
+        found: datetime = validation.parsed(name, row.get(name))
+    except ValidationError:
+        return float("inf")
+    return found.timestamp() + _vague(row, name)
+
+
+def _vague(row: Mapping[str, Any], name: str) -> float:
+    """Return by how many seconds a moment may be later than it reads: a day, or a time of no known zone."""
+    text = str(row.get(name))
+    if DAY_ONLY.fullmatch(text.strip()):
+        return DAY + FARTHEST_ZONE
+    return 0.0 if ZONED.search(text) else FARTHEST_ZONE

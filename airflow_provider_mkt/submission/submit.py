@@ -1,0 +1,296 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Submit once: a write-ahead record around every request that starts something.
+
+The record lives in Airflow's task state store, which survives retries, clears and lost workers:
+
+1. the intent (key, exact body, fingerprint) is written before the request,
+2. the request is sent from what was written,
+3. the receipt (what to follow it by) is written before anything else is done.
+
+=====================  ==================================================================================
+a later try finds      and does
+=====================  ==================================================================================
+nothing                submits
+a receipt              attaches to it; nothing is sent
+a receipt that a       attaches to it, even when asked to submit anew: the person has just looked
+person handed over
+"refused", "failed"    submits again under the next generation of the key: the last one certainly did nothing, or
+                       the vendor confirmed that it failed, or a person has it forgotten
+an intent, KEYED       sends the same body with the same key, for 20 of the 24 hours that vendors keep keys
+an intent, traceable   asks the vendor: attaches to what is there, submits what certainly is not, unless the vendor had
+                       said that it happened
+any other intent       raises ``OutcomeUnknownError``: a person has to look; nothing is guessed
+an intent of another   raises ``ValidationError``: another account can neither tell nor be sent it
+connection
+another fingerprint    raises ``ValidationError``: the DAG changed between tries, which is not a second order
+=====================  ==================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any, Protocol
+
+from airflow_provider_mkt import metrics
+from airflow_provider_mkt.client.endpoint import Call, Safety
+from airflow_provider_mkt.exceptions import (
+    ApiError,
+    MalformedResponseError,
+    OutcomeUnknownError,
+    RateLimitError,
+    ValidationError,
+)
+from airflow_provider_mkt.submission import messages
+from airflow_provider_mkt.submission.record import (
+    ADOPTED,
+    FAILED,
+    INTENT,
+    PREFIX,
+    REFUSED,
+    SUBMITTED,
+    Record,
+    fingerprint,
+)
+from airflow_provider_mkt.submission.request import ABSENT, Order, Place
+
+log = logging.getLogger(__name__)
+
+KEYS = uuid.UUID("6d1d4f2e-5b1c-5f4e-9a53-2f0f5c5f7a10")
+"""Namespace of the idempotency keys. Changing it would make every unfinished launch look new."""
+KEY_TRUSTED = 20 * 3600.0
+"""Seconds for which a key is used again; the vendors keep theirs for 24 hours."""
+SETTLED = 180.0
+"""Seconds after the last request may have left after which a vendor that does not list it never executed it."""
+
+
+class Store(Protocol):
+    """Airflow's task state store, as far as it is used here."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of ``key``."""
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        """Write the value of ``key``."""
+
+
+class Submission:
+    """One submission of one task.
+
+    :param store: the task state store
+    :param place: where it belongs
+    :param operation: number or name of the submission within the task, for batches
+    :param clock: Unix time, by default this machine's
+    """
+
+    def __init__(
+        self, store: Store, place: Place, operation: int | str = 0, clock: Callable[[], float] | None = None
+    ) -> None:
+        self._store = store
+        self._place = place
+        self._operation = operation
+        self._clock = clock or time.time
+
+    @property
+    def _name(self) -> str:
+        return f"{PREFIX}{self._operation}"
+
+    def record(self) -> Record | None:
+        """Return what earlier tries left behind."""
+        found = self._store.get(self._name)
+        return None if found is None else Record.of(found)
+
+    def standing(self, *, follows: str = "", anew: bool = False) -> Record | None:
+        """Return the record that the next try goes by; None when that try submits afresh.
+
+        :param follows: as in :class:`Order`: a record that follows another one is void
+        :param anew: as in :meth:`submit`
+        """
+        record = self.record()
+        return self._attached(record) if record is not None and self._stands(record, follows, anew) else None
+
+    def _stands(self, record: Record, follows: str, anew: bool) -> bool:
+        replaced = anew and record.round not in (self._place.round, ADOPTED)
+        return record.state in (INTENT, SUBMITTED) and record.follows == follows and not replaced
+
+    def _attached(self, record: Record) -> Record:
+        """Let what a person handed over count for this clearing of the task, and not for the next one."""
+        return self._save(replace(record, round=self._place.round)) if record.round == ADOPTED else record
+
+    def _save(self, record: Record) -> Record:
+        from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
+
+        self._store.set(self._name, asdict(record), retention=NEVER_EXPIRE)
+        return record
+
+    def submit(
+        self, order: Order, send: Callable[[Call], Any], talk: Callable[..., Any], *, anew: bool = False
+    ) -> Record:
+        """Submit ``order`` unless that has happened, and return the record with its receipt.
+
+        :param order: what to submit
+        :param send: sends a call
+        :param talk: holds a conversation, to trace a submission
+        :param anew: submit although an earlier submission is recorded; counts once per clearing of the task
+        :raises OutcomeUnknownError: when nobody can know whether it happened
+        :raises ValidationError: when the request differs from the recorded one, or an open one from its connection
+        :raises RateLimitError: when the vendor wants quiet; what was in doubt before stays so
+        :raises ApiError: when it certainly did not happen
+        """
+        record = self.record()
+        if record is None or record.state in (REFUSED, FAILED):
+            return self._send(self._intend(order, record), order, send)
+        if not self._stands(record, order.follows, anew):
+            log.warning(
+                "Submitting %s anew as asked, although %s is recorded.", order.what, record.receipt or record.time
+            )
+            return self._send(self._intend(order, record), order, send)
+        if record.fingerprint != fingerprint(order.body):
+            raise ValidationError(messages.changed(record, order), vendor=order.vendor)
+        if record.state == SUBMITTED:
+            log.info(
+                "%s %s was submitted at %s; attaching to %s.", order.vendor, order.what, record.time, record.receipt
+            )
+            metrics.submission(order.vendor, "attached")
+            return self._attached(record)
+        if record.conn_id not in ("", self._place.conn_id):
+            elsewhere = messages.elsewhere(record, order, self._place.conn_id)
+            raise ValidationError(f"{elsewhere} {self.ways_on(record, order.vendor)}", vendor=order.vendor)
+        return self._resolve(record, order, send, talk)
+
+    def fail(self, record: Record) -> None:
+        """Note that the vendor confirmed that the submission failed without any effect: a retry may submit again."""
+        self._save(replace(record, state=FAILED))
+
+    def _intend(self, order: Order, previous: Record | None) -> Record:
+        baseline = order.prepare()
+        generation = previous.generation + 1 if previous else 1
+        place = self._place
+        name = [order.vendor, place.conn_id, place.dag_id, place.run_id, place.task_id, place.map_index]
+        key = uuid.uuid5(KEYS, json.dumps([*name, self._operation, generation]))
+        return self._save(
+            Record(
+                key=str(key),
+                generation=generation,
+                state=INTENT,
+                fingerprint=fingerprint(order.body),
+                body=order.body,
+                reference=order.reference,
+                id_field=order.id_field,
+                intent_at=self._clock(),
+                round=place.round,
+                try_number=place.try_number,
+                baseline=baseline,
+                follows=order.follows,
+                parts=order.parts,
+                conn_id=place.conn_id,
+            )
+        )
+
+    def _resolve(self, record: Record, order: Order, send: Callable[[Call], Any], talk: Callable[..., Any]) -> Record:
+        """Settle an intent that has no receipt."""
+        if not record.doubtful:
+            # The task died without a word: when its last request left is not known, but it was before now.
+            record = self._doubt(record)
+        if self._repeatable(record, order):
+            log.info("The answer to %s of %s was lost; sending it again with the same key.", order.what, record.time)
+            return self._send(record, order, send)
+        if order.trace is not None:
+            receipt = talk(order.trace(record))
+            if receipt is ABSENT and self._unsettled_for(record) == 0 and not record.executed:
+                log.info("%s does not have the %s of %s; submitting it.", order.vendor, order.what, record.time)
+                return self._send(self._intend(order, record), order, send)
+            if receipt:
+                log.info("%s of %s was found at %s: %s.", order.what, record.time, order.vendor, receipt)
+                return self._submitted(record, order, receipt)
+        pending = order.trace is not None and self._unsettled_for(record) > 0
+        raise (self._unreadable if record.executed else self._unknown)(record, order, pending=pending)
+
+    def _send(self, record: Record, order: Order, send: Callable[[Call], Any]) -> Record:
+        try:
+            receipt = order.receipt(send(order.call(record.body, record.key)))
+        except (OutcomeUnknownError, MalformedResponseError) as error:
+            record = self._doubt(record, executed=record.executed or _executed(error))
+            lost = self._unreadable if record.executed else self._unknown
+            unknown = lost(record, order, error, pending=self._resolvable(record, order))
+        except (ApiError, ValueError) as error:
+            if not record.doubtful:
+                self._save(replace(record, state=REFUSED))
+                metrics.submission(order.vendor, "refused")
+                raise
+            # Certainly not executed this time, but an earlier try may have been.
+            if isinstance(error, RateLimitError):
+                raise
+            settled = self._unreadable if record.executed else self._unknown
+            unknown = settled(record, order, error, pending=self._resolvable(record, order))
+        else:
+            # Said before it is written: should the writing fail, the ids are in the log.
+            log.info("%s accepted the %s: %s", order.vendor, order.what, receipt)
+            return self._submitted(record, order, receipt)
+        raise unknown
+
+    def _submitted(self, record: Record, order: Order, receipt: Any) -> Record:
+        saved = self._save(replace(record, state=SUBMITTED, receipt=receipt, accepted_at=self._clock()))
+        metrics.submission(order.vendor, "reconciled" if record.doubtful else "submitted")
+        return saved
+
+    def _unknown(
+        self, record: Record, order: Order, cause: Exception | None = None, *, pending: bool
+    ) -> OutcomeUnknownError:
+        why = str(cause) if cause else "the task died before an answer was recorded"
+        say = messages.not_yet_known if pending else messages.unknown
+        error = OutcomeUnknownError(
+            say(record, order, why, self._then(record, order, pending=pending)), vendor=order.vendor, **_facts(cause)
+        )
+        error.reference = record.reference
+        error.resolvable = self._resolvable(record, order)
+        if error.retry_after is None and order.trace is not None:
+            error.retry_after = self._unsettled_for(record) or None
+        return error
+
+    def _unreadable(
+        self, record: Record, order: Order, cause: Exception | None = None, *, pending: bool
+    ) -> MalformedResponseError:
+        then = self._then(record, order, pending=pending)
+        error = MalformedResponseError(
+            messages.executed(record, order, cause, then), executed=True, vendor=order.vendor, **_facts(cause)
+        )
+        error.resolvable = pending
+        return error
+
+    def _then(self, record: Record, order: Order, *, pending: bool) -> str:
+        """Say what comes next: the next try sees to it, or a person has to, which is counted."""
+        if pending:
+            return messages.next_try(order.vendor, repeated=self._repeatable(record, order))
+        metrics.submission(order.vendor, "unknown")
+        return self.ways_on(record, order.vendor)
+
+    def _doubt(self, record: Record, *, executed: bool = False) -> Record:
+        return self._save(replace(record, doubtful=True, doubt_at=self._clock(), executed=executed))
+
+    def _unsettled_for(self, record: Record) -> float:
+        """Return for how many seconds the vendor may still be at work on a request that it does not show yet."""
+        return max(0.0, record.doubt_at + SETTLED - self._clock())
+
+    def _repeatable(self, record: Record, order: Order) -> bool:
+        keyed = order.call(record.body, record.key).endpoint.safety is Safety.KEYED
+        return keyed and self._clock() - record.intent_at < KEY_TRUSTED
+
+    def _resolvable(self, record: Record, order: Order) -> bool:
+        return self._repeatable(record, order) or order.trace is not None
+
+    def ways_on(self, record: Record, vendor: str) -> str:
+        """Return what a person can do about an unsettled record."""
+        return messages.ways_on(record, vendor, self._operation)
+
+
+def _executed(error: ApiError) -> bool:
+    return isinstance(error, MalformedResponseError) and error.executed
+
+
+def _facts(cause: Exception | None) -> dict[str, Any]:
+    return {name: getattr(cause, name, None) for name in ("method", "path", "status", "request_id", "retry_after")}

@@ -1,0 +1,44 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Handing a worker back while a rate budget has no room."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow.sdk import timezone
+from airflow.sdk.exceptions import AirflowRescheduleException
+
+from airflow_provider_mkt.client.retry import LONGEST_WAIT
+from airflow_provider_mkt.exceptions import RateLimitError
+
+if TYPE_CHECKING:
+    pass
+
+
+log = logging.getLogger(__name__)
+
+
+DAY = 86_400.0
+
+
+@contextmanager
+def come_back_later() -> Iterator[None]:
+    """Reschedule the task when there is no room in the rate budget, or the vendor wants more than a minute of quiet.
+
+    No worker is held then, and no try used up. A vendor that goes on refusing after short waits does use one up.
+    """
+    try:
+        yield
+    except RateLimitError as error:
+        refused_by_vendor = error.status is not None
+        if refused_by_vendor and (error.retry_after or 0.0) <= LONGEST_WAIT:
+            raise
+        later = error
+    else:
+        return
+    log.warning("Coming back in %.0f s: %s", later.retry_after, later)
+    raise AirflowRescheduleException(timezone.utcnow() + timedelta(seconds=min(later.retry_after or 0.0, DAY)))

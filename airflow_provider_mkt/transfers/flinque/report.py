@@ -1,0 +1,77 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Transfer of Flinque's reports to object storage. Vendor document: Flinque Help Centre, "Developer API"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow_provider_mkt import validation
+from airflow_provider_mkt.exceptions import ApiError
+from airflow_provider_mkt.files.atomic import WholeFile
+from airflow_provider_mkt.hooks.flinque import FlinqueHook
+from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.transfers.base import ToObjectStorageOperator
+from airflow_provider_mkt.transfers.flinque.report_file import write_report
+from airflow_provider_mkt.vendors import flinque
+from airflow_provider_mkt.waiting.base import Stand
+from airflow_provider_mkt.waiting.flinque import ReportWatch
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, ObjectStoragePath
+
+
+class FlinqueReportToObjectStorageOperator(ToObjectStorageOperator):
+    """Writes the file of a finished report, as Flinque made it. An older file at ``path`` is replaced.
+
+    What arrives is checked as far as the ending of ``path`` tells what it should be: ``.csv``, ``.json``, ``.pdf``,
+    ``.xlsx``, ``.zip``, each also with ``.gz``, which compresses it.
+
+    :param report_id: the report; wait for it with ``FlinqueReportReadySensor``
+    :param path: where to
+    :param flinque_conn_id: connection
+    """
+
+    template_fields: Sequence[str] = ("report_id", "path", "conn_id")
+    ui_color = "#fbe5d6"
+    hook_class = FlinqueHook
+
+    def __init__(
+        self,
+        *,
+        report_id: str,
+        path: str | ObjectStoragePath,
+        flinque_conn_id: str = FlinqueHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(path=path, conn_id=flinque_conn_id, **kwargs)
+        self.report_id = report_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Export, and return ``report_id``, ``path`` and ``bytes``."""
+        report_id, path = validation.text("report_id", self.report_id), self.destination()
+        hook = cast("FlinqueHook", self.hook)
+        with come_back_later(), WholeFile(path) as file:
+            try:
+                write_report(file, hook.export_report(report_id))
+            except ApiError as error:
+                raise self._early(report_id, error) or error from error.__cause__
+            file.commit()
+        result = {"report_id": report_id, "path": str(path), "bytes": file.size}
+        return self.publish(context, f"flinque://{self.conn_id}/reports/{report_id}", result)
+
+    def _early(self, report_id: str, error: ApiError) -> ApiError | None:
+        """Return what to say when the report is not ready; a 404 may mean that as well, so the list is asked."""
+        if error.status not in {*flinque.NOT_READY, 404}:
+            return None
+        verdict = self.hook.client.talk(ReportWatch(report_id).look())
+        if error.status == 404 and verdict.stand is not Stand.PENDING:
+            return None
+        return ApiError(
+            f"Report {report_id} is not ready ({verdict.status}). Put a FlinqueReportReadySensor before this task. "
+            "Nothing was written.",
+            vendor=error.vendor,
+            method=error.method,
+            path=error.path,
+            status=error.status,
+        )

@@ -1,0 +1,81 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""``airflow mkt …``, as it is typed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow.cli.cli_parser import AirflowHelpFormatter, _add_command
+
+from airflow_provider_mkt.cli.definition import get_mkt_commands
+
+AIRFLOW = str(Path(sys.executable).with_name("airflow"))
+
+
+def airflow(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([AIRFLOW, *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture(scope="module")
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="airflow", formatter_class=AirflowHelpFormatter)
+    subparsers = parser.add_subparsers(dest="subcommand", required=True)
+    for command in get_mkt_commands():
+        _add_command(subparsers, command)
+    return parser
+
+
+def test_airflow_knows_the_sandbox() -> None:
+    done = airflow("mkt", "sandbox", "--print-connections", "--port", "8123")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout[done.stdout.index("{") :])
+    assert sorted(found) == [
+        "flinque_default",
+        "flodesk_default",
+        "flokit_default",
+        "flow_living_default",
+        "flow_social_default",
+    ]
+    assert {connection["host"].split("/")[2] for connection in found.values()} == {"127.0.0.1:8123"}
+    assert all(f"{connection['conn_type']}_default" == conn_id for conn_id, connection in found.items())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["mkt", "--help"], ["sandbox", "Simulate all five vendors"]),
+        (["mkt", "sandbox", "--help"], ["--port", "--speed", "--print-connections", "--public-url", "--log-requests"]),
+    ],
+)
+def test_help(
+    arguments: list[str], words: list[str], parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(arguments)
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in words)
+
+
+@pytest.mark.parametrize("arguments", [["--port", "70000"], ["--speed", "0"], ["--speed", "fast"], ["--colour"]])
+def test_bad_options(arguments: list[str], parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["mkt", "sandbox", *arguments])
+    assert ended.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_exit_code_of_the_sandbox_is_the_commands(
+    parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parsed = parser.parse_args(["mkt", "sandbox", "--print-connections", "--public-url", "https://sandbox.example"])
+    with pytest.raises(SystemExit) as ended:
+        parsed.func(parsed)
+    assert ended.value.code == 0
+    hosts = [connection["host"] for connection in json.loads(capsys.readouterr().out).values()]
+    assert all(host.startswith("https://sandbox.example/") for host in hosts)

@@ -1,0 +1,133 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""From outcomes to errors: the class, the vendor's words in every form, and no secrets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_mkt.client.endpoint import Call, Endpoint, Safety
+from airflow_provider_mkt.client.errors import failure, vendor_words
+from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.client.redaction import Redactor
+from airflow_provider_mkt.client.retry import Next
+from airflow_provider_mkt.exceptions import (
+    ApiError,
+    AuthenticationError,
+    MalformedResponseError,
+    NotFoundError,
+    NotSentError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    ValidationError,
+)
+
+READ = Endpoint("GET", "/things/{thing}", Safety.READ)
+ONCE = Endpoint("POST", "/things", Safety.ONCE)
+TOKEN = Endpoint("POST", "/token", Safety.IDEMPOTENT, authenticated=False)
+
+
+def failed(outcome: Outcome, call: Call | None = None, following: Next = Next.FAIL) -> ApiError:
+    return failure(call or ONCE(), outcome, following, "Vendor", Redactor(["s3cret+1"]))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind"),
+    [
+        (Outcome(Known.REFUSED, 400), ValidationError),
+        (Outcome(Known.UNAUTHORIZED, 401), AuthenticationError),
+        (Outcome(Known.UNAUTHORIZED, 403), PermissionDeniedError),
+        (Outcome(Known.REFUSED, 404), NotFoundError),
+        (Outcome(Known.REFUSED, 405), ApiError),
+        (Outcome(Known.REFUSED, 409), ValidationError),
+        (Outcome(Known.REFUSED, 410), NotFoundError),
+        (Outcome(Known.REFUSED, 422), ValidationError),
+        (Outcome(Known.THROTTLED, 429, retry_after=9.0), RateLimitError),
+        (Outcome(Known.NOT_SENT), NotSentError),
+        (Outcome(Known.FAILED, 503), ServerError),
+        (Outcome(Known.UNKNOWN), ServerError),
+        (Outcome(Known.UNREADABLE, 200), MalformedResponseError),
+    ],
+)
+def test_kinds(outcome: Outcome, kind: type[ApiError]) -> None:
+    error = failed(outcome)
+    assert type(error) is kind
+    assert (error.vendor, error.method, error.path, error.status) == ("Vendor", "POST", "/things", outcome.status)
+    assert error.retry_after == outcome.retry_after
+    assert "Vendor" in str(error)
+    assert "POST /things" in str(error)
+
+
+@pytest.mark.parametrize("known", [Known.UNKNOWN, Known.FAILED, Known.NOT_SENT, Known.THROTTLED, Known.REFUSED])
+def test_what_nobody_knows_is_said_so_whatever_came_last(known: Known) -> None:
+    assert type(failed(Outcome(known, 429), following=Next.UNKNOWN)) is OutcomeUnknownError
+
+
+@pytest.mark.parametrize(("endpoint", "executed"), [(READ, False), (ONCE, True), (TOKEN, False)])
+def test_executed_means_what_the_user_wanted(endpoint: Endpoint, executed: bool) -> None:
+    error = failed(Outcome(Known.UNREADABLE, 200, "the body is empty"), endpoint(path={"thing": "x"}))
+    assert isinstance(error, MalformedResponseError)
+    assert error.executed is executed
+    assert ("executed" in str(error)) is executed
+
+
+@pytest.mark.parametrize(
+    ("answer", "message", "code", "request_id"),
+    [
+        ({"error": {"code": "C", "message": "M", "request_id": "r"}}, "M", "C", "r"),
+        ({"error": {"message": "M"}, "meta": {"request_id": "r"}}, "M", "", "r"),
+        ({"error": "M"}, "M", "", None),
+        ({"error": "invalid_grant", "error_description": "M"}, "M", "invalid_grant", None),
+        ({"error": "C", "message": "M"}, "M", "C", None),
+        ({"message": "M", "code": "C"}, "M", "C", None),
+        ({"error": {"type": "T"}, "message": "M"}, "M", "T", None),
+        ({"error": {"code": 7, "message": ["x"]}}, "", "", None),
+        ({"error": None}, "", "", None),
+        ({}, "", "", None),
+        ("M", "M", "", None),
+        (["M"], "", "", None),
+        (7, "", "", None),
+        (None, "", "", None),
+    ],
+)
+def test_words_of_vendors(answer: Any, message: str, code: str, request_id: str | None) -> None:
+    words = vendor_words(answer)
+    assert (words["message"], words["code"], words["request_id"] or None) == (message, code, request_id)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.sampled_from(["error", "message", "code", "meta", "details"]), inner)
+    ),
+)
+
+
+@given(JSON, st.sampled_from(Known), st.none() | st.integers(300, 599))
+def test_any_answer_makes_an_error(answer: Any, known: Known, status: int | None) -> None:
+    error = failed(Outcome(known, status, "", answer))
+    assert isinstance(error, ApiError)
+    str(error).encode()
+
+
+def test_the_vendors_words_are_redacted_and_cut() -> None:
+    body = {"email": "jane@example.com", "custom_fields": {"city": "Rotterdam"}, "optin_ip": "203.0.113.9"}
+    said = "key s3cret%2b1 of jane@example.com from Rotterdam 203.0.113.9, Bearer abcdefgh " + "long " * 5_000
+    answer = {"error": {"message": said, "code": said, "request_id": said, "details": {"x": said, "token": "t"}}}
+    error = failed(Outcome(Known.REFUSED, 400, "", answer), ONCE(body=body))
+    for shown in (str(error), str(error.code), str(error.request_id), str(error.details)):
+        assert not any(word in shown for word in ("s3cret", "jane", "Rotterdam", "203.0", "abcdefgh"))
+    assert len(str(error)) < 2_200
+    assert error.details["token"] == "***"
+
+
+def test_an_address_in_the_path_is_not_quoted_back() -> None:
+    call = READ(path={"thing": "jane+vip@localhost"})
+    error = failed(Outcome(Known.REFUSED, 404, "", {"error": "no jane%2bvip%40localhost here"}), call)
+    assert "jane" not in str(error)
+    assert error.path == "/things/{thing}"

@@ -1,0 +1,47 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""An answer is never lost for what was noted of others: an exception here would follow a request that was executed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_mkt.state.budgets.in_flight import FORGOTTEN, Sent, Underway
+
+NOW = 1000.0
+ONE = ("default",)
+
+
+def sent(due: float) -> Sent:
+    return Sent(ONE, due, due, due, {}, {})
+
+
+class Contended:
+    """A request of long ago, which another thread drops just when this one looks at it."""
+
+    names = ONE
+
+    def __init__(self, underway: Underway) -> None:
+        self._underway = underway
+
+    @property
+    def due(self) -> float:
+        self._underway.clear()
+        return NOW - FORGOTTEN - 1.0
+
+
+def test_two_threads_drop_the_same_request() -> None:
+    underway = Underway(lambda: NOW)
+    contended: Any = Contended(underway)
+    underway.add(contended)
+    assert underway.answered(ONE, by_vendor=True) is None
+
+
+def test_the_answer_to_a_late_slot_is_found_behind_an_old_one() -> None:
+    """Requests stand in the order of their reservations; launches overtake reads."""
+    underway = Underway(lambda: NOW)
+    read, launch = sent(NOW), sent(NOW - FORGOTTEN - 1.0)
+    for each in (read, launch):
+        underway.add(each)
+    assert underway.answered(ONE, by_vendor=True) is read
+    (arrival,) = underway.arrivals()
+    assert arrival.sent is read

@@ -1,0 +1,514 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The store creates itself, brings its schema forward, and says in words what is wrong with it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import select
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import Connection, event, text
+
+from airflow_provider_mkt.state.database import dialects, fork_safety, migrations, shared
+from airflow_provider_mkt.state.database import store as store_module
+from airflow_provider_mkt.state.database.dialects import usable
+from airflow_provider_mkt.state.database.shared import store, warn_if_lonely
+from airflow_provider_mkt.state.database.store import Execute, Store
+from airflow_provider_mkt.state.encryption import Sealer
+from airflow_provider_mkt.state.errors import StoreError, Trouble
+
+KEY = Fernet.generate_key().decode()
+COLUMNS = "(name, label, requests, period, slots, quiet_from, quiet_until, seen)"
+
+
+def versions(connection: Connection) -> int:
+    return migrations.version(connection)
+
+
+def add_budget(connection: Connection, name: str = "x", slots: bytes = b"") -> None:
+    values = {"name": name, "slots": slots}
+    insert = f"INSERT INTO mkt_budget {COLUMNS} VALUES (:name, 'l', 1, 1, :slots, 0, 0, 0)"
+    connection.execute(text(insert), values)
+
+
+def add_plainly(execute: Execute, name: str = "x", slots: bytes = b"") -> None:
+    execute(f"INSERT INTO mkt_budget {COLUMNS} VALUES (?, 'l', 1, 1, ?, 0, 0, 0)", (name, slots))
+
+
+def count(connection: Connection) -> int:
+    return int(connection.execute(text("SELECT count(*) FROM mkt_budget")).scalar_one())
+
+
+def test_the_file_is_made_on_first_use_for_its_owner_only(make_store: Callable[..., Store], path: Path) -> None:
+    path.parent.chmod(0o755)
+    previous = os.umask(0)
+    try:
+        made = make_store()
+        assert not path.exists()
+        made.run(add_budget)
+        files = sorted(path.parent.iterdir())
+    finally:
+        os.umask(previous)
+    assert [file.name for file in files] == ["state.db", "state.db-shm", "state.db-wal"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o755
+
+
+def test_the_schema_is_brought_forward(make_store: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    old = make_store()
+    old.run(add_budget)
+    more = (*migrations.STEPS, ("CREATE TABLE mkt_more (data {bytes})",))
+    monkeypatch.setattr(migrations, "STEPS", more)
+    monkeypatch.setattr(store_module, "STEPS", more)
+    new = make_store()
+    assert new.run(versions) == len(more)
+    assert new.run(count) == 1
+    assert new.run(lambda connection: connection.execute(text("SELECT * FROM mkt_more")).all()) == []
+
+
+def test_a_step_that_fails_changes_nothing(make_store: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    make_store().run(add_budget)
+    broken = (*migrations.STEPS, ("CREATE TABLE mkt_more (data INTEGER)", "CREATE NONSENSE"))
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "STEPS", broken)
+        patch.setattr(store_module, "STEPS", broken)
+        with pytest.raises(StoreError):
+            make_store().run(versions)
+    assert make_store().run(versions) == len(migrations.STEPS)
+    assert make_store().run(count) == 1
+
+
+def test_a_newer_schema_is_refused(make_store: Callable[..., Store]) -> None:
+    make_store().run(lambda connection: connection.execute(text("UPDATE mkt_version SET version = 99")))
+    with pytest.raises(StoreError, match="newer version of this provider; upgrade") as caught:
+        make_store().run(versions)
+    assert caught.value.trouble is Trouble.NEWER
+
+
+def test_many_threads_may_start_at_once(make_store: Callable[..., Store]) -> None:
+    made, start = make_store(), threading.Barrier(16)
+    errors = []
+
+    def use(number: int) -> None:
+        start.wait()
+        try:
+            made.run(lambda connection: add_budget(connection, str(number)))
+        except StoreError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert made.run(count) == 16
+
+
+@pytest.mark.parametrize("error", [LookupError, KeyboardInterrupt])
+def test_what_fails_is_rolled_back(make_store: Callable[..., Store], error: type[BaseException]) -> None:
+    def work(connection: Connection) -> None:
+        add_budget(connection)
+        raise error
+
+    def plainly(execute: Execute) -> None:
+        add_plainly(execute)
+        raise error
+
+    made = make_store()
+    with pytest.raises(error):
+        made.run(work)
+    with pytest.raises(error):
+        made.transact(plainly)
+    assert made.run(count) == 0
+    assert make_store(0.05).transact(lambda execute: execute("SELECT count(*) FROM mkt_budget", ())[0][0]) == 0
+
+
+def test_a_commit_that_fails_holds_no_lock(make_store: Callable[..., Store]) -> None:
+    """The last error that SQLite can report; the connection must come back clean for the next transaction."""
+    made = make_store(0.05)
+    made.run(add_budget)
+    deferred = "PRAGMA defer_foreign_keys = ON"
+    keys = "CREATE TABLE child (name VARCHAR REFERENCES mkt_budget (name) DEFERRABLE INITIALLY DEFERRED)"
+    made.run(lambda connection: connection.exec_driver_sql(keys))
+    made.close()
+    event.listen(made._engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = ON"))
+
+    def orphan(execute: Execute) -> None:
+        execute(deferred, ())
+        execute("INSERT INTO child VALUES (?)", ("nobody",))
+
+    with pytest.raises(StoreError, match="FOREIGN KEY constraint failed"):
+        made.transact(orphan)
+    make_store(0.05).run(lambda connection: add_budget(connection, "other"))
+    made.transact(lambda execute: add_plainly(execute, "mine"))
+    assert made.run(count) == 3
+
+
+def read_only(path: Path, made: Store) -> None:
+    made.close()
+    event.listen(made._engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = 1"))
+
+
+def full(path: Path, made: Store) -> None:
+    made.close()
+    event.listen(made._engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 1"))
+
+
+def damaged(path: Path, made: Store) -> None:
+    made.close()
+    path.write_bytes(b"This is not a database. " * 1000)
+
+
+def emptied(path: Path, made: Store) -> None:
+    made.run(lambda connection: connection.execute(text("DROP TABLE mkt_budget")))
+
+
+def locked(path: Path, made: Store) -> None:
+    other = sqlite3.connect(path, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    made.other = other  # type: ignore[attr-defined] - kept open with the store
+
+
+def gone(path: Path, made: Store) -> None:
+    made.close()
+    for file in path.parent.glob("state.db*"):
+        file.unlink()
+    path.parent.rmdir()
+
+
+TROUBLES = [
+    (read_only, Trouble.READ_ONLY, "is read-only; make it writable"),
+    (full, Trouble.FULL, "has no space left"),
+    (damaged, Trouble.DAMAGED, "is damaged or not a database"),
+    (emptied, Trouble.DAMAGED, "is damaged or not a database"),
+    (locked, Trouble.LOCKED, "was locked for too long"),
+    (gone, Trouble.UNREACHABLE, "cannot be reached; check"),
+]
+
+
+@pytest.mark.parametrize("plainly", [False, True], ids=["run", "transact"])
+@pytest.mark.parametrize(("break_it", "trouble", "words"), TROUBLES)
+def test_troubles_are_told_in_words(  # noqa: PLR0917
+    make_store: Callable[..., Store],
+    path: Path,
+    break_it: Callable[[Path, Store], None],
+    trouble: Trouble,
+    words: str,
+    plainly: bool,
+) -> None:
+    made = make_store(0.05)
+    made.run(versions)
+    break_it(path, made)
+    big = b"x" * 10_000
+    with pytest.raises(StoreError, match=words) as caught:
+        made.transact(lambda execute: add_plainly(execute, slots=big)) if plainly else made.run(
+            lambda connection: add_budget(connection, slots=big)
+        )
+    assert caught.value.trouble is trouble
+    assert str(path) in str(caught.value)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.parametrize("plainly", [False, True], ids=["run", "transact"])
+@pytest.mark.parametrize("freed", [False, True])
+def test_a_file_that_is_locked_when_it_is_first_used(
+    make_store: Callable[..., Store], path: Path, freed: bool, plainly: bool
+) -> None:
+    """The switch to WAL is tried for as long as a lock is waited for, and then told in words."""
+    made = make_store(5.0 if freed else 0.1)
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE theirs (a)")
+    other.execute("BEGIN EXCLUSIVE")
+    timer = threading.Timer(0.2, other.rollback)
+    if freed:
+        timer.start()
+    with nullcontext() if freed else pytest.raises(StoreError, match="was locked for too long"):
+        made.transact(add_plainly) if plainly else made.run(add_budget)
+    if freed:
+        timer.join()
+        assert made.run(count) == 1
+    other.close()
+
+
+def test_the_store_works_again_after_trouble(make_store: Callable[..., Store], path: Path) -> None:
+    made = make_store(0.05)
+    made.run(versions)
+    locked(path, made)
+    with pytest.raises(StoreError):
+        made.run(add_budget)
+    made.other.rollback()  # type: ignore[attr-defined]
+    made.run(add_budget)
+    assert made.run(count) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "trouble"),
+    [
+        ("not a url", Trouble.MISCONFIGURED),
+        ("mysql://user:geheim@host/db", Trouble.MISCONFIGURED),
+        ("postgresql+asyncpg://user:geheim@host/db", Trouble.MISCONFIGURED),
+        ("sqlite+aiosqlite:////tmp/x.db", Trouble.MISCONFIGURED),
+    ],
+)
+def test_urls_that_cannot_be_used(url: str, trouble: Trouble) -> None:
+    with pytest.raises(StoreError, match=r"\[mkt\] state_url must be a URL for sqlite or postgresql") as caught:
+        Store(url)
+    assert caught.value.trouble is trouble
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("installed", "url", "driver"),
+    [
+        ({"psycopg", "psycopg2"}, "postgresql://h/d", "postgresql+psycopg"),
+        ({"psycopg2"}, "postgresql://h/d", "postgresql+psycopg2"),
+        ({"psycopg2"}, "postgres://h/d", "postgresql+psycopg2"),
+        ({"psycopg", "psycopg2"}, "postgresql+psycopg2://h/d", "postgresql+psycopg2"),
+        (set(), "sqlite:////x", "sqlite+pysqlite"),
+    ],
+)
+def test_the_driver_is_one_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch, installed: set[str], url: str, driver: str
+) -> None:
+    monkeypatch.setattr(dialects, "find_spec", lambda name: name if name in installed else None)
+    assert usable(url).drivername == driver
+
+
+@pytest.mark.parametrize("url", ["postgresql://h/d", "postgresql+psycopg2://h/d"])
+def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setattr(dialects, "find_spec", lambda name: None)
+    with pytest.raises(StoreError, match="needs a PostgreSQL driver; install psycopg2-binary"):
+        usable(url)
+
+
+def test_a_server_that_is_down_is_told_without_its_password() -> None:
+    pytest.importorskip("psycopg2")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"postgresql+psycopg2://airflow:geheim@127.0.0.1:{unused.getsockname()[1]}/db"
+        with pytest.raises(StoreError, match="cannot be reached") as caught:
+            Store(url).run(versions)
+    assert caught.value.trouble is Trouble.UNREACHABLE
+    shown = f"{caught.value} {Store(url)!r} {caught.value.__cause__!r}"
+    assert "geheim" not in shown
+    assert "127.0.0.1" in shown
+
+
+def test_a_forked_child_gets_a_store_of_its_own(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", f"sqlite:///{path}")
+    monkeypatch.setattr(shared, "_stores", {})
+    mine = store()
+    mine.run(add_budget)
+    assert store() is mine
+    child = os.fork()
+    if child == 0:
+        try:
+            other = store()
+            other.run(lambda connection: add_budget(connection, "child"))
+            os._exit(0 if other is not mine else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert mine.run(count) == 2
+
+
+def elsewhere(path: Path, statement: str = "SELECT count(*) FROM mkt_budget") -> int:
+    """Open the file in another process, ask it something, and close it: the last one to close it removes its log."""
+    script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(c.execute(sys.argv[2]).fetchone()[0])"
+    script = f"{script}; c.close()"
+    command = [sys.executable, "-c", script, str(path), statement]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def test_a_first_use_that_fails_costs_no_lock(make_store: Callable[..., Store], path: Path) -> None:
+    """Closing any descriptor of the file would end this process's locks; then another one removes the log under it."""
+    made = make_store(0.05)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="was locked for too long"):
+        made.run(add_budget)
+    other.rollback()
+    other.close()
+    made.run(versions)
+    assert elsewhere(path) == 0
+    made.run(lambda connection: add_budget(connection, "durable"), durable=True)
+    assert elsewhere(path) == 1
+    assert made.run(count) == 1
+
+
+def test_a_link_to_a_file_yet_to_be_made(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    made = Store(f"sqlite:///{link}")
+    made.run(add_budget)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    made.close()
+
+
+def in_child(work: Callable[[], bool]) -> int:
+    """Fork, do ``work`` in the child, and return the child's id; it exits with 0 when that returned True."""
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.alarm(60)
+            os._exit(0 if work() else 1)
+        finally:
+            os._exit(2)
+    return child
+
+
+def ended_well(child: int) -> bool:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.fixture
+def mine(monkeypatch: pytest.MonkeyPatch, path: Path) -> Iterator[Store]:
+    """This process's own store, in use."""
+    monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", f"sqlite:///{path}")
+    monkeypatch.setattr(shared, "_stores", {})
+    made = store()
+    made.run(versions)
+    yield made
+    made.close()
+
+
+def test_what_a_child_commits_survives_its_parent_and_whoever_closes_the_file(mine: Store, path: Path) -> None:
+    """The parent forks and ends, another process opens and closes the file, and then the child commits."""
+    ready, go = os.pipe(), os.pipe()
+
+    def child() -> bool:
+        store().run(versions)
+        os.write(ready[1], b"x")
+        os.read(go[0], 1)
+        store().run(add_budget, durable=True)
+        os.write(ready[1], b"x")
+        os.read(go[0], 1)
+        return True
+
+    def parent() -> bool:
+        store().run(versions)
+        in_child(child)
+        return True
+
+    mine.close()
+    assert ended_well(in_child(parent))
+    for committed in (0, 1):
+        assert select.select([ready[0]], [], [], 30)[0]
+        os.read(ready[0], 1)
+        assert elsewhere(path) == committed
+        os.write(go[1], b"x")
+    for descriptor in (*ready, *go):
+        os.close(descriptor)
+
+
+def test_a_fork_waits_for_transactions_and_holds_up_new_ones(mine: Store, path: Path) -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def work(connection: Connection) -> None:
+        add_budget(connection)
+        inside.set()
+        leave.wait(10)
+
+    thread = threading.Thread(target=mine.run, args=(work,))
+    thread.start()
+    inside.wait(10)
+    timer = threading.Timer(0.2, leave.set)
+    timer.start()
+    assert ended_well(in_child(lambda: leave.is_set() and store().run(count) == 1))
+    thread.join()
+    mine.run(lambda connection: add_budget(connection, "after"))
+    assert elsewhere(path) == 2
+
+
+def test_a_fork_in_the_middle_of_a_transaction_leaves_the_child_without_the_store(
+    mine: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It inherits what SQLite noted of the parent's locks, and would commit without a lock."""
+    monkeypatch.setattr(fork_safety, "LONGEST_WAIT", 0.1)
+
+    def refused() -> bool:
+        with pytest.raises(StoreError, match="forked while a transaction was under way"):
+            store().run(versions)
+        return True
+
+    def work(_: Connection) -> bool:
+        return ended_well(in_child(lambda: refused() and ended_well(in_child(refused))))
+
+    assert mine.run(work)
+    threads = [threading.Thread(target=lambda: mine.run(lambda _: time.sleep(0.5))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while not fork_safety.CONNECTIONS._inside:
+        time.sleep(0.01)
+    assert ended_well(in_child(refused))
+    for thread in threads:
+        thread.join()
+    assert ended_well(in_child(lambda: store().run(versions) > 0))
+
+
+CONFIGURED = "from airflow_provider_mkt.state.database.shared import store; print(store().url.database)"
+
+
+def test_the_default_is_a_file_in_airflow_home(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__MKT")}
+    shown = subprocess.run(
+        [sys.executable, "-c", CONFIGURED],
+        env={**environment, "AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.strip() == str(tmp_path / "mkt_state.db")
+
+
+@pytest.mark.parametrize(
+    ("executor", "url", "lonely"),
+    [
+        ("LocalExecutor", "sqlite:////tmp/x", None),
+        ("CeleryExecutor", "sqlite:////tmp/x", "CeleryExecutor"),
+        ("LocalExecutor,KubernetesExecutor", "sqlite:////tmp/x", "KubernetesExecutor"),
+        ("far:a.b.EdgeExecutor", "sqlite:////tmp/x", "EdgeExecutor"),
+        ("CeleryExecutor", "postgresql+psycopg2://h/d", None),
+    ],
+)
+def test_a_file_under_a_distributed_executor_is_warned_about(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, executor: str, url: str, lonely: str | None
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    monkeypatch.setattr(dialects, "find_spec", lambda name: name)
+    with caplog.at_level(logging.WARNING):
+        warn_if_lonely(Store(url))
+    assert [lonely is not None and f"but {lonely} runs tasks" in caplog.text] == [lonely is not None]
+
+
+def test_secrets_survive_the_rotation_of_the_key() -> None:
+    new = Fernet.generate_key().decode()
+    sealed = Sealer(KEY).seal("secret")
+    assert "secret" not in sealed
+    both = Sealer(f"{new}, {KEY}")
+    assert both.unseal(sealed) == "secret"
+    assert Sealer(new).unseal(both.reseal(sealed)) == "secret"
+    with pytest.raises(StoreError, match=r"none of the keys in \[core\] fernet_key"):
+        Sealer(new).unseal(sealed)
+
+
+@pytest.mark.parametrize("keys", ["", "{FERNET_KEY}", "short"])
+def test_nothing_is_kept_without_a_key(keys: str) -> None:
+    with pytest.raises(StoreError, match=r"without a valid \[core\] fernet_key"):
+        Sealer(keys)

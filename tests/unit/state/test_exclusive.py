@@ -1,0 +1,94 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""One at a time: those who wait, those who die, those who stand still."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from airflow_provider_mkt.state import exclusive as turns
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.errors import StoreError
+from airflow_provider_mkt.state.exclusive import Turn
+from airflow_provider_mkt.state.tokens.table import change
+
+
+def leave_behind(store: Store, key: str, seconds: float) -> None:
+    """A lease whose owner was killed."""
+
+    def take(row: object, now: float) -> None:
+        row.lease, row.lease_until = "dead", now + seconds  # type: ignore[attr-defined]
+
+    change(store, key, take)
+
+
+def test_one_after_the_other(make_store: Callable[..., Store]) -> None:
+    store, inside, most = make_store(), 0, 0
+    lock = threading.Lock()
+
+    def work() -> None:
+        nonlocal inside, most
+        with Turn(store, "address"):
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            threading.Event().wait(0.02)
+            with lock:
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert (inside, most) == (0, 1)
+
+
+def test_other_work_does_not_wait(make_store: Callable[..., Store]) -> None:
+    store = make_store()
+    with Turn(store, "address"), Turn(store, "other address"):
+        pass
+
+
+def test_turn_of_a_dead_process_ends(make_store: Callable[..., Store]) -> None:
+    store = make_store()
+    leave_behind(store, "address", 0.3)
+    with Turn(store, "address") as turn:
+        turn.prove()
+
+
+def test_waiting_is_given_up(make_store: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    store = make_store()
+    leave_behind(store, "address", 3600.0)
+    monkeypatch.setattr(turns, "LONGEST_WAIT", 0.2)
+    with pytest.raises(StoreError, match="another task is at the same work, for minutes"), Turn(store, "address"):
+        pass
+
+
+def test_long_work_keeps_its_turn(make_store: Callable[..., Store]) -> None:
+    store = make_store()
+    with Turn(store, "address", lease=0.3) as turn:
+        threading.Event().wait(1.0)
+        held = change(store, "address", lambda row, now: row.leased_to_another("me", now))
+        turn.prove()
+    assert held
+
+
+def test_turn_that_was_taken_over(make_store: Callable[..., Store]) -> None:
+    store = make_store()
+    with Turn(store, "address") as turn:
+        leave_behind(store, "address", 3600.0)
+        with pytest.raises(StoreError, match="another one took over"):
+            turn.prove()
+    # The end of ours does not end theirs.
+    assert change(store, "address", lambda row, now: row.leased_to_another("me", now))
+
+
+def test_error_inside_ends_the_turn(make_store: Callable[..., Store]) -> None:
+    store = make_store()
+    with pytest.raises(LookupError), Turn(store, "address"):
+        raise LookupError
+    with Turn(store, "address"):
+        pass

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_mkt.exceptions import ValidationError
 
-MOST_MONEY = 1_000_000_000
+MAX_MONEY = 1_000_000_000
 """No budget of a campaign is as high: a slip of the pen."""
 NOTHING = "None"
 """What a template shows that has nothing to show. Nobody's id or name."""
@@ -226,8 +226,8 @@ def amount(field: str, value: Any) -> float | int:
         number = Decimal(0)
     if isinstance(value, bool) or not number.is_finite() or number <= 0:
         raise ValidationError(f"{field} must be a number above 0, got {_shown(value)}.")
-    if number >= MOST_MONEY:
-        raise ValidationError(f"{field} must be below {MOST_MONEY:,}, got {_shown(value)}; check the amount.")
+    if number >= MAX_MONEY:
+        raise ValidationError(f"{field} must be below {MAX_MONEY:,}, got {_shown(value)}; check the amount.")
     if number != round(number, 2):
         raise ValidationError(f"{field} must have at most two decimals, got {number}; round it.")
     return int(number) if number == number.to_integral_value() else float(number)

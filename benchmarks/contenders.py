@@ -18,7 +18,7 @@ from typing import Any
 from airflow_provider_mkt.client.api_client import ApiClient, Settings
 from airflow_provider_mkt.client.endpoint import Call, Limit
 from airflow_provider_mkt.client.redaction import Redactor
-from airflow_provider_mkt.state.budgets.shared import StoreBudget
+from airflow_provider_mkt.state.budgets.shared import SharedBudget
 from airflow_provider_mkt.state.database.store import Store
 from tests.integration.state.crowd import ACCOUNT, ENDPOINT, NoAuth
 
@@ -42,7 +42,7 @@ class Later(Exception):  # noqa: N818 - not an error, a wish
 def provider(base: str, who: str, url: str) -> Send:
     """The client and the rate budget of this provider."""
     used = Store(url)
-    budget = StoreBudget(ACCOUNT, {"default": LIMIT}, 1.0, lambda: used)
+    budget = SharedBudget(ACCOUNT, {"default": LIMIT}, 1.0, lambda: used)
     client = ApiClient(Settings("Strict", {"api": base}), NoAuth(), budget, Redactor())
     used.run(lambda _: None)
     return lambda _: client.send(Call(ENDPOINT, path={"who": who}))

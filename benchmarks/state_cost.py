@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlalchemy import URL, create_engine, make_url, text
 
 from airflow_provider_mkt.client.endpoint import Limit
-from airflow_provider_mkt.state.budgets.shared import StoreBudget
+from airflow_provider_mkt.state.budgets.shared import SharedBudget
 from airflow_provider_mkt.state.database.dialects import usable
 from airflow_provider_mkt.state.database.store import Store
 
@@ -48,7 +48,7 @@ def measure(url: URL, names: tuple[str, ...], number: int) -> str:
     store = Store(url)
     window = 0.4
     limits = {"default": Limit(100, window), "post_creation": Limit(100, window)}
-    budget = StoreBudget(("benchmark", "http://x", uuid.uuid4().hex), limits, 1.0, lambda: store)
+    budget = SharedBudget(("benchmark", "http://x", uuid.uuid4().hex), limits, 1.0, lambda: store)
     for _ in range(100):
         budget.reserve(names)
     took, cpu = [], 0.0

@@ -15,9 +15,9 @@ from airflow_provider_mkt.cli.loopback import Callback
 from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.state.database.shared import store
-from airflow_provider_mkt.state.encryption import configured_sealer
+from airflow_provider_mkt.state.encryption import configured_encryptor
 from airflow_provider_mkt.state.errors import StoreError
-from airflow_provider_mkt.state.tokens.table import rehearse
+from airflow_provider_mkt.state.tokens.table import check_writable
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -29,8 +29,8 @@ def authorize(args: argparse.Namespace) -> None:
     try:
         address = hook.authorize_url(args.redirect_uri, state)
         # A consent whose tokens cannot be kept is lost.
-        configured_sealer()
-        rehearse(store())
+        configured_encryptor()
+        check_writable(store())
         code = _code(_listened(args, address, state) or _pasted(address, state), state)
     except (ApiError, StoreError) as error:
         raise SystemExit(str(error)) from None

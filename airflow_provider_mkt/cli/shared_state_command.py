@@ -14,7 +14,7 @@ from airflow_provider_mkt.hooks.account import Account, account_of
 from airflow_provider_mkt.hooks.webhooks import secrets_of
 from airflow_provider_mkt.state.budgets.shared import snapshot
 from airflow_provider_mkt.state.database.shared import store
-from airflow_provider_mkt.state.encryption import configured_sealer
+from airflow_provider_mkt.state.encryption import configured_encryptor
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.key_rotation import reseal
 from airflow_provider_mkt.state.webhook_secrets import Kept, WebhookSecrets
@@ -37,7 +37,7 @@ def rotate_fernet_key(args: argparse.Namespace) -> None:  # noqa: ARG001 - Airfl
     there is nothing to wait for: they are the rest of an earlier rotation.
     """
     try:
-        sealer = configured_sealer()
+        sealer = configured_encryptor()
         done = reseal(store(), sealer)
     except StoreError as error:
         raise SystemExit(str(error)) from None

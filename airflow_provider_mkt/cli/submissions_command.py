@@ -18,7 +18,7 @@ from airflow_provider_mkt.cli.airflow_api import AirflowApi, AirflowApiError
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.submission.record import INTENT, PREFIX, SUBMITTED, Record
 
-Place = tuple[str, str, str, int]
+TaskKey = tuple[str, str, str, int]
 
 
 @contextmanager
@@ -75,8 +75,8 @@ def forget_submission(args: argparse.Namespace) -> None:
         api = _api(args)
         key, record = _one(api, args)
         records = {name: Record.of(value) for name, value in _numbers(api, _place(args)).items()}
-        standing = [name for name, each in records.items() if each.state in (INTENT, SUBMITTED)]
-        later = [name for name in standing if _continues(name, args.number)]
+        current = [name for name, each in records.items() if each.state in (INTENT, SUBMITTED)]
+        later = [name for name in current if _continues(name, args.number)]
         if later:
             raise SystemExit(f"Submission {later[-1]} goes on from this one; forget that one first.")
         if not args.yes:
@@ -88,14 +88,14 @@ def forget_submission(args: argparse.Namespace) -> None:
     print(f"Forgotten. Clear the task {args.task_id} now: it submits anew.")  # noqa: T201
 
 
-def _found(api: AirflowApi, dag_id: str, run_id: str) -> Iterator[tuple[Place, str, Record]]:
+def _found(api: AirflowApi, dag_id: str, run_id: str) -> Iterator[tuple[TaskKey, str, Record]]:
     for instance in api.task_instances(dag_id, run_id):
         place = (dag_id, run_id, str(instance["task_id"]), int(instance["map_index"]))
         for number, value in _numbers(api, place).items():
             yield place, number, Record.of(value)
 
 
-def _numbers(api: AirflowApi, place: Place) -> dict[str, Any]:
+def _numbers(api: AirflowApi, place: TaskKey) -> dict[str, Any]:
     """Return the records of a task instance by their numbers: chunk 2 before chunk 10, 2 before 2.1."""
     found = {key.removeprefix(PREFIX): value for key, value in api.state(*place).items() if key.startswith(PREFIX)}
     return dict(sorted(found.items(), key=lambda entry: _order(entry[0])))
@@ -109,7 +109,7 @@ def _continues(later: str, number: str) -> bool:
     return _order(later)[0] == _order(number)[0] and _order(later) > _order(number)
 
 
-def _row(place: Place, number: str, record: Record) -> dict[str, Any]:
+def _row(place: TaskKey, number: str, record: Record) -> dict[str, Any]:
     ids = record.receipt.get(record.id_field)
     return {
         "run": place[1],
@@ -122,7 +122,7 @@ def _row(place: Place, number: str, record: Record) -> dict[str, Any]:
     }
 
 
-def _place(args: argparse.Namespace) -> Place:
+def _place(args: argparse.Namespace) -> TaskKey:
     return (args.dag_id, args.run_id, args.task_id, args.map_index)
 
 

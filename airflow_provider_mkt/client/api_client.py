@@ -18,19 +18,19 @@ from airflow_provider_mkt.client.attempt import Attempts, Progress
 from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.client.errors import failure
 from airflow_provider_mkt.client.exchange import BROKEN, CHUNK, CONNECTIONS, Settings, broke_off
-from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.client.paging import Paging, Walk
 from airflow_provider_mkt.client.retry import Next
 from airflow_provider_mkt.exceptions import ApiError
 
-__all__ = ["ApiClient", "Settings", "Talk", "in_thread"]
+__all__ = ["ApiClient", "Conversation", "Settings", "in_thread"]
 
 log = logging.getLogger(__name__)
 
 THREADS = CONNECTIONS
 
 T = TypeVar("T")
-Talk = Generator[Call, Any, T]
+Conversation = Generator[Call, Any, T]
 """A conversation with a vendor, free of I/O: yields calls, is sent their answers, returns a result."""
 
 
@@ -86,7 +86,7 @@ class ApiClient(Attempts):
         await tenacity.AsyncRetrying(**self._policy(progress), sleep=asyncio.sleep)(turn)
         return self._settle(progress)
 
-    def talk(self, talk: Talk[T], *, longest: float | None = None) -> T:
+    def run(self, talk: Conversation[T], *, longest: float | None = None) -> T:
         """Hold a conversation: send what it yields, give it the answers, return its result.
 
         :param talk: the conversation
@@ -104,7 +104,7 @@ class ApiClient(Attempts):
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
-    async def atalk(self, talk: Talk[T]) -> T:
+    async def arun(self, talk: Conversation[T]) -> T:
         """Hold a conversation from an event loop."""
         try:
             call = next(talk)
@@ -149,7 +149,7 @@ class ApiClient(Attempts):
                 reason = broke_off(error)
             else:
                 return
-        raise self._failure(call, Outcome(Known.UNREADABLE, response.status_code, reason), Next.FAIL)
+        raise self._failure(call, Outcome(Certainty.UNREADABLE, response.status_code, reason), Next.FAIL)
 
     def _repeat(self, progress: Progress) -> None:
         def turn() -> None:

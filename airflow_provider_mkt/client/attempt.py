@@ -16,10 +16,10 @@ from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.auth import Auth
 from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.client.exchange import Settings, Wire
-from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.client.request import prepare
-from airflow_provider_mkt.client.retry import LONGEST_WAIT, Decision, Next, decide, leaves_doubt, may_have_happened
+from airflow_provider_mkt.client.retry import MAX_WAIT, Decision, Next, decide, leaves_doubt, may_have_happened
 from airflow_provider_mkt.exceptions import (
     ApiError,
     MalformedResponseError,
@@ -95,7 +95,7 @@ class Progress:
     renewed: bool = False
     doubt: bool = False
     uncertain: bool = False
-    outcome: Outcome = field(default_factory=lambda: Outcome(Known.NOT_SENT))
+    outcome: Outcome = field(default_factory=lambda: Outcome(Certainty.NOT_SENT))
     decision: Decision = field(default_factory=lambda: Decision(Next.RETRY))
     request: requests.PreparedRequest | None = None
     response: requests.Response | None = None
@@ -184,8 +184,8 @@ class Attempts:
         happened is seen through, so that it is known what became of it.
         """
         call = progress.call
-        patient = progress.doubt or (call.priority is Priority.NEWS and progress.longest is None)
-        longest = HOUR if patient else max(0.0, (progress.longest or LONGEST_WAIT) - progress.in_vain)
+        patient = progress.doubt or (call.priority is Priority.POLL and progress.longest is None)
+        longest = HOUR if patient else max(0.0, (progress.longest or MAX_WAIT) - progress.in_vain)
         try:
             wait = self.budget.reserve(call.endpoint.budgets, call.priority, longest)
         except RateLimitError as error:
@@ -251,7 +251,7 @@ def _as_declared(progress: Progress, outcome: Outcome) -> Outcome:
     """Read an outcome as the endpoint declares it: gone after an uncertain deletion is deleted, a 429 may be final."""
     endpoint = progress.call.endpoint
     if endpoint.gone_is_done and progress.uncertain and outcome.status in GONE:
-        return replace(outcome, known=Known.ANSWERED, answer=None)
-    if endpoint.final_429 and outcome.known is Known.THROTTLED:
-        return replace(outcome, known=Known.REFUSED)
+        return replace(outcome, known=Certainty.ANSWERED, answer=None)
+    if endpoint.final_429 and outcome.known is Certainty.THROTTLED:
+        return replace(outcome, known=Certainty.REFUSED)
     return outcome

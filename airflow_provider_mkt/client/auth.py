@@ -12,7 +12,7 @@ from typing import Any
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
-LONGEST_LIFETIME = 366 * 86_400.0
+MAX_LIFETIME = 366 * 86_400.0
 """Seconds. An access token that claims to live longer than a year is not believed."""
 
 
@@ -106,7 +106,7 @@ class TokenAuth(Auth):
 def lifetime_of(answer: dict[str, Any], default: float) -> float:
     """Return the seconds that a token answer's ``expires_in`` says, or ``default``."""
     seconds = answer.get("expires_in")
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < LONGEST_LIFETIME:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < MAX_LIFETIME:
         return default
     return float(seconds)
 
@@ -126,4 +126,4 @@ def jwt_lifetime(token: str, now: float) -> float | None:
         lifetime = float(claims["exp"]) - float(claims.get("iat", now))
     except (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
         return None
-    return lifetime if 0 < lifetime < LONGEST_LIFETIME else None
+    return lifetime if 0 < lifetime < MAX_LIFETIME else None

@@ -29,7 +29,7 @@ class Priority(Enum):
 
     LAUNCH = "launch"
     """What somebody waits for: it may use the whole budget."""
-    NEWS = "news"
+    POLL = "news"
     """Reads that only wait for news: they leave the last fifth of the budget to the others."""
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Call, Safety
-from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.client.redaction import Redactor, personal_values
 from airflow_provider_mkt.client.retry import Next
 from airflow_provider_mkt.exceptions import (
@@ -48,7 +48,7 @@ def failure(call: Call, outcome: Outcome, following: Next, vendor: str, redactor
     endpoint = call.endpoint
     words = vendor_words(outcome.answer)
     addresses = (str(value) for value in call.path.values() if "@" in str(value))
-    redactor = redactor.also([*personal_values(call.body), *addresses])
+    redactor = redactor.with_values([*personal_values(call.body), *addresses])
     kind, told = _kind(call, outcome, following)
     said = redactor.text((words["message"] or outcome.reason) + _listed(words["details"]))
     message = told.format(vendor=vendor, route=f"{endpoint.method} {endpoint.path}")
@@ -67,7 +67,7 @@ def failure(call: Call, outcome: Outcome, following: Next, vendor: str, redactor
         "retry_after": outcome.retry_after,
     }
     if kind is MalformedResponseError:
-        executed = outcome.known is Known.UNREADABLE and _has_effects(call)
+        executed = outcome.known is Certainty.UNREADABLE and _has_effects(call)
         return MalformedResponseError(message, executed=executed, **facts)
     return kind(message, **facts)
 
@@ -75,15 +75,15 @@ def failure(call: Call, outcome: Outcome, following: Next, vendor: str, redactor
 def _kind(call: Call, outcome: Outcome, following: Next) -> tuple[type[ApiError], str]:
     if following is Next.UNKNOWN:
         return OutcomeUnknownError, "{vendor} may or may not have executed {route}"
-    if outcome.known is Known.NOT_SENT:
+    if outcome.known is Certainty.NOT_SENT:
         return NotSentError, "{vendor} could not be reached for {route}"
-    if outcome.known is Known.UNREADABLE:
+    if outcome.known is Certainty.UNREADABLE:
         return MalformedResponseError, (
             "{vendor} executed {route}, unreadable answer"
             if _has_effects(call)
             else "{vendor} gave an unreadable answer to {route}"
         )
-    if outcome.known in (Known.UNKNOWN, Known.FAILED):
+    if outcome.known in (Certainty.UNKNOWN, Certainty.FAILED):
         return ServerError, "{vendor} failed on {route}"
     return BY_STATUS.get(outcome.status or 0, ApiError), "{vendor} refused {route}"
 

@@ -15,10 +15,10 @@ from urllib3.exceptions import HTTPError
 
 from airflow_provider_mkt.client.adapter import Adapter
 from airflow_provider_mkt.client.endpoint import Call, Safety
-from airflow_provider_mkt.client.outcome import Known, Outcome, judge_exception, judge_response
+from airflow_provider_mkt.client.outcome import Certainty, Outcome, judge_exception, judge_response
 from airflow_provider_mkt.client.redaction import guard_urllib3_logs
 
-LARGEST_ANSWER = 16 * 1024 * 1024
+MAX_ANSWER = 16 * 1024 * 1024
 CHUNK = 64 * 1024
 CONNECTIONS = 32
 """Connections to one host that are kept for the next request."""
@@ -98,7 +98,7 @@ class Wire:
                 **surroundings,
             )
             if stream and _executed(call, response):
-                return Outcome(Known.ANSWERED, response.status_code), response
+                return Outcome(Certainty.ANSWERED, response.status_code), response
             with response:
                 return _judge(call, response, settings.whole_timeout), None
         except (*BROKEN, ValueError) as error:
@@ -127,8 +127,8 @@ def _judge(call: Call, response: requests.Response, patience: float) -> Outcome:
         # read1 returns what has arrived, so that the deadline also ends a body that comes byte by byte.
         while chunk := response.raw.read1(CHUNK, decode_content=True):
             body += chunk
-            if len(body) > LARGEST_ANSWER:
-                reason = f"the body is larger than {LARGEST_ANSWER // 1024**2} MB"
+            if len(body) > MAX_ANSWER:
+                reason = f"the body is larger than {MAX_ANSWER // 1024**2} MB"
             elif time.monotonic() > deadline:
                 reason = f"the body took longer than {patience:.0f} s"
             if reason:
@@ -136,7 +136,7 @@ def _judge(call: Call, response: requests.Response, patience: float) -> Outcome:
     except BROKEN as error:
         reason = broke_off(error)
     if reason:
-        known = Known.UNREADABLE if _executed(call, response) else Known.UNKNOWN
+        known = Certainty.UNREADABLE if _executed(call, response) else Certainty.UNKNOWN
         return Outcome(known, response.status_code, reason, None, headers)
     return judge_response(call.endpoint, response.status_code, headers, bytes(body), time.time())
 

@@ -16,14 +16,14 @@ from typing import Any
 
 from airflow_provider_mkt.client.answer import UnreadableError, parse, read_answer
 from airflow_provider_mkt.client.endpoint import Endpoint
-from airflow_provider_mkt.client.retry_after import SHORTEST_429, retry_after, whole_again
+from airflow_provider_mkt.client.retry_after import MIN_429, reset_after, retry_after
 
 TOO_MANY_REQUESTS = 429
 GAVE_UP = (408, 499)
 """Statuses by which a gateway says that it gave up waiting. By then the vendor may have the whole request."""
 
 
-class Known(Enum):
+class Certainty(Enum):
     """What is known after one attempt."""
 
     ANSWERED = "executed and answered"
@@ -49,7 +49,7 @@ class Outcome:
     :param by_reset: whether it does not ask for them, but says that its budget is whole again then
     """
 
-    known: Known
+    known: Certainty
     status: int | None = None
     reason: str = ""
     answer: Any = field(default=None, repr=False)
@@ -102,8 +102,8 @@ def judge_exception(error: BaseException) -> Outcome:
     chain = list(_chain(error))
     reason = _words(next((link for link in reversed(chain) if str(link)), chain[-1]))
     if any(isinstance(link, never) for link in chain) or _never_left(error):
-        return Outcome(Known.NOT_SENT, reason=reason)
-    return Outcome(Known.UNKNOWN, reason=reason)
+        return Outcome(Certainty.NOT_SENT, reason=reason)
+    return Outcome(Certainty.UNKNOWN, reason=reason)
 
 
 def _never_left(error: BaseException) -> bool:
@@ -136,28 +136,28 @@ def judge_response(endpoint: Endpoint, status: int, headers: dict[str, str], bod
     :param now: the time in Unix seconds, for dates in headers
     """
     if endpoint.redirect and 300 <= status < 400 and headers.get("location"):
-        return Outcome(Known.ANSWERED, status, "", {"location": headers["location"]}, headers)
+        return Outcome(Certainty.ANSWERED, status, "", {"location": headers["location"]}, headers)
     if 200 <= status < 300 and status not in endpoint.not_yet:
         try:
             answer = read_answer(endpoint, body)
         except UnreadableError as error:
-            return Outcome(Known.UNREADABLE, status, str(error), None, headers)
-        return Outcome(Known.ANSWERED, status, "", answer, headers)
+            return Outcome(Certainty.UNREADABLE, status, str(error), None, headers)
+        return Outcome(Certainty.ANSWERED, status, "", answer, headers)
     try:
         answer = parse(body)
     except UnreadableError:
         answer = None
-    least = SHORTEST_429 if status == TOO_MANY_REQUESTS else 0.0
+    least = MIN_429 if status == TOO_MANY_REQUESTS else 0.0
     wait = retry_after(headers, answer, now, least)
-    reset = whole_again(headers, now, least) if wait is None else None
-    known = Known.REFUSED
+    reset = reset_after(headers, now, least) if wait is None else None
+    known = Certainty.REFUSED
     if status == TOO_MANY_REQUESTS:
-        known = Known.THROTTLED
+        known = Certainty.THROTTLED
     elif status in (401, 403):
-        known = Known.UNAUTHORIZED
+        known = Certainty.UNAUTHORIZED
     elif status >= 500:
-        known = Known.FAILED
+        known = Certainty.FAILED
     elif status in GAVE_UP or (status < 400 and status not in endpoint.not_yet):
-        known = Known.UNKNOWN
+        known = Certainty.UNKNOWN
     asked = reset if wait is None else wait
     return Outcome(known, status, f"answered {status}", answer, headers, asked, by_reset=reset is not None)

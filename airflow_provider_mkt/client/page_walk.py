@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_BACK = 10
+MAX_BACK = 10
 """Pages that are read again when rows have left the list."""
 
 
@@ -87,9 +87,9 @@ def _pages_before(client: ApiClient, asked: Call, most: int) -> Iterator[Page]:
     if not number.isdecimal():
         return
     pages = range(max(1, int(number) - most), int(number))
-    if len(pages) > MOST_BACK:
+    if len(pages) > MAX_BACK:
         raise ApiError(
-            f"More than {MOST_BACK} pages of rows left the list {asked.endpoint.path} while it was read. Nothing was "
+            f"More than {MAX_BACK} pages of rows left the list {asked.endpoint.path} while it was read. Nothing was "
             "written; a retry reads it anew.",
             method=asked.endpoint.method,
             path=asked.endpoint.path,

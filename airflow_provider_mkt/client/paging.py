@@ -18,8 +18,8 @@ from collections.abc import Callable, Generator
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-LARGEST_PAGE = 100
-MOST_PAGES = 100_000
+MAX_PAGE = 100
+MAX_PAGES = 100_000
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +43,9 @@ def checked_page_size(per_page: int) -> int:
 
     :raises ValidationError: when it is not between 1 and 100
     """
-    if isinstance(per_page, bool) or not isinstance(per_page, int) or not 1 <= per_page <= LARGEST_PAGE:
+    if isinstance(per_page, bool) or not isinstance(per_page, int) or not 1 <= per_page <= MAX_PAGE:
         raise ValidationError(
-            f"per_page must be between 1 and {LARGEST_PAGE}, got {per_page!r}; all pages are fetched in any case."
+            f"per_page must be between 1 and {MAX_PAGE}, got {per_page!r}; all pages are fetched in any case."
         )
     return per_page
 
@@ -60,7 +60,7 @@ class PageNumbers:
     :param total_pages: name of the number of pages in ``meta``, where the vendor gives it
     """
 
-    per_page: int = LARGEST_PAGE
+    per_page: int = MAX_PAGE
     page: str = "page"
     size: str = "per_page"
     total_pages: str | None = None
@@ -75,7 +75,7 @@ class PageNumbers:
         meta = answer.get("meta") if isinstance(answer, dict) else None
         total = meta.get(self.total_pages) if self.total_pages and isinstance(meta, dict) else None
         more = number < total if isinstance(total, int) else len(rows) >= self.per_page
-        return _with(call, **{self.page: number + 1}) if more and number < MOST_PAGES else None
+        return _with(call, **{self.page: number + 1}) if more and number < MAX_PAGES else None
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Offsets:
     :param limit: rows asked for per page
     """
 
-    limit: int = LARGEST_PAGE
+    limit: int = MAX_PAGE
 
     def begin(self, call: Call) -> Call:
         """Return the call for the first rows."""
@@ -94,7 +94,7 @@ class Offsets:
     def following(self, call: Call, answer: Any, rows: Rows) -> Call | None:  # noqa: ARG002 - the protocol's signature
         """Return the call for the rows after these."""
         offset = int(call.query["offset"]) + len(rows)
-        return _with(call, offset=offset) if len(rows) >= self.limit and offset < MOST_PAGES * self.limit else None
+        return _with(call, offset=offset) if len(rows) >= self.limit and offset < MAX_PAGES * self.limit else None
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,10 @@ class Hints:
             return _with(call, cursor=cursor)
         asked = call.query.get("page", 1)
         number = hints.get("page", asked)
-        page = number if isinstance(number, int) else asked if isinstance(asked, int) else MOST_PAGES
+        page = number if isinstance(number, int) else asked if isinstance(asked, int) else MAX_PAGES
         size, total = hints.get("per_page"), hints.get("total")
         counted = isinstance(size, int) and isinstance(total, int) and page * size < total
-        if page < MOST_PAGES and (hints.get("has_more") is True or counted):
+        if page < MAX_PAGES and (hints.get("has_more") is True or counted):
             return _with(call, page=page + 1)
         return None
 
@@ -168,7 +168,7 @@ class Walk:
         rows = rows_of(self.page.endpoint, answer)
         page = self._paging.following(self.page, answer, rows) if rows != self._last else None
         rows, self._last = ([] if rows == self._last else rows), rows
-        if page is not None and (_question(page) in self._asked or len(self._asked) >= MOST_PAGES):
+        if page is not None and (_question(page) in self._asked or len(self._asked) >= MAX_PAGES):
             log.warning("The list %s leads back to a page already read; it is taken to end here.", page.endpoint.path)
             page = None
         if page is not None:
@@ -216,7 +216,7 @@ class LargePages(Hints):
     :param per_page: rows asked for per page; None leaves it to the vendor
     """
 
-    per_page: int | None = LARGEST_PAGE
+    per_page: int | None = MAX_PAGE
 
     def begin(self, call: Call) -> Call:
         """Return the call for the first page."""
@@ -228,7 +228,7 @@ class LargePages(Hints):
         """Return the call that the answer's hints point to; without hints, the one for the next page."""
         hinted = super().following(call, answer, rows)
         asked = call.query.get("page", 1)
-        if hinted is not None or not rows or not isinstance(asked, int) or asked >= MOST_PAGES:
+        if hinted is not None or not rows or not isinstance(asked, int) or asked >= MAX_PAGES:
             return hinted
         hints = _hints(answer)
         size, total = hints.get("per_page"), total_of(answer)

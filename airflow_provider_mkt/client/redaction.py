@@ -11,7 +11,7 @@ from typing import Any
 
 HIDDEN = "***"
 SHOWN_CHARACTERS = 2_000
-SHORTEST_SECRET = 4
+MIN_SECRET = 4
 
 SECRET_FIELDS = re.compile(
     r"secret|token|password|api_?key|authori[sz]ation|credential|^code$|signature", re.IGNORECASE
@@ -21,7 +21,7 @@ PERSONAL_FIELDS = re.compile(
 )
 LOOKED_AT = 32_768
 """Characters of a text that are looked at; a secret may begin before the end of them and go on behind it."""
-LONGEST_SECRET = 8_192
+MAX_SECRET = 8_192
 
 PATTERNS = (
     re.compile(r"(?P<keep>\b(?:Bearer|Basic)\s+)[A-Za-z0-9+/=_.~-]{6,}"),
@@ -37,7 +37,7 @@ PATTERNS = (
     re.compile(r"(?P<keep>)(?<![\w:])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:])", re.IGNORECASE),
 )
 
-ELSEWISE = {
+OTHER_SPELLINGS = {
     " ": [r"\+"],
     "&": ["&amp;"],
     "<": ["&lt;"],
@@ -65,13 +65,13 @@ class Redactor:
 
     def add(self, secret: str | None) -> None:
         """Hide ``secret`` from now on; shorter ones than 4 characters would blank innocent text and are left."""
-        if secret and len(secret) >= SHORTEST_SECRET and secret not in self._patterns:
+        if secret and len(secret) >= MIN_SECRET and secret not in self._patterns:
             self._patterns[secret] = re.compile("|".join(_forms(secret)))
 
-    def also(self, values: Iterable[str]) -> Redactor:
+    def with_values(self, values: Iterable[str]) -> Redactor:
         """Return a redactor that hides ``values`` as well, such as personal data that went into a request."""
         other = Redactor()
-        more = {value: re.compile(_spelled(value)) for value in values if len(value) >= SHORTEST_SECRET}
+        more = {value: re.compile(_spelled(value)) for value in values if len(value) >= MIN_SECRET}
         other._patterns = {**more, **self._patterns}
         return other
 
@@ -85,7 +85,7 @@ class Redactor:
             head = pattern.sub(lambda match: match.group("keep") + HIDDEN, head)
         if len(text) > LOOKED_AT:
             # What was cut in two is not recognised: leave out as much as the longest secret could be.
-            head = head[: max(0, len(head) - LONGEST_SECRET)] + "…"
+            head = head[: max(0, len(head) - MAX_SECRET)] + "…"
         text = head
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
@@ -113,7 +113,7 @@ def _forms(secret: str) -> Iterator[str]:
         # Base64 looks different depending on what precedes the secret; what its neighbours leave alone is searched.
         begin, end = -(-padding * 8 // 6), (padding + len(raw)) * 8 // 6
         core = base64.b64encode(b"\0" * padding + raw).decode()[begin:end]
-        if len(core) >= SHORTEST_SECRET:
+        if len(core) >= MIN_SECRET:
             yield re.sub(r"[+/]", lambda match: {"+": "[+-]", "/": "[/_]"}[match.group()], core) + "[A-Za-z0-9+/_=-]*"
 
 
@@ -133,7 +133,7 @@ def _character(character: str) -> str:
         rf"&#0{{0,4}}{code};",
         rf"(?i:&#x0{{0,4}}{code:x};)",
     ]
-    return f"(?:{'|'.join([*forms, *ELSEWISE.get(character, [])])})"
+    return f"(?:{'|'.join([*forms, *OTHER_SPELLINGS.get(character, [])])})"
 
 
 def personal_values(data: Any, personal: bool = False) -> Iterator[str]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from airflow_provider_mkt.client.endpoint import Safety
-from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.client.outcome import Certainty, Outcome
 
 ATTEMPTS = 5
 FIRST_WAIT = 1.0
-LONGEST_WAIT = 60.0
+MAX_WAIT = 60.0
 """Seconds. What takes longer is no business of a worker: the task is retried later instead."""
 
 
@@ -51,22 +51,22 @@ def decide(
     :param doubt: whether an earlier attempt of this call may have been executed
     :param jitter: between 0 and 1; spreads simultaneous retries over the upper half of the wait
     """
-    if outcome.known is Known.ANSWERED:
+    if outcome.known is Certainty.ANSWERED:
         return Decision(Next.DONE)
     doubt = doubt or leaves_doubt(safety, outcome)
-    if outcome.known is Known.UNAUTHORIZED and not renewed:
+    if outcome.known is Certainty.UNAUTHORIZED and not renewed:
         return Decision(Next.RETRY, renew=True)
-    if outcome.known in (Known.REFUSED, Known.UNAUTHORIZED) or not may_repeat(safety, outcome):
+    if outcome.known in (Certainty.REFUSED, Certainty.UNAUTHORIZED) or not may_repeat(safety, outcome):
         return Decision(_end(doubt, outcome))
     wait = backoff(attempt, jitter) if outcome.retry_after is None else outcome.retry_after
-    if attempt >= ATTEMPTS or wait > LONGEST_WAIT:
+    if attempt >= ATTEMPTS or wait > MAX_WAIT:
         return Decision(_end(doubt, outcome))
     return Decision(Next.RETRY, wait)
 
 
 def may_repeat(safety: Safety, outcome: Outcome) -> bool:
     """Return whether a request may be sent again after ``outcome``: always, unless it is ONCE and may have happened."""
-    return safety is not Safety.ONCE or outcome.known in (Known.NOT_SENT, Known.THROTTLED)
+    return safety is not Safety.ONCE or outcome.known in (Certainty.NOT_SENT, Certainty.THROTTLED)
 
 
 def leaves_doubt(safety: Safety, outcome: Outcome) -> bool:
@@ -76,15 +76,15 @@ def leaves_doubt(safety: Safety, outcome: Outcome) -> bool:
 
 def may_have_happened(outcome: Outcome) -> bool:
     """Return whether the request may have been executed, or was, without leaving its result."""
-    return outcome.known in (Known.UNKNOWN, Known.FAILED, Known.UNREADABLE)
+    return outcome.known in (Certainty.UNKNOWN, Certainty.FAILED, Certainty.UNREADABLE)
 
 
 def _end(doubt: bool, outcome: Outcome) -> Next:
     """A later refusal does not undo an earlier attempt; an unreadable success does settle that it happened."""
-    return Next.UNKNOWN if doubt and outcome.known is not Known.UNREADABLE else Next.FAIL
+    return Next.UNKNOWN if doubt and outcome.known is not Certainty.UNREADABLE else Next.FAIL
 
 
 def backoff(attempt: int, jitter: float) -> float:
     """Return 1, 2, 4 … 60 seconds, of which the upper half is spread by ``jitter``."""
-    full = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (attempt - 1))
+    full = min(MAX_WAIT, FIRST_WAIT * 2.0 ** (attempt - 1))
     return full / 2 + full / 2 * jitter

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-LONGEST_RETRY_AFTER = 86_400.0
+MAX_RETRY_AFTER = 86_400.0
 """Seconds. A vendor that names a longer wait is not believed: nobody is kept waiting for years by one header."""
-LONGEST_RESET = 60.0
+MAX_RESET = 60.0
 """Seconds. A reset lies at most a window ahead, and this is the longest window of any vendor."""
-SHORTEST_429 = 1.0
+MIN_429 = 1.0
 """Seconds. Whoever refuses and says "wait for nothing" has not said how long to wait."""
-PLAUSIBLE = 86_400.0
+MAX_CLOCK_SKEW = 86_400.0
 """Seconds that the vendor's clock may differ from this machine's."""
 
 
@@ -32,10 +32,10 @@ def retry_after(headers: Mapping[str, str], answer: Any, now: float, least: floa
         *(_number(body.get("retry_after")) for body in bodies),
     ]
     wait = next((wait for wait in waits if wait is not None and wait >= least), None)
-    return None if wait is None else min(wait, LONGEST_RETRY_AFTER)
+    return None if wait is None else min(wait, MAX_RETRY_AFTER)
 
 
-def whole_again(headers: Mapping[str, str], now: float, least: float = 0.0) -> float | None:
+def reset_after(headers: Mapping[str, str], now: float, least: float = 0.0) -> float | None:
     """Return the seconds until a budget that is used up is whole again, by ``X-RateLimit-Reset``, or None.
 
     :param now: as for :func:`retry_after`, as is ``least``
@@ -43,7 +43,7 @@ def whole_again(headers: Mapping[str, str], now: float, least: float = 0.0) -> f
     if headers.get("x-ratelimit-remaining", "").strip() != "0":
         return None
     reset = reset_in(headers.get("x-ratelimit-reset"), headers, now)
-    return None if reset is None or reset < least else min(reset, LONGEST_RESET)
+    return None if reset is None or reset < least else min(reset, MAX_RESET)
 
 
 def reset_in(value: str | None, headers: Mapping[str, str], now: float) -> float | None:
@@ -68,7 +68,7 @@ def _seconds_or_date(value: str, headers: Mapping[str, str], now: float) -> floa
 def _answered_at(headers: Mapping[str, str], now: float) -> float:
     """Return the time by the vendor's clock, by which it works out moments; this machine's clock may be wrong."""
     moment = _moment(headers.get("date", ""))
-    return now if moment is None or abs(moment - now) > PLAUSIBLE else moment
+    return now if moment is None or abs(moment - now) > MAX_CLOCK_SKEW else moment
 
 
 def _moment(value: str) -> float | None:

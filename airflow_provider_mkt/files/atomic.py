@@ -96,7 +96,7 @@ class _Place(Protocol):
     def discard(self) -> None: ...
 
 
-class WholeFile:
+class AtomicFile:
     """A file that is written in one go and appears at once, replacing what was there.
 
     ``seal`` ends the writing: all bytes are stored, and the file is still invisible. ``commit`` makes it appear.
@@ -115,7 +115,7 @@ class WholeFile:
         with _explained(path):
             self._place = _place_for(path)
 
-    def __enter__(self) -> WholeFile:
+    def __enter__(self) -> AtomicFile:
         return self
 
     def __exit__(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import ObjectStoragePath
 
-    from airflow_provider_mkt.files.atomic import WholeFile
+    from airflow_provider_mkt.files.atomic import AtomicFile
 
 JSON_LINES = (".jsonl", ".ndjson")
 ENDINGS = (*JSON_LINES, *(f"{ending}.gz" for ending in JSON_LINES), ".parquet")
@@ -65,7 +65,7 @@ def checked_format(field: str, path: ObjectStoragePath) -> None:
         )
 
 
-def rows_to(file: WholeFile, columns: Columns) -> Rows:
+def rows_to(file: AtomicFile, columns: Columns) -> Rows:
     """Return what writes rows to ``file``, in the format that its name ends with."""
     if file.path.name.endswith(".parquet"):
         return Parquet(file, columns)
@@ -79,7 +79,7 @@ class JsonLines:
     :param zipped: through gzip
     """
 
-    def __init__(self, file: WholeFile, *, zipped: bool) -> None:
+    def __init__(self, file: AtomicFile, *, zipped: bool) -> None:
         self._gzip: gzip.GzipFile | None = None
         self._to: Any = file
         if zipped:
@@ -109,7 +109,7 @@ class Parquet:
     :param columns: the fields with columns of their own
     """
 
-    def __init__(self, file: WholeFile, columns: Columns) -> None:
+    def __init__(self, file: AtomicFile, columns: Columns) -> None:
         import pyarrow as pa  # noqa: PLC0415
         import pyarrow.parquet as pq  # noqa: PLC0415
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.client.paging import LARGEST_PAGE, Offsets, Unpaged
+from airflow_provider_mkt.client.paging import MAX_PAGE, Offsets, Unpaged
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.account import Account
 from airflow_provider_mkt.hooks.base import MarketingHook
@@ -88,9 +88,9 @@ class FlokitHook(MarketingHook):
         """
         if isinstance(events, (str, bytes, Mapping)) or not isinstance(events, Sequence):
             raise ValidationError("events must be a list.")
-        if not 1 <= len(events) <= flokit.MOST_EVENTS:
+        if not 1 <= len(events) <= flokit.MAX_EVENTS:
             raise ValidationError(
-                f"events has {len(events)} entries; a batch takes 1 to {flokit.MOST_EVENTS}. Split it."
+                f"events has {len(events)} entries; a batch takes 1 to {flokit.MAX_EVENTS}. Split it."
             )
         body = {"events": [event_body(event, f"events[{index}]") for index, event in enumerate(events)]}
         return self.fetch(flokit.SEND_EVENTS(body=body, idempotency_key=validation.key(idempotency_key)))
@@ -106,7 +106,7 @@ class FlokitHook(MarketingHook):
         :param cohort_window_days: length of the window in days
         :return: ``data``, one row for each cohort, and ``meta`` with the currency
         """
-        window = validation.count("cohort_window_days", cohort_window_days, most=flokit.LONGEST_SPAN)
+        window = validation.count("cohort_window_days", cohort_window_days, most=flokit.MAX_SPAN)
         span = report_span("start_date", start_date, "end_date", end_date)
         query = {
             **span,
@@ -128,7 +128,7 @@ class FlokitHook(MarketingHook):
         query = {**span, "group_by": validation.choice("group_by", group_by, flokit.GROUPS)}
         return self.fetch(flokit.GET_COHORT_REPORT(query=query))
 
-    def list_actions(self, status: str | None = None, *, per_page: int = LARGEST_PAGE) -> Iterator[dict[str, Any]]:
+    def list_actions(self, status: str | None = None, *, per_page: int = MAX_PAGE) -> Iterator[dict[str, Any]]:
         """Yield growth actions. The vendor gives access to them on request.
 
         :param status: only ``draft``, ``ready``, ``approved``, ``running`` or ``rolled_back`` ones
@@ -165,7 +165,7 @@ def event_body(event: Mapping[str, Any], field: str = "event") -> dict[str, Any]
     body: dict[str, Any] = {"event": validation.text(f"{field}.event", event.get("event"))}
     for name in ("user_id", "anonymous_id"):
         if event.get(name) is not None:
-            body[name] = validation.text(f"{field}.{name}", event[name], longest=flokit.LONGEST_TEXT)
+            body[name] = validation.text(f"{field}.{name}", event[name], longest=flokit.MAX_TEXT)
     if len(body) == 1:
         raise ValidationError(f"{field} has neither 'user_id' nor 'anonymous_id'; one of them is needed.")
     happened = validation.parsed(f"{field}.timestamp", event.get("timestamp"))
@@ -174,9 +174,9 @@ def event_body(event: Mapping[str, Any], field: str = "event") -> dict[str, Any]
     body["timestamp"] = validation.moment(f"{field}.timestamp", happened)
     if event.get("properties"):
         properties = validation.json_object(f"{field}.properties", event["properties"], "{'country': 'DE'}")
-        if len(properties) > flokit.MOST_PROPERTIES:
+        if len(properties) > flokit.MAX_PROPERTIES:
             raise ValidationError(
-                f"{field}.properties has {len(properties)} entries; at most {flokit.MOST_PROPERTIES} are allowed."
+                f"{field}.properties has {len(properties)} entries; at most {flokit.MAX_PROPERTIES} are allowed."
             )
         body["properties"] = properties
     return body
@@ -189,8 +189,8 @@ def report_span(start_field: str, start: Any, end_field: str, end: Any) -> dict[
     """
     first, last = validation.day(start_field, start), validation.day(end_field, end)
     validation.in_order(start_field, first, end_field, last)
-    if (date.fromisoformat(last) - date.fromisoformat(first)).days >= flokit.LONGEST_SPAN:
+    if (date.fromisoformat(last) - date.fromisoformat(first)).days >= flokit.MAX_SPAN:
         raise ValidationError(
-            f"{end_field} is more than {flokit.LONGEST_SPAN} days after {start_field}; ask in several parts."
+            f"{end_field} is more than {flokit.MAX_SPAN} days after {start_field}; ask in several parts."
         )
     return {start_field: first, end_field: last}

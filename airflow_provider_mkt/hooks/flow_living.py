@@ -140,7 +140,7 @@ class FlowLivingHook(MarketingHook):
         """
         body = {"status": validation.text("status", status)}
         if reason:
-            body["reason"] = validation.text("reason", reason, longest=flow_living.LONGEST_TEXT)
+            body["reason"] = validation.text("reason", reason, longest=flow_living.MAX_TEXT)
         return self.fetch(flow_living.UPDATE_STATUS(path={"campaign_tracking_id": tracking_id}, body=body))
 
     def process_listing(self, listing: Mapping[str, Any]) -> str:
@@ -248,20 +248,20 @@ def publish_body(
 
     :raises ValidationError: naming the field, the problem and the remedy
     """
-    listings = validation.texts("listing_external_ids", listing_external_ids, most=flow_living.MOST_LISTINGS)
+    listings = validation.texts("listing_external_ids", listing_external_ids, most=flow_living.MAX_LISTINGS)
     start = validation.moment("start_date", start_date)
     end = validation.moment("end_date", end_date)
     if start and end and end <= start:
         raise ValidationError(f"end_date must be after start_date: {end} is not after {start}; move one of them.")
     body = {
-        "planRef": validation.text("plan_ref", plan_ref, longest=flow_living.LONGEST_TEXT),
+        "planRef": validation.text("plan_ref", plan_ref, longest=flow_living.MAX_TEXT),
         "listingExternalIds": listings,
-        "branchId": validation.text("branch_id", branch_id, longest=flow_living.LONGEST_TEXT),
+        "branchId": validation.text("branch_id", branch_id, longest=flow_living.MAX_TEXT),
         "agentExternalId": agent_external_id and validation.text("agent_external_id", agent_external_id),
         "startDate": start,
         "endDate": end,
         "budgetOverride": None if budget_override is None else validation.amount("budget_override", budget_override),
-        "orderRef": order_ref and validation.text("order_ref", order_ref, longest=flow_living.LONGEST_TEXT),
+        "orderRef": order_ref and validation.text("order_ref", order_ref, longest=flow_living.MAX_TEXT),
         "dryRun": True if dry_run else None,
     }
     return {name: value for name, value in body.items() if value is not None}

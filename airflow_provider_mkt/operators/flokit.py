@@ -11,7 +11,7 @@ from airflow_provider_mkt.exceptions import ApiError, ValidationError
 from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import Order, Place
+from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.vendors import flokit
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flokit import SyncWatch, digest
@@ -42,10 +42,10 @@ class FlokitTriggerSyncOperator(SubmittingOperator):
         super().__init__(conn_id=flokit_conn_id, poll_interval=poll_interval, **kwargs)
         self.integration_id = integration_id
 
-    def order(self, place: Place) -> Order:
+    def order(self, place: TaskKey) -> SubmissionRequest:
         """Return the sync request."""
         path = {"integration_id": validation.text("integration_id", self.integration_id)}
-        return Order(
+        return SubmissionRequest(
             vendor=flokit.VENDOR.name,
             what=f"sync of {self.integration_id}",
             body=path,

@@ -16,8 +16,8 @@ from airflow_provider_mkt.hooks.flow_living import FlowLivingHook, check_dates, 
 from airflow_provider_mkt.operators.base import MarketingOperator
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import Order, Place
-from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flow_living
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flow_living import CampaignWatch
@@ -100,14 +100,14 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         if not validation.flag("dry_run", self.validate_only):
             return super().execute(context)
         self._targets()
-        body = {**self._body(Place.of(context, self.conn_id)), "dryRun": True}
+        body = {**self._body(TaskKey.of(context, self.conn_id)), "dryRun": True}
         check_dates(body)
-        with come_back_later():
+        with reschedule_when_rate_limited():
             answer = self.living.send(self.living.publish_call(body))
         self.log.info("Flow Living accepts the campaign (dry run, nothing was published): %s", answer["status"])
         return {"status": answer["status"], "order_ref": body["orderRef"], "campaign_tracking_ids": []}
 
-    def order(self, place: Place) -> Order:
+    def order(self, place: TaskKey) -> SubmissionRequest:
         """Return the publish request."""
         self._targets()
         body = self._body(place)
@@ -116,7 +116,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
             check_dates(body)
             return {"known": self._listed_already(body)}
 
-        return Order(
+        return SubmissionRequest(
             vendor=flow_living.VENDOR.name,
             what="campaign",
             body=body,
@@ -173,7 +173,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
     def _targets(self) -> list[str]:
         return validation.statuses("target_statuses", self.target_statuses, flow_living.STATUSES, closed=False)
 
-    def _body(self, place: Place) -> dict[str, Any]:
+    def _body(self, place: TaskKey) -> dict[str, Any]:
         listings = self.listing_external_ids
         return publish_body(
             plan_ref=self.plan_ref,
@@ -236,7 +236,7 @@ class FlowLivingUpdateCampaignStatusOperator(MarketingOperator):
         """Ask for the status and confirm it."""
         if self.status not in flow_living.UPDATES:
             raise ValidationError(f"status must be one of {', '.join(flow_living.UPDATES)}, got {self.status!r}.")
-        with come_back_later():
+        with reschedule_when_rate_limited():
             return self._update_all()
 
     def _update_all(self) -> dict[str, str]:

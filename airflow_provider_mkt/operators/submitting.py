@@ -13,18 +13,18 @@ from airflow.sdk import conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.client.retry import LONGEST_WAIT
+from airflow_provider_mkt.client.retry import MAX_WAIT
 from airflow_provider_mkt.exceptions import INCURABLE, ApiError
 from airflow_provider_mkt.links.submission import SubmissionLink
 from airflow_provider_mkt.operators.base import MarketingOperator
 from airflow_provider_mkt.submission import messages
 from airflow_provider_mkt.submission.record import SUBMITTED, Record
-from airflow_provider_mkt.submission.request import Order, Place
+from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.submission.submit import Submission
-from airflow_provider_mkt.tasks.reschedule import DAY, come_back_later
-from airflow_provider_mkt.tasks.user_stop import given_up
+from airflow_provider_mkt.tasks.reschedule import DAY, reschedule_when_rate_limited
+from airflow_provider_mkt.tasks.user_stop import marked_failed
 from airflow_provider_mkt.validation import positive
-from airflow_provider_mkt.waiting.base import Patience, Stand, Verdict, Watch
+from airflow_provider_mkt.waiting.base import FailedPolls, Verdict, WaitState, Watch
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -74,7 +74,7 @@ class SubmittingOperator(MarketingOperator):
 
     operator_extra_links = (SubmissionLink(),)
 
-    def order(self, place: Place) -> Order:
+    def order(self, place: TaskKey) -> SubmissionRequest:
         """Return what to submit, checked.
 
         :raises ValidationError: naming the parameter that is wrong
@@ -92,12 +92,12 @@ class SubmittingOperator(MarketingOperator):
     def execute(self, context: Context) -> Any:
         """Submit, then wait or return."""
         self._begun = context
-        place = Place.of(context, self.conn_id)
+        place = TaskKey.of(context, self.conn_id)
         submission = self._submission(context, place)
         client = self.hook.client
         anew = self._anew(context)
-        with come_back_later():
-            record = submission.submit(self.order(place), client.send, client.talk, anew=anew)
+        with reschedule_when_rate_limited():
+            record = submission.submit(self.order(place), client.send, client.run, anew=anew)
         watch = self.watch(record) if self.wait_for_completion else None
         if watch is not None:
             return self._wait(context, record, watch)
@@ -110,7 +110,7 @@ class SubmittingOperator(MarketingOperator):
 
         if event["stand"] == "error":
             error = event_error(event)
-            self._say_ways_on(error)
+            self._say_remedies(error)
             raise error
         record = self._submission(context).record()
         if record is None:
@@ -140,7 +140,7 @@ class SubmittingOperator(MarketingOperator):
             )
 
     def _cancel(self, context: Context) -> None:
-        if not given_up(context["ti"]):
+        if not marked_failed(context["ti"]):
             self.log.info("This try ends, but the task was not marked as failed: the vendor goes on.")
             return
         if (dag := self.get_dag()) is not None and dag.fail_fast:
@@ -157,13 +157,15 @@ class SubmittingOperator(MarketingOperator):
         talk = watch.cancel() if watch is not None else None
         if talk is not None:
             try:
-                self.log.warning("The task was stopped by a user: %s. %s", self.hook.client.talk(talk), messages.anew())
+                self.log.warning(
+                    "The task was stopped by a user: %s. %s", self.hook.client.run(talk), messages.resubmit_hint()
+                )
             except ApiError as error:
                 self.log.error("Could not stop it at the vendor; look there: %s", error)  # noqa: TRY400
 
     def _accepted(self, context: Context) -> Record | None:
         """Return what this task goes by, when the vendor has accepted it; never one that it was to submit anew."""
-        record = self._submission(context).standing(anew=self._anew(context))
+        record = self._submission(context).current(anew=self._anew(context))
         return record if record is not None and record.state == SUBMITTED else None
 
     def _anew(self, context: Context) -> bool:
@@ -176,25 +178,25 @@ class SubmittingOperator(MarketingOperator):
         asked = (context["dag_run"].conf or {}).get("mkt_resubmit")
         return self.resubmit or (asked is not None and validation.flag("mkt_resubmit", asked))
 
-    def _submission(self, context: Context, place: Place | None = None) -> Submission:
-        return Submission(context["task_state_store"], place or Place.of(context, self.conn_id))
+    def _submission(self, context: Context, place: TaskKey | None = None) -> Submission:
+        return Submission(context["task_state_store"], place or TaskKey.of(context, self.conn_id))
 
     def _wait(self, context: Context, record: Record, watch: Watch) -> Any:
         from airflow_provider_mkt.triggers.watch import WatchTrigger  # noqa: PLC0415
 
         client = self.hook.client
         self._waiting = watch
-        patience = Patience()
+        patience = FailedPolls()
         deadline = time.monotonic() + self.wait_timeout
         while True:
             try:
-                verdict = client.talk(watch.look(), longest=LONGEST_WAIT).redacted(client.redactor)
+                verdict = client.run(watch.poll(), longest=MAX_WAIT).redacted(client.redactor)
             except ApiError as error:
-                if patience.ends_with(error):
-                    self._say_ways_on(error)
+                if patience.give_up_on(error):
+                    self._say_remedies(error)
                     raise
             else:
-                patience.hear(verdict)
+                patience.reset(verdict)
                 if verdict.final:
                     return self._conclude(context, record, verdict)
             if self.deferrable:
@@ -210,18 +212,19 @@ class SubmittingOperator(MarketingOperator):
                 )
             time.sleep(self.poll_interval)
 
-    def _say_ways_on(self, error: ApiError) -> None:
+    def _say_remedies(self, error: ApiError) -> None:
         """Say what can be done about a wait that ended with an error, unless the next try goes on with it."""
         if isinstance(error, INCURABLE):
-            self.log.error(messages.anew())
+            self.log.error(messages.resubmit_hint())
 
     def _conclude(self, context: Context, record: Record, verdict: Verdict) -> Any:
         self._begun = self._waiting = None
-        if verdict.stand is Stand.DONE:
+        if verdict.stand is WaitState.DONE:
             return self.result(record, verdict)
         if not verdict.untouched:
             raise AirflowFailException(
-                f"{verdict.message}. Part of it may have had effects, so nothing is submitted again. {messages.anew()}"
+                f"{verdict.message}. Part of it may have had effects, so nothing is submitted again. "
+                f"{messages.resubmit_hint()}"
             )
         self._submission(context).fail(record)
         raise ApiError(

@@ -89,8 +89,8 @@ def read_brief(path: str | Path, launch: datetime) -> Brief:
 
 def _listings(part: Part) -> list[str]:
     found = [item.text() for item in part.items()]
-    if len(found) > flow_living.MOST_LISTINGS:
-        part.refuse(f"names {len(found)} listings; at most {flow_living.MOST_LISTINGS} go into one campaign")
+    if len(found) > flow_living.MAX_LISTINGS:
+        part.refuse(f"names {len(found)} listings; at most {flow_living.MAX_LISTINGS} go into one campaign")
     for index, item in enumerate(part.items()):
         if found.index(item.text()) < index:
             item.refuse(f"{item.text()} is named twice; remove one")
@@ -110,8 +110,8 @@ def _beside(path: Path, part: Part) -> str:
 def _post(part: Part, when: Any) -> dict[str, str]:
     fields = part.fields(required=("channel", "at", "text"))
     content = fields["text"].text()
-    if len(content) > flow_social.LONGEST_CONTENT:
-        fields["text"].refuse(f"has {len(content):,} characters; at most {flow_social.LONGEST_CONTENT:,} are allowed")
+    if len(content) > flow_social.MAX_CONTENT:
+        fields["text"].refuse(f"has {len(content):,} characters; at most {flow_social.MAX_CONTENT:,} are allowed")
     return {"channel_id": fields["channel"].text(), "content": content, "scheduled_for": when(fields["at"])}
 
 

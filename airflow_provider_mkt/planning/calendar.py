@@ -71,7 +71,7 @@ def _post(name: str, line: int, row: dict[str, str], launch: datetime) -> dict[s
         column = "at"
         when = validation.moment("at", moment(row["at"], launch, zone_))
         column = "text"
-        content = validation.text("it", row["text"].strip(), longest=flow_social.LONGEST_CONTENT)
+        content = validation.text("it", row["text"].strip(), longest=flow_social.MAX_CONTENT)
     except ValueError as error:
         problem = f"{place}, column {column!r}: {error}"
         raise ValidationError(problem) from None

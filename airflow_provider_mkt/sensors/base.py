@@ -15,10 +15,10 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from airflow_provider_mkt.client.retry import LONGEST_WAIT
+from airflow_provider_mkt.client.retry import MAX_WAIT
 from airflow_provider_mkt.exceptions import ApiError, RateLimitError
 from airflow_provider_mkt.retry_policy import DEFAULT
-from airflow_provider_mkt.waiting.base import Patience, Stand, Verdict, Watch
+from airflow_provider_mkt.waiting.base import FailedPolls, Verdict, WaitState, Watch
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -58,11 +58,11 @@ class WatchSensor(BaseSensorOperator):
         watch = self.watch()
         client = watch.hook(self.conn_id).client
         try:
-            verdict = client.talk(watch.look(), longest=LONGEST_WAIT).redacted(client.redactor)
+            verdict = client.run(watch.poll(), longest=MAX_WAIT).redacted(client.redactor)
         except RateLimitError as error:
             self.log.info("Not looked at this time: %s", error)
             return PokeReturnValue(is_done=False)
-        Patience().hear(verdict)
+        FailedPolls().reset(verdict)
         return PokeReturnValue(is_done=verdict.final, xcom_value=_result(verdict) if verdict.final else None)
 
     def execute(self, context: Context) -> Any:
@@ -119,6 +119,6 @@ class WatchSensor(BaseSensorOperator):
 
 
 def _result(verdict: Verdict) -> Any:
-    if verdict.stand is Stand.FAILED:
+    if verdict.stand is WaitState.FAILED:
         raise AirflowFailException(verdict.message)
     return verdict.answer

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-MOST_SUBSCRIBERS = 1_000_000_000
+MAX_SUBSCRIBERS = 1_000_000_000
 COLOR = "#fff3c9"
 
 
@@ -66,7 +66,7 @@ class FlodeskSegmentSizeSensor(WatchSensor):
         # A template renders to text.
         given = self.minimum
         number = int(given) if isinstance(given, str) and given.isdecimal() else given
-        minimum = validation.count("minimum", number, most=MOST_SUBSCRIBERS)
+        minimum = validation.count("minimum", number, most=MAX_SUBSCRIBERS)
         return SegmentSizeWatch(validation.text("segment_id", self.segment_id), minimum)
 
 
@@ -129,7 +129,7 @@ class FlodeskSubscriberStatusSensor(PrivateFields, WatchSensor):
         """Defer by the subscriber's id. Who has not subscribed has none: look again later, from a worker."""
         if "@" in self._subscriber:
             with suppress(NotFoundError):
-                self._subscriber = FlodeskHook(self.conn_id).client.talk(found_subscriber(self._subscriber))["id"]
+                self._subscriber = FlodeskHook(self.conn_id).client.run(found_subscriber(self._subscriber))["id"]
         if "@" in self._subscriber:
             # Airflow's own loop has worked out when to look again, with backoff and all, unless this is a resumption.
             planned = sys.exc_info()[1]

@@ -10,10 +10,10 @@ import hashlib
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 
 
-class Sealer:
+class Encryptor:
     """Encrypts and decrypts short texts.
 
     ``rotating`` tells whether there are former keys as well.
@@ -26,12 +26,12 @@ class Sealer:
         try:
             fernets = [Fernet(key.strip()) for key in keys.split(",")]
         except ValueError:
-            raise StoreError(Trouble.NO_KEY) from None
+            raise StoreError(StoreFailure.NO_KEY) from None
         self._fernet = MultiFernet(fernets)
         self.rotating = len(fernets) > 1
 
     def __repr__(self) -> str:
-        return "<Sealer>"
+        return "<Encryptor>"
 
     def seal(self, text: str) -> str:
         """Encrypt ``text``."""
@@ -45,7 +45,7 @@ class Sealer:
         try:
             return self._fernet.decrypt(sealed).decode()
         except InvalidToken:
-            raise StoreError(Trouble.OTHER_KEY) from None
+            raise StoreError(StoreFailure.OTHER_KEY) from None
 
     def reseal(self, sealed: str) -> str:
         """Encrypt anew with the present key what any of the keys decrypts.
@@ -55,17 +55,17 @@ class Sealer:
         try:
             return self._fernet.rotate(sealed).decode()
         except InvalidToken:
-            raise StoreError(Trouble.OTHER_KEY) from None
+            raise StoreError(StoreFailure.OTHER_KEY) from None
 
 
-def configured_sealer() -> Sealer:
+def configured_encryptor() -> Encryptor:
     """Return the sealer with the keys that Airflow is configured with.
 
     :raises StoreError: when there is no usable key
     """
     from airflow.sdk.configuration import conf  # noqa: PLC0415 - reads the configuration
 
-    return Sealer(conf.get("core", "fernet_key", fallback=""))
+    return Encryptor(conf.get("core", "fernet_key", fallback=""))
 
 
 def digest(text: str) -> str:

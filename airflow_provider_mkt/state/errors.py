@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 
-class Trouble(Enum):
+class StoreFailure(Enum):
     """A kind of trouble, and what to do about it."""
 
     UNREACHABLE = "cannot be reached; check that it runs and that [mkt] state_url is right"
@@ -41,60 +41,60 @@ class StoreError(AirflowException):
     :param said: the database's own words
     """
 
-    def __init__(self, trouble: Trouble, where: str = "", said: str = "") -> None:
+    def __init__(self, trouble: StoreFailure, where: str = "", said: str = "") -> None:
         place = f" ({where})" if where else ""
         super().__init__(f"The shared state store{place} {trouble.value}." + (f" It said: {said}." if said else ""))
         self.trouble = trouble
         self.where = where
         self.said = said
 
-    def __reduce__(self) -> tuple[type[StoreError], tuple[Trouble, str, str]]:
+    def __reduce__(self) -> tuple[type[StoreError], tuple[StoreFailure, str, str]]:
         return type(self), (self.trouble, self.where, self.said)
 
 
 # The beginnings of PostgreSQL's SQLSTATEs; the longer ones first.
 BY_STATE = {
-    "25006": Trouble.READ_ONLY,
-    "42501": Trouble.NOT_ALLOWED,
-    "53100": Trouble.FULL,
-    "53300": Trouble.UNREACHABLE,
-    "55P03": Trouble.LOCKED,
-    "57014": Trouble.LOCKED,
-    "25P03": Trouble.LOCKED,
-    "3D000": Trouble.UNREACHABLE,
-    "42P01": Trouble.DAMAGED,
-    "42703": Trouble.DAMAGED,
-    "08": Trouble.UNREACHABLE,
-    "28": Trouble.NOT_ALLOWED,
-    "40": Trouble.LOCKED,
-    "57P": Trouble.UNREACHABLE,
+    "25006": StoreFailure.READ_ONLY,
+    "42501": StoreFailure.NOT_ALLOWED,
+    "53100": StoreFailure.FULL,
+    "53300": StoreFailure.UNREACHABLE,
+    "55P03": StoreFailure.LOCKED,
+    "57014": StoreFailure.LOCKED,
+    "25P03": StoreFailure.LOCKED,
+    "3D000": StoreFailure.UNREACHABLE,
+    "42P01": StoreFailure.DAMAGED,
+    "42703": StoreFailure.DAMAGED,
+    "08": StoreFailure.UNREACHABLE,
+    "28": StoreFailure.NOT_ALLOWED,
+    "40": StoreFailure.LOCKED,
+    "57P": StoreFailure.UNREACHABLE,
 }
 # Words of SQLite, and of libpq where there is no SQLSTATE because there was no server.
 BY_WORDS = {
-    "readonly database": Trouble.READ_ONLY,
-    "database or disk is full": Trouble.FULL,
-    "database is locked": Trouble.LOCKED,
-    "unable to open database": Trouble.UNREACHABLE,
-    "file is not a database": Trouble.DAMAGED,
-    "malformed": Trouble.DAMAGED,
-    "no such table": Trouble.DAMAGED,
-    "no such column": Trouble.DAMAGED,
-    "disk i/o error": Trouble.DAMAGED,
-    "password authentication failed": Trouble.NOT_ALLOWED,
-    "no password supplied": Trouble.NOT_ALLOWED,
-    "connect": Trouble.UNREACHABLE,
-    "timeout expired": Trouble.UNREACHABLE,
-    "could not translate host name": Trouble.UNREACHABLE,
-    "failed to resolve host": Trouble.UNREACHABLE,
+    "readonly database": StoreFailure.READ_ONLY,
+    "database or disk is full": StoreFailure.FULL,
+    "database is locked": StoreFailure.LOCKED,
+    "unable to open database": StoreFailure.UNREACHABLE,
+    "file is not a database": StoreFailure.DAMAGED,
+    "malformed": StoreFailure.DAMAGED,
+    "no such table": StoreFailure.DAMAGED,
+    "no such column": StoreFailure.DAMAGED,
+    "disk i/o error": StoreFailure.DAMAGED,
+    "password authentication failed": StoreFailure.NOT_ALLOWED,
+    "no password supplied": StoreFailure.NOT_ALLOWED,
+    "connect": StoreFailure.UNREACHABLE,
+    "timeout expired": StoreFailure.UNREACHABLE,
+    "could not translate host name": StoreFailure.UNREACHABLE,
+    "failed to resolve host": StoreFailure.UNREACHABLE,
 }
 
 
-def understand(error: SQLAlchemyError, where: str) -> StoreError:
+def classify(error: SQLAlchemyError, where: str) -> StoreError:
     """Return the error to raise for what SQLAlchemy raised; it quotes neither statements nor parameters."""
     if isinstance(error, PoolTimeoutError):
-        return StoreError(Trouble.LOCKED, where, "all of this process's connections are in use")
+        return StoreError(StoreFailure.LOCKED, where, "all of this process's connections are in use")
     if not isinstance(error, DBAPIError):
-        return StoreError(Trouble.FAILED, where, type(error).__name__)
+        return StoreError(StoreFailure.FAILED, where, type(error).__name__)
     original = error.orig
     said = (str(original).strip().splitlines() or [type(original).__name__])[0]
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or ""
@@ -102,5 +102,5 @@ def understand(error: SQLAlchemyError, where: str) -> StoreError:
     if trouble is None and not state:
         trouble = next((kind for words, kind in BY_WORDS.items() if words in said.lower()), None)
     if trouble is None and error.connection_invalidated:
-        trouble = Trouble.UNREACHABLE
-    return StoreError(trouble or Trouble.FAILED, where, said)
+        trouble = StoreFailure.UNREACHABLE
+    return StoreError(trouble or StoreFailure.FAILED, where, said)

@@ -2,7 +2,7 @@
 """One process at a time: a lease in the shared store, kept alive while the work lasts.
 
 The owner of a lease that stood still for longer than its length may find that somebody else took over. It asks, with
-:meth:`Turn.prove`, before each step that must not be taken by two.
+:meth:`ExclusiveLease.prove`, before each step that must not be taken by two.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from contextlib import suppress
 from types import TracebackType
 
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.errors import StoreError, Trouble
-from airflow_provider_mkt.state.tokens.lease import LEASE, KeptAlive
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
+from airflow_provider_mkt.state.tokens.lease import LEASE, LeaseHeartbeat
 from airflow_provider_mkt.state.tokens.table import TokenRow, change
 
 log = logging.getLogger(__name__)
 
-LONGEST_WAIT = 180.0
+MAX_WAIT = 180.0
 """Seconds after which waiting for another process's turn to end is given up."""
-FIRST_LOOK, LONGEST_LOOK = 0.05, 1.0
+FIRST_LOOK, MAX_LOOK = 0.05, 1.0
 
 
-class Turn:
+class ExclusiveLease:
     """The right to be the only one at work on something, for as long as the ``with`` block lasts.
 
     :param store: the store
@@ -37,17 +37,19 @@ class Turn:
     def __init__(self, store: Store, key: str, lease: float = LEASE) -> None:
         self._store, self._key, self._lease = store, key, lease
         self._owner = uuid.uuid4().hex
-        self._alive = KeptAlive(store, key, self._owner, lease)
+        self._alive = LeaseHeartbeat(store, key, self._owner, lease)
 
-    def __enter__(self) -> Turn:
-        look, deadline = FIRST_LOOK, time.monotonic() + LONGEST_WAIT
+    def __enter__(self) -> ExclusiveLease:
+        look, deadline = FIRST_LOOK, time.monotonic() + MAX_WAIT
         while not change(self._store, self._key, self._take):
             if time.monotonic() > deadline:
-                raise StoreError(Trouble.LOCKED, self._store.where, "another task is at the same work, for minutes")
+                raise StoreError(
+                    StoreFailure.LOCKED, self._store.where, "another task is at the same work, for minutes"
+                )
             if look == FIRST_LOOK:
                 log.info("Another task is at the same work; waiting for it.")
             time.sleep(look)
-            look = min(2 * look, LONGEST_LOOK)
+            look = min(2 * look, MAX_LOOK)
         self._alive.__enter__()
         return self
 
@@ -59,13 +61,13 @@ class Turn:
         with suppress(StoreError):
             change(self._store, self._key, lambda row, _: row.release(self._owner))
 
-    def prove(self) -> None:
+    def ensure_owner(self) -> None:
         """Make sure that the turn is still ours, and that the store can be written.
 
         :raises StoreError: when it is not, or cannot
         """
         if not change(self._store, self._key, self._extend):
-            raise StoreError(Trouble.LOCKED, self._store.where, "this task stood still, and another one took over")
+            raise StoreError(StoreFailure.LOCKED, self._store.where, "this task stood still, and another one took over")
 
     def _take(self, row: TokenRow, now: float) -> bool:
         if row.leased_to_another(self._owner, now):

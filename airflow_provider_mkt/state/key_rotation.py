@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.encryption import Sealer
+from airflow_provider_mkt.state.encryption import Encryptor
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.webhook_secrets import purge
 
@@ -33,7 +33,7 @@ class Resealed:
     unreadable: int
 
 
-def reseal(store: Store, sealer: Sealer) -> Resealed:
+def reseal(store: Store, sealer: Encryptor) -> Resealed:
     """Encrypt every stored secret anew with the present Fernet key, after a rotation of that key.
 
     Webhooks that were retired long ago are dropped. A secret that cannot be read keeps nobody from rotating: it may be
@@ -53,7 +53,7 @@ def reseal(store: Store, sealer: Sealer) -> Resealed:
 
 
 def _reseal(
-    connection: Connection, sealer: Sealer, table: str, key: Sequence[str], sealed: Sequence[str]
+    connection: Connection, sealer: Encryptor, table: str, key: Sequence[str], sealed: Sequence[str]
 ) -> Counter[bool]:
     """Return how many secrets of a table could be read, and how many could not."""
     if connection.dialect.name == "postgresql":
@@ -73,7 +73,7 @@ def _reseal(
     return counts
 
 
-def _resealed(sealer: Sealer, secret: str) -> str | None:
+def _resealed(sealer: Encryptor, secret: str) -> str | None:
     try:
         return sealer.reseal(secret)
     except StoreError:

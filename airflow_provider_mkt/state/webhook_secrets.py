@@ -22,7 +22,7 @@ from sqlalchemy import Connection, text
 
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.encryption import Sealer, configured_sealer, digest
+from airflow_provider_mkt.state.encryption import Encryptor, configured_encryptor, digest
 from airflow_provider_mkt.state.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class WebhookSecrets:
         self,
         account: str,
         get_store: Callable[[], Store] = store,
-        get_sealer: Callable[[], Sealer] = configured_sealer,
+        get_sealer: Callable[[], Encryptor] = configured_encryptor,
     ) -> None:
         self._account, self._store, self._sealer = digest(account), get_store, get_sealer
 

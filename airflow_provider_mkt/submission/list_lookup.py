@@ -27,7 +27,7 @@ from airflow_provider_mkt.client.endpoint import Call, Endpoint
 from airflow_provider_mkt.client.paging import ENDS, LargePages, Paging, Walk, total_of
 from airflow_provider_mkt.exceptions import NotFoundError, ValidationError
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import ABSENT, Order, Place
+from airflow_provider_mkt.submission.request import ABSENT, SubmissionRequest, TaskKey
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.hooks.base import MarketingHook
@@ -36,11 +36,11 @@ CLOCK_SKEW = 300.0
 """Seconds by which the vendor's clock may differ from ours."""
 NEWEST = 20
 """Rows, the newest first, that are noted before a submission: a page, and thus one request."""
-MOST_RECENT = 1_000
+MAX_RECENT = 1_000
 """Rows since the request that are looked through."""
-MOST_LOOKED_AT = 200
+MAX_LOOKED_AT = 200
 """Pages that are looked through for them: a list that comes oldest first has to be read to its end."""
-DAY, FARTHEST_ZONE = 86_400.0, 12 * 3_600.0
+DAY, MAX_ZONE = 86_400.0, 12 * 3_600.0
 DAY_ONLY = re.compile(r"[\d-]+")
 ZONED = re.compile(r"(Z|[+-]\d\d:?\d\d)\s*$", re.IGNORECASE)
 SAME_MOMENT = 5.0
@@ -56,7 +56,7 @@ class EveryPage(LargePages):
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListLookup:
     """Something that a vendor creates and lists.
 
     :param what: what it is, for messages and for the receipt's ``<what>_id``
@@ -77,7 +77,7 @@ class Listed:
         """Name of the receipt's field."""
         return f"{self.what}_id"
 
-    def named(self, body: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    def named(self, body: Mapping[str, Any], place: TaskKey) -> dict[str, Any]:
         """Return ``body`` with a name, by which a lost one is found: its own, or the place's reference.
 
         :raises ValidationError: when the name is no text
@@ -85,10 +85,10 @@ class Listed:
         name = body.get("name")
         return {**body, "name": place.reference if name in (None, "") else validation.text(f"{self.what}.name", name)}
 
-    def order(self, hook: MarketingHook, body: dict[str, Any], place: Place) -> Order:
+    def order(self, hook: MarketingHook, body: dict[str, Any], place: TaskKey) -> SubmissionRequest:
         """Return the order for ``body``, which has a name."""
         named = alike(body["name"], place.reference)
-        return Order(
+        return SubmissionRequest(
             vendor=hook.vendor.name,
             what=self.what,
             body=body,
@@ -112,7 +112,7 @@ class Listed:
         strangers = [row for row in seen if row.get("id") not in record.baseline.get("known", [])]
         new = [row for row in strangers if _moment(row, "created_at") >= since]
         namesakes = [row for row in new if alike(row.get("name"), record.reference)]
-        older = [row for row in strangers if since - DAY - FARTHEST_ZONE <= _moment(row, "created_at") < since]
+        older = [row for row in strangers if since - DAY - MAX_ZONE <= _moment(row, "created_at") < since]
         unexplained = any(alike(row.get("name"), record.reference) for row in older)
         rest = {name: value for name, value in record.body.items() if name != "name"}
         # Only the place's own reference is nobody else's name.
@@ -129,8 +129,8 @@ class Listed:
         walk = Walk(EveryPage(), self.listing())
         rows: Rows = []
         recent, all_seen = 0, False
-        for number in range(MOST_LOOKED_AT):
-            if walk.page is None or all_seen or recent >= MOST_RECENT:
+        for number in range(MAX_LOOKED_AT):
+            if walk.page is None or all_seen or recent >= MAX_RECENT:
                 break
             call = walk.page
             try:
@@ -142,7 +142,7 @@ class Listed:
             rows += walk.take(answer)
             recent = sum(_moment(row, "created_at") >= since for row in rows)
             all_seen = _passed(rows, since) or _ended(answer, rows_of(call.endpoint, answer), rows)
-        return rows, all_seen and recent < MOST_RECENT
+        return rows, all_seen and recent < MAX_RECENT
 
     def _may_have_had_our_name(self, row: Mapping[str, Any]) -> bool:
         changed = _moment(row, "updated_at") - _moment(row, "created_at")
@@ -207,5 +207,5 @@ def _vague(row: Mapping[str, Any], name: str) -> float:
     """Return by how many seconds a moment may be later than it reads: a day, or a time of no known zone."""
     text = str(row.get(name))
     if DAY_ONLY.fullmatch(text.strip()):
-        return DAY + FARTHEST_ZONE
-    return 0.0 if ZONED.search(text) else FARTHEST_ZONE
+        return DAY + MAX_ZONE
+    return 0.0 if ZONED.search(text) else MAX_ZONE

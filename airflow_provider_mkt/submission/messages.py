@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import Order
+from airflow_provider_mkt.submission.request import SubmissionRequest
 
 
-def unknown(record: Record, order: Order, why: str, then: str) -> str:
+def unknown(record: Record, order: SubmissionRequest, why: str, then: str) -> str:
     """Say that nobody can know what became of a submission.
 
     :param why: how that came about
@@ -19,7 +19,7 @@ def unknown(record: Record, order: Order, why: str, then: str) -> str:
     )
 
 
-def not_yet_known(record: Record, order: Order, why: str, then: str) -> str:
+def not_yet_known(record: Record, order: SubmissionRequest, why: str, then: str) -> str:
     """Say that the next try settles a submission.
 
     :param why: how that came about
@@ -31,7 +31,7 @@ def not_yet_known(record: Record, order: Order, why: str, then: str) -> str:
     )
 
 
-def executed(record: Record, order: Order, cause: Exception | None, then: str) -> str:
+def executed(record: Record, order: SubmissionRequest, cause: Exception | None, then: str) -> str:
     """Say that a submission happened, and that its ids were lost with the answer.
 
     :param cause: what was wrong with the answer, if this very try had it
@@ -57,7 +57,7 @@ def next_try(vendor: str, *, repeated: bool) -> str:
     return f"The next try sees to that: it {how}. If no try is left, clear the task; have nothing forgotten before."
 
 
-def ways_on(record: Record, vendor: str, operation: int | str) -> str:
+def remedies(record: Record, vendor: str, operation: int | str) -> str:
     """Return what a person can do about an unsettled record.
 
     :param record: the record
@@ -74,7 +74,7 @@ def ways_on(record: Record, vendor: str, operation: int | str) -> str:
     )
 
 
-def anew() -> str:
+def resubmit_hint() -> str:
     """Say how what stands recorded as submitted is submitted once more."""
     return (
         "Clearing the task attaches to what was submitted. To have it submitted anew, run 'airflow mkt submissions "
@@ -82,7 +82,7 @@ def anew() -> str:
     )
 
 
-def elsewhere(record: Record, order: Order, conn_id: str) -> str:
+def elsewhere(record: Record, order: SubmissionRequest, conn_id: str) -> str:
     """Say that an open submission was sent through another connection than today's ``conn_id``."""
     return (
         f"The {order.what} of {record.time} has no answer yet, and was sent through the connection "
@@ -91,7 +91,7 @@ def elsewhere(record: Record, order: Order, conn_id: str) -> str:
     )
 
 
-def changed(record: Record, order: Order) -> str:
+def changed(record: Record, order: SubmissionRequest) -> str:
     """Say that the request differs from the recorded one, and in which fields."""
     names = ""
     if isinstance(record.body, dict) and isinstance(order.body, dict):

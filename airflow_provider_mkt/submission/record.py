@@ -17,6 +17,8 @@ PREFIX = "mkt.submission."
 INTENT, SUBMITTED, REFUSED, FAILED = "intent", "submitted", "refused", "failed"
 NONE = "-"
 """Stands for "it is not there" when a person hands over the ids of a batch."""
+FORMER_NAMES = {"round": "clear_count"}
+"""Fields that records of earlier versions have under another name."""
 ADOPTED = -1
 """Round of a record whose ids a person handed over, until a try attaches to it."""
 
@@ -33,7 +35,7 @@ class Record:
     reference: str
     id_field: str
     intent_at: float
-    round: int
+    clear_count: int
     baseline: dict[str, Any] = field(default_factory=dict)
     doubtful: bool = False
     doubt_at: float = 0.0
@@ -63,7 +65,8 @@ class Record:
         """
         names = {each.name for each in fields(cls)}
         try:
-            return cls(**{name: part for name, part in value.items() if name in names})
+            found = {FORMER_NAMES.get(name, name): part for name, part in value.items()}
+            return cls(**{name: part for name, part in found.items() if name in names})
         except (TypeError, AttributeError):
             raise ValueError("the task state store holds something else than a record of a submission") from None
 
@@ -93,7 +96,7 @@ class Record:
         return self._adopted(ids if several else ids[0])
 
     def _adopted(self, found: Any) -> Record:
-        return replace(self, state=SUBMITTED, round=ADOPTED, receipt={self.id_field: found, "status": "adopted"})
+        return replace(self, state=SUBMITTED, clear_count=ADOPTED, receipt={self.id_field: found, "status": "adopted"})
 
     def forget(self) -> Record:
         """Return the record as one of a submission that never happened.

@@ -14,14 +14,14 @@ from airflow_provider_mkt.submission.record import Record
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-LONGEST_REFERENCE = 255
+MAX_REFERENCE = 255
 
 ABSENT: dict[str, Any] = {}
 """What a trace returns when the vendor shows that the submission never happened; recognised by identity."""
 
 
 @dataclass(frozen=True)
-class Place:
+class TaskKey:
     """Where in Airflow a submission belongs. It names the submission for ever: the try is no part of it.
 
     :param conn_id: connection
@@ -29,7 +29,7 @@ class Place:
     :param run_id: DAG run
     :param task_id: task
     :param map_index: index of a mapped task, -1 for others
-    :param round: changes when a user clears the task, and only then
+    :param clear_count: changes when a user clears the task, and only then
     :param try_number: the present try, for people to read
     """
 
@@ -38,11 +38,11 @@ class Place:
     run_id: str
     task_id: str
     map_index: int
-    round: int = field(compare=False, default=0)
+    clear_count: int = field(compare=False, default=0)
     try_number: int = field(compare=False, default=0)
 
     @classmethod
-    def of(cls, context: Context, conn_id: str) -> Place:
+    def of(cls, context: Context, conn_id: str) -> TaskKey:
         """Return the place of the running task."""
         ti = context["ti"]
         index = -1 if ti.map_index is None else ti.map_index
@@ -54,10 +54,10 @@ class Place:
         """A readable handle for the vendor's side, at most 255 characters."""
         parts = [self.dag_id, self.run_id, self.task_id, *([str(self.map_index)] if self.map_index >= 0 else [])]
         text = "/".join(parts)
-        if len(text) <= LONGEST_REFERENCE:
+        if len(text) <= MAX_REFERENCE:
             return text
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        return f"{text[: LONGEST_REFERENCE - 17]}~{digest}"
+        return f"{text[: MAX_REFERENCE - 17]}~{digest}"
 
     def names(self, reference: str) -> bool:
         """Tell whether no other run has this reference: it is the place's own, or holds the run's id."""
@@ -65,7 +65,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Order:
+class SubmissionRequest:
     """What is to be submitted.
 
     :param vendor: the vendor's name

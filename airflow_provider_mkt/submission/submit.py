@@ -56,7 +56,7 @@ from airflow_provider_mkt.submission.record import (
     Record,
     fingerprint,
 )
-from airflow_provider_mkt.submission.request import ABSENT, Order, Place
+from airflow_provider_mkt.submission.request import ABSENT, SubmissionRequest, TaskKey
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Submission:
     """
 
     def __init__(
-        self, store: Store, place: Place, operation: int | str = 0, clock: Callable[[], float] | None = None
+        self, store: Store, place: TaskKey, operation: int | str = 0, clock: Callable[[], float] | None = None
     ) -> None:
         self._store = store
         self._place = place
@@ -104,22 +104,26 @@ class Submission:
         found = self._store.get(self._name)
         return None if found is None else Record.of(found)
 
-    def standing(self, *, follows: str = "", anew: bool = False) -> Record | None:
+    def current(self, *, follows: str = "", anew: bool = False) -> Record | None:
         """Return the record that the next try goes by; None when that try submits afresh.
 
-        :param follows: as in :class:`Order`: a record that follows another one is void
+        :param follows: as in :class:`SubmissionRequest`: a record that follows another one is void
         :param anew: as in :meth:`submit`
         """
         record = self.record()
         return self._attached(record) if record is not None and self._stands(record, follows, anew) else None
 
     def _stands(self, record: Record, follows: str, anew: bool) -> bool:
-        replaced = anew and record.round not in (self._place.round, ADOPTED)
+        replaced = anew and record.clear_count not in (self._place.clear_count, ADOPTED)
         return record.state in (INTENT, SUBMITTED) and record.follows == follows and not replaced
 
     def _attached(self, record: Record) -> Record:
         """Let what a person handed over count for this clearing of the task, and not for the next one."""
-        return self._save(replace(record, round=self._place.round)) if record.round == ADOPTED else record
+        return (
+            self._save(replace(record, clear_count=self._place.clear_count))
+            if record.clear_count == ADOPTED
+            else record
+        )
 
     def _save(self, record: Record) -> Record:
         from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
@@ -128,7 +132,7 @@ class Submission:
         return record
 
     def submit(
-        self, order: Order, send: Callable[[Call], Any], talk: Callable[..., Any], *, anew: bool = False
+        self, order: SubmissionRequest, send: Callable[[Call], Any], talk: Callable[..., Any], *, anew: bool = False
     ) -> Record:
         """Submit ``order`` unless that has happened, and return the record with its receipt.
 
@@ -159,14 +163,14 @@ class Submission:
             return self._attached(record)
         if record.conn_id not in ("", self._place.conn_id):
             elsewhere = messages.elsewhere(record, order, self._place.conn_id)
-            raise ValidationError(f"{elsewhere} {self.ways_on(record, order.vendor)}", vendor=order.vendor)
+            raise ValidationError(f"{elsewhere} {self.remedies(record, order.vendor)}", vendor=order.vendor)
         return self._resolve(record, order, send, talk)
 
     def fail(self, record: Record) -> None:
         """Note that the vendor confirmed that the submission failed without any effect: a retry may submit again."""
         self._save(replace(record, state=FAILED))
 
-    def _intend(self, order: Order, previous: Record | None) -> Record:
+    def _intend(self, order: SubmissionRequest, previous: Record | None) -> Record:
         baseline = order.prepare()
         generation = previous.generation + 1 if previous else 1
         place = self._place
@@ -182,7 +186,7 @@ class Submission:
                 reference=order.reference,
                 id_field=order.id_field,
                 intent_at=self._clock(),
-                round=place.round,
+                clear_count=place.clear_count,
                 try_number=place.try_number,
                 baseline=baseline,
                 follows=order.follows,
@@ -191,7 +195,9 @@ class Submission:
             )
         )
 
-    def _resolve(self, record: Record, order: Order, send: Callable[[Call], Any], talk: Callable[..., Any]) -> Record:
+    def _resolve(
+        self, record: Record, order: SubmissionRequest, send: Callable[[Call], Any], talk: Callable[..., Any]
+    ) -> Record:
         """Settle an intent that has no receipt."""
         if not record.doubtful:
             # The task died without a word: when its last request left is not known, but it was before now.
@@ -210,7 +216,7 @@ class Submission:
         pending = order.trace is not None and self._unsettled_for(record) > 0
         raise (self._unreadable if record.executed else self._unknown)(record, order, pending=pending)
 
-    def _send(self, record: Record, order: Order, send: Callable[[Call], Any]) -> Record:
+    def _send(self, record: Record, order: SubmissionRequest, send: Callable[[Call], Any]) -> Record:
         try:
             receipt = order.receipt(send(order.call(record.body, record.key)))
         except (OutcomeUnknownError, MalformedResponseError) as error:
@@ -233,13 +239,13 @@ class Submission:
             return self._submitted(record, order, receipt)
         raise unknown
 
-    def _submitted(self, record: Record, order: Order, receipt: Any) -> Record:
+    def _submitted(self, record: Record, order: SubmissionRequest, receipt: Any) -> Record:
         saved = self._save(replace(record, state=SUBMITTED, receipt=receipt, accepted_at=self._clock()))
         metrics.submission(order.vendor, "reconciled" if record.doubtful else "submitted")
         return saved
 
     def _unknown(
-        self, record: Record, order: Order, cause: Exception | None = None, *, pending: bool
+        self, record: Record, order: SubmissionRequest, cause: Exception | None = None, *, pending: bool
     ) -> OutcomeUnknownError:
         why = str(cause) if cause else "the task died before an answer was recorded"
         say = messages.not_yet_known if pending else messages.unknown
@@ -253,7 +259,7 @@ class Submission:
         return error
 
     def _unreadable(
-        self, record: Record, order: Order, cause: Exception | None = None, *, pending: bool
+        self, record: Record, order: SubmissionRequest, cause: Exception | None = None, *, pending: bool
     ) -> MalformedResponseError:
         then = self._then(record, order, pending=pending)
         error = MalformedResponseError(
@@ -262,12 +268,12 @@ class Submission:
         error.resolvable = pending
         return error
 
-    def _then(self, record: Record, order: Order, *, pending: bool) -> str:
+    def _then(self, record: Record, order: SubmissionRequest, *, pending: bool) -> str:
         """Say what comes next: the next try sees to it, or a person has to, which is counted."""
         if pending:
             return messages.next_try(order.vendor, repeated=self._repeatable(record, order))
         metrics.submission(order.vendor, "unknown")
-        return self.ways_on(record, order.vendor)
+        return self.remedies(record, order.vendor)
 
     def _doubt(self, record: Record, *, executed: bool = False) -> Record:
         return self._save(replace(record, doubtful=True, doubt_at=self._clock(), executed=executed))
@@ -276,16 +282,16 @@ class Submission:
         """Return for how many seconds the vendor may still be at work on a request that it does not show yet."""
         return max(0.0, record.doubt_at + SETTLED - self._clock())
 
-    def _repeatable(self, record: Record, order: Order) -> bool:
+    def _repeatable(self, record: Record, order: SubmissionRequest) -> bool:
         keyed = order.call(record.body, record.key).endpoint.safety is Safety.KEYED
         return keyed and self._clock() - record.intent_at < KEY_TRUSTED
 
-    def _resolvable(self, record: Record, order: Order) -> bool:
+    def _resolvable(self, record: Record, order: SubmissionRequest) -> bool:
         return self._repeatable(record, order) or order.trace is not None
 
-    def ways_on(self, record: Record, vendor: str) -> str:
+    def remedies(self, record: Record, vendor: str) -> str:
         """Return what a person can do about an unsettled record."""
-        return messages.ways_on(record, vendor, self._operation)
+        return messages.remedies(record, vendor, self._operation)
 
 
 def _executed(error: ApiError) -> bool:

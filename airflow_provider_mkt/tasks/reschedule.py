@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import timezone
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from airflow_provider_mkt.client.retry import LONGEST_WAIT
+from airflow_provider_mkt.client.retry import MAX_WAIT
 from airflow_provider_mkt.exceptions import RateLimitError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ DAY = 86_400.0
 
 
 @contextmanager
-def come_back_later() -> Iterator[None]:
+def reschedule_when_rate_limited() -> Iterator[None]:
     """Reschedule the task when there is no room in the rate budget, or the vendor wants more than a minute of quiet.
 
     No worker is held then, and no try used up. A vendor that goes on refusing after short waits does use one up.
@@ -35,7 +35,7 @@ def come_back_later() -> Iterator[None]:
         yield
     except RateLimitError as error:
         refused_by_vendor = error.status is not None
-        if refused_by_vendor and (error.retry_after or 0.0) <= LONGEST_WAIT:
+        if refused_by_vendor and (error.retry_after or 0.0) <= MAX_WAIT:
             raise
         later = error
     else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def given_up(ti: Any) -> bool:
+def marked_failed(ti: Any) -> bool:
     """Ask Airflow whether a task instance has been marked as failed.
 
     :param ti: the task instance, as operators and triggers know it

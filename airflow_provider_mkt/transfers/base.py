@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
-from airflow_provider_mkt.files.atomic import WholeFile, checked_path
+from airflow_provider_mkt.files.atomic import AtomicFile, checked_path
 from airflow_provider_mkt.files.formats import Columns, Row, checked_format, rows_to
 from airflow_provider_mkt.operators.base import MarketingOperator
 
@@ -48,7 +48,7 @@ class ToObjectStorageOperator(MarketingOperator):
         checked_format("path", path)
         return path
 
-    def write_rows(self, file: WholeFile, batches: Iterable[Sequence[Row]], columns: Columns) -> int:
+    def write_rows(self, file: AtomicFile, batches: Iterable[Sequence[Row]], columns: Columns) -> int:
         """Write rows, seal the file, and return how many rows there are. Nothing is visible yet."""
         rows = rows_to(file, columns)
         count, said_count, said = 0, 0, time.monotonic()

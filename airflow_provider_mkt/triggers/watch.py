@@ -15,9 +15,9 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.state.errors import StoreError
-from airflow_provider_mkt.submission.messages import anew
-from airflow_provider_mkt.tasks.user_stop import given_up
-from airflow_provider_mkt.waiting.base import Patience, Watch
+from airflow_provider_mkt.submission.messages import resubmit_hint
+from airflow_provider_mkt.tasks.user_stop import marked_failed
+from airflow_provider_mkt.waiting.base import FailedPolls, Watch
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.client.api_client import ApiClient
@@ -102,20 +102,20 @@ class WatchTrigger(BaseEventTrigger):
         """Look again and again, and yield one event when there is something to tell."""
         watch = self._watch()
         await asyncio.sleep(FIRST_LOOK if self.first_look is None else self.first_look)
-        patience = Patience()
+        patience = FailedPolls()
         interval = self.poll_interval
         client: ApiClient | None = None
         while True:
             try:
                 client = client or await self._client(watch)
-                verdict = (await client.atalk(watch.look())).redacted(client.redactor)
+                verdict = (await client.arun(watch.poll())).redacted(client.redactor)
             except (ApiError, StoreError, AirflowNotFoundException) as error:
                 told = self._told(error)
-                if patience.ends_with(told):
+                if patience.give_up_on(told):
                     yield TriggerEvent(error_event(told))
                     return
             else:
-                patience.hear(verdict)
+                patience.reset(verdict)
                 if verdict.final:
                     yield TriggerEvent(verdict.event())
                     return
@@ -134,14 +134,14 @@ class WatchTrigger(BaseEventTrigger):
             log.error("Could not stop it at the vendor; look there: %s", error or "it took too long")
 
     async def _cancel(self) -> None:
-        if not await asyncio.to_thread(given_up, self.task_instance):
+        if not await asyncio.to_thread(marked_failed, self.task_instance):
             log.info("The wait ends, but the task was not marked as failed: the vendor goes on.")
             return
         watch = self._watch()
         talk = watch.cancel()
         if talk is not None:
             client = await self._client(watch)
-            log.warning("The task was stopped by a user: %s. %s", await client.atalk(talk), anew())
+            log.warning("The task was stopped by a user: %s. %s", await client.arun(talk), resubmit_hint())
 
 
 def error_event(error: ApiError) -> dict[str, Any]:

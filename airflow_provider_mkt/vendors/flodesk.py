@@ -99,8 +99,8 @@ CANVA_FIELDS = ("bundle_url", "title", "design_token", "page_id", "campaign_id")
 STUDIO_FIELDS = ("html", "title", "campaign_id", "asset_id")
 
 TOKEN_LIFETIME = 86_400.0
-MOST_IN_BATCH = 50
-MOST_SEGMENTS = 50
+MAX_IN_BATCH = 50
+MAX_SEGMENTS = 50
 SUBSCRIBER_FIELDS = frozenset(
     {
         "id",

@@ -37,12 +37,12 @@ GET_ACTION = Endpoint("GET", "/actions/{action_id}", Safety.READ, answer={"id": 
 GET_WORKSPACE = Endpoint("GET", "/workspace", Safety.READ, answer=dict)
 
 EVENT_FIELDS = frozenset({"event", "user_id", "anonymous_id", "timestamp", "properties"})
-MOST_EVENTS = 1_000
-MOST_PROPERTIES = 100
-LONGEST_TEXT = 1_024
+MAX_EVENTS = 1_000
+MAX_PROPERTIES = 100
+MAX_TEXT = 1_024
 AHEAD = 300.0
 """Seconds that an event may lie in the future. The last three are assumed."""
-LONGEST_SPAN = 366
+MAX_SPAN = 366
 """Days of a report (assumed)."""
 GROUPS = ("campaign", "creative", "country", "offer", "paywall")
 ACTION_STATUSES = ("draft", "ready", "approved", "running", "rolled_back")

@@ -67,9 +67,9 @@ RENEWABLE = (401, 403)
 TOKEN_LIFETIME = 600.0
 """Seconds to keep a token that does not say when it expires (assumed)."""
 
-MOST_LISTINGS = 50
+MAX_LISTINGS = 50
 """Listings per publish call (assumed)."""
-LONGEST_TEXT = 255
+MAX_TEXT = 255
 """Characters of a reference (assumed)."""
 
 PENDING = frozenset({"queued", "in_progress"})

@@ -117,8 +117,8 @@ OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "contains")
 """Comparisons that a filter may name."""
 POST_FIELDS = frozenset({"channelId", "content", "scheduledFor", "mediaKeys", "enableOptimization"})
 POST_CHANGES = frozenset({"content", "scheduledFor", "mediaKeys"})
-MOST_IN_BATCH = 100
-LARGEST_MEDIA = 10 * 1024**2
+MAX_IN_BATCH = 100
+MAX_MEDIA_BYTES = 10 * 1024**2
 """Bytes of one media file."""
 MEDIA_TYPES = {
     ".jpg": "image/jpeg",
@@ -130,9 +130,9 @@ MEDIA_TYPES = {
     ".mov": "video/quicktime",
 }
 """File name endings of the formats that the vendor takes."""
-LONGEST_CONTENT = 10_000
+MAX_CONTENT = 10_000
 """Characters; single networks allow less (Twitter 280)."""
-MOST_MEDIA = 10
+MAX_MEDIA = 10
 KEY_LIFETIME = 24 * 3600.0
 """Seconds for which a repeated ``Idempotency-Key`` answers with the first result."""
 

@@ -24,7 +24,7 @@ TOLERATED = 10
 """Failed looks in a row after which the task is told."""
 
 
-class Stand(Enum):
+class WaitState(Enum):
     """How the thing waited for stands."""
 
     PENDING = "pending"
@@ -34,7 +34,7 @@ class Stand(Enum):
     FAILED = "failed"
 
 
-FINAL = (Stand.DONE, Stand.FAILED)
+FINAL = (WaitState.DONE, WaitState.FAILED)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Verdict:
     :param untouched: for failures: the vendor did nothing at all, so that a retry may submit again
     """
 
-    stand: Stand
+    stand: WaitState
     status: str
     message: str
     answer: Any = None
@@ -75,7 +75,7 @@ class Verdict:
     @classmethod
     def of(cls, event: dict[str, Any]) -> Verdict:
         """Return the verdict that :meth:`event` described."""
-        return cls(**{**event, "stand": Stand(event["stand"])})
+        return cls(**{**event, "stand": WaitState(event["stand"])})
 
 
 class Watch(ABC):
@@ -84,7 +84,7 @@ class Watch(ABC):
     hook: ClassVar[type[MarketingHook]]
 
     @abstractmethod
-    def look(self) -> Generator[Call, Any, Verdict]:
+    def poll(self) -> Generator[Call, Any, Verdict]:
         """Yield the calls to make, be sent their answers, return the verdict."""
 
     def cancel(self) -> Generator[Call, Any, str] | None:
@@ -101,36 +101,38 @@ class Watch(ABC):
         return f"{type(self).__module__}.{type(self).__qualname__}"
 
 
-def stand_of(status: str, targets: Collection[str], pending: Collection[str], failed: Collection[str]) -> Stand:
+def stand_of(status: str, targets: Collection[str], pending: Collection[str], failed: Collection[str]) -> WaitState:
     """Place a status: reached, failed, still under way, or unheard of."""
     if status in targets:
-        return Stand.DONE
+        return WaitState.DONE
     if status in failed:
-        return Stand.FAILED
-    return Stand.PENDING if status in pending else Stand.UNKNOWN
+        return WaitState.FAILED
+    return WaitState.PENDING if status in pending else WaitState.UNKNOWN
 
 
-def overall(stands: Iterable[Stand]) -> Stand:
+def overall(stands: Iterable[WaitState]) -> WaitState:
     """Combine the parts of one order: nothing is settled before every part is."""
     found = set(stands)
-    return next((stand for stand in (Stand.UNKNOWN, Stand.PENDING, Stand.FAILED) if stand in found), Stand.DONE)
+    return next(
+        (stand for stand in (WaitState.UNKNOWN, WaitState.PENDING, WaitState.FAILED) if stand in found), WaitState.DONE
+    )
 
 
-class Patience:
+class FailedPolls:
     """Outlasts a vendor that does not answer for a while: ten failed looks in a row are one too many."""
 
     def __init__(self) -> None:
         self._failures = 0
         self._told = ""
 
-    def hear(self, verdict: Verdict) -> None:
+    def reset(self, verdict: Verdict) -> None:
         """Note a look that worked, and log what it told when that is news."""
         self._failures = 0
         if verdict.message != self._told:
             self._told = verdict.message
-            log.log(logging.WARNING if verdict.stand is Stand.UNKNOWN else logging.INFO, "%s", verdict.message)
+            log.log(logging.WARNING if verdict.stand is WaitState.UNKNOWN else logging.INFO, "%s", verdict.message)
 
-    def ends_with(self, error: ApiError) -> bool:
+    def give_up_on(self, error: ApiError) -> bool:
         """Note a look that failed; return whether it is hopeless to look again. One that has to wait did not fail."""
         if isinstance(error, RateLimitError):
             log.info("Not looked at this time: %s", error)

@@ -11,7 +11,7 @@ from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.client.paging import Hints, find_rows
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.vendors import flinque
-from airflow_provider_mkt.waiting.base import Stand, Verdict, Watch, stand_of
+from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch, stand_of
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,18 @@ class ReportWatch(Watch):
 
     hook = FlinqueHook
 
-    def look(self) -> Generator[Call, Any, Verdict]:
+    def poll(self) -> Generator[Call, Any, Verdict]:
         """Walk the list of reports, newest first, as far as the report."""
         found = yield from find_rows(
-            flinque.LIST_REPORTS(priority=Priority.NEWS), Hints(), lambda row: row.get("id") == self.report_id
+            flinque.LIST_REPORTS(priority=Priority.POLL), Hints(), lambda row: row.get("id") == self.report_id
         )
         if not found:
-            return Verdict(Stand.UNKNOWN, "not listed", f"Flinque lists no report {self.report_id}")
+            return Verdict(WaitState.UNKNOWN, "not listed", f"Flinque lists no report {self.report_id}")
         report = found[0]
         status = str(report.get("status"))
         stand = stand_of(status, flinque.REPORT_READY, flinque.REPORT_PENDING, flinque.REPORT_FAILED)
         message = f"Flinque report {self.report_id}: {status}"
-        return Verdict(stand, status, message, report, untouched=stand is Stand.FAILED)
+        return Verdict(stand, status, message, report, untouched=stand is WaitState.FAILED)
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class CampaignWatch(Watch):
 
     hook = FlinqueHook
 
-    def look(self) -> Generator[Call, Any, Verdict]:
+    def poll(self) -> Generator[Call, Any, Verdict]:
         """Read the campaign."""
-        campaign = yield flinque.GET_CAMPAIGN(path={"campaign_id": self.campaign_id}, priority=Priority.NEWS)
+        campaign = yield flinque.GET_CAMPAIGN(path={"campaign_id": self.campaign_id}, priority=Priority.POLL)
         status = str(campaign.get("status"))
         stand = stand_of(status, self.targets, flinque.CAMPAIGN_PENDING, flinque.CAMPAIGN_ENDED)
         return Verdict(stand, status, f"Flinque campaign {self.campaign_id}: {status}", campaign)

@@ -11,12 +11,12 @@ from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.exceptions import MalformedResponseError, NotFoundError, ValidationError
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.vendors import flodesk
-from airflow_provider_mkt.waiting.base import Stand, Verdict, Watch, stand_of
+from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch, stand_of
 
 WILL_CHANGE = frozenset({"active", "unconfirmed"})
 """Statuses that others may follow; all others are final for mailing (assumed)."""
 FINAL_STATUSES = frozenset(flodesk.SHOWN_STATUSES) - WILL_CHANGE
-LONGEST_NAME = 255
+MAX_NAME = 255
 
 
 def who(value: Any) -> str:
@@ -24,7 +24,7 @@ def who(value: Any) -> str:
 
     :raises ValidationError: when it is neither
     """
-    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_NAME:
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_NAME:
         raise ValidationError("id_or_email must be a subscriber's id or e-mail address, as text.")
     return value.strip()
 
@@ -63,16 +63,16 @@ class SegmentSizeWatch(Watch):
 
     hook = FlodeskHook
 
-    def look(self) -> Generator[Call, Any, Verdict]:
+    def poll(self) -> Generator[Call, Any, Verdict]:
         """Read the segment."""
-        answer = yield flodesk.GET_SEGMENT(path={"segment_id": self.segment_id}, priority=Priority.NEWS)
+        answer = yield flodesk.GET_SEGMENT(path={"segment_id": self.segment_id}, priority=Priority.POLL)
         size = answer.get("total_active_subscribers")
         if isinstance(size, bool) or not isinstance(size, int):
             message = f"Flodesk does not tell how many active subscribers the segment {self.segment_id} has"
-            return Verdict(Stand.UNKNOWN, "unknown", message)
+            return Verdict(WaitState.UNKNOWN, "unknown", message)
         message = f"Flodesk segment {self.segment_id} has {size} active subscribers of {self.minimum}"
         result = {"segment_id": self.segment_id, "total_active_subscribers": size}
-        return Verdict(Stand.DONE if size >= self.minimum else Stand.PENDING, str(size), message, result)
+        return Verdict(WaitState.DONE if size >= self.minimum else WaitState.PENDING, str(size), message, result)
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ class SubscriberWatch(Watch):
 
     hook = FlodeskHook
 
-    def look(self) -> Generator[Call, Any, Verdict]:
+    def poll(self) -> Generator[Call, Any, Verdict]:
         """Read the subscriber."""
-        answer = yield from found_subscriber(self.subscriber_id, Priority.NEWS)
+        answer = yield from found_subscriber(self.subscriber_id, Priority.POLL)
         return _judged(answer, self.targets)
 
 
@@ -107,13 +107,13 @@ class AddressWatch(Watch):
 
     hook = FlodeskHook
 
-    def look(self) -> Generator[Call, Any, Verdict]:
+    def poll(self) -> Generator[Call, Any, Verdict]:
         """Read the subscriber; not to be one yet is to be waited through."""
         try:
-            answer = yield from found_subscriber(self.address, Priority.NEWS)
+            answer = yield from found_subscriber(self.address, Priority.POLL)
         except NotFoundError:
             message = "Flodesk has no subscriber of that address yet"
-            return Verdict(Stand.PENDING, "not subscribed", message)
+            return Verdict(WaitState.PENDING, "not subscribed", message)
         return _judged(answer, self.targets)
 
     def arguments(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.vendors import flokit
-from airflow_provider_mkt.waiting.base import Stand, Verdict, Watch
+from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch
 
 GRACE = 60.0
 """Seconds for which an error that was there before the sync may still be shown after it was requested (assumed)."""
@@ -39,30 +39,30 @@ class SyncWatch(Watch):
 
     hook = FlokitHook
 
-    def look(self) -> Generator[Call, Any, Verdict]:
+    def poll(self) -> Generator[Call, Any, Verdict]:
         """Read the integration."""
-        answer = yield flokit.GET_INTEGRATION(path={"integration_id": self.integration_id}, priority=Priority.NEWS)
+        answer = yield flokit.GET_INTEGRATION(path={"integration_id": self.integration_id}, priority=Priority.POLL)
         status, error = answer["status"], answer.get("error_message")
         message = f"FloKit integration {self.integration_id}: {status}" + (f" ({error})" if error else "")
         return Verdict(self._stand(status, error, answer.get("last_synced_at")), status, message, answer)
 
-    def _stand(self, status: str, error: str | None, last_synced_at: str | None) -> Stand:
+    def _stand(self, status: str, error: str | None, last_synced_at: str | None) -> WaitState:
         if status == flokit.SYNCING:
-            return Stand.PENDING
+            return WaitState.PENDING
         if status == flokit.DISCONNECTED:
-            return Stand.FAILED
+            return WaitState.FAILED
         if status == flokit.ERROR:
             stale = (
                 self.requested_at is not None
                 and digest(error) == self.old_error
                 and time.time() - self.requested_at < GRACE
             )
-            return Stand.PENDING if stale else Stand.FAILED
+            return WaitState.PENDING if stale else WaitState.FAILED
         if status != flokit.CONNECTED:
-            return Stand.UNKNOWN
+            return WaitState.UNKNOWN
         synced = _moment(last_synced_at)
         newer = synced is not None and (not self.since or synced > validation.parsed("since", self.since))
-        return Stand.DONE if newer else Stand.PENDING
+        return WaitState.DONE if newer else WaitState.PENDING
 
 
 def digest(error: Any) -> str | None:

@@ -12,7 +12,7 @@ from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.exceptions import ApiError, NotFoundError
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.vendors import flow_living
-from airflow_provider_mkt.waiting.base import Stand, Verdict, Watch, overall, stand_of
+from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch, overall, stand_of
 
 QUEUE_DELAY = 120.0
 """Seconds for which a new tracking id may still be unknown to the status route (assumed)."""
@@ -36,15 +36,15 @@ class CampaignWatch(Watch):
 
     hook = FlowLivingHook
 
-    def look(self) -> Generator[Call, Any, Verdict]:
+    def poll(self) -> Generator[Call, Any, Verdict]:
         """Read every tracking id."""
         answers: dict[str, dict[str, Any]] = {}
-        stands: dict[str, Stand] = {}
+        stands: dict[str, WaitState] = {}
         failed = (flow_living.FAILED | {"completed"}) - set(self.targets)
         pending = flow_living.PENDING | {"published", "paused"}
         for tracking_id in self.tracking_ids:
             try:
-                answer = yield flow_living.STATUS(path={"campaign_tracking_id": tracking_id}, priority=Priority.NEWS)
+                answer = yield flow_living.STATUS(path={"campaign_tracking_id": tracking_id}, priority=Priority.POLL)
             except NotFoundError:
                 if self.published_at is None or time.time() - self.published_at > QUEUE_DELAY:
                     raise
@@ -55,7 +55,7 @@ class CampaignWatch(Watch):
         reasons = {
             str(answers[key]["message"])
             for key, stand in stands.items()
-            if stand is Stand.FAILED and answers[key].get("message")
+            if stand is WaitState.FAILED and answers[key].get("message")
         }
         message = f"Flow Living campaign {told}" + (f" ({'; '.join(sorted(reasons))})" if reasons else "")
         untouched = all(answer["status"] == "failed" and not answer.get("campaign_id") for answer in answers.values())

@@ -14,7 +14,7 @@ from airflow_provider_mkt.exceptions import ApiError, NotFoundError
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.hooks.flow_social.posts import filter_query
 from airflow_provider_mkt.vendors import flow_social
-from airflow_provider_mkt.waiting.base import Stand, Verdict, Watch, overall, stand_of
+from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch, overall, stand_of
 
 FEW = 10
 """Posts up to which each is read by itself; more are looked for in the list of posts, a hundred to a request."""
@@ -38,18 +38,18 @@ class PostWatch(Watch):
 
     hook = FlowSocialHook
 
-    def look(self) -> Generator[Call, Any, Verdict]:
+    def poll(self) -> Generator[Call, Any, Verdict]:
         """Read every post. Of many, one that is under way is enough to know that waiting is not over."""
         statuses: dict[str, str] = {}
         if len(self.post_ids) > FEW:
             waiting = flow_social.PENDING - set(self.targets)
-            if waiting and (found := (yield from self._listed(Priority.NEWS, 1, sorted(waiting)))):
+            if waiting and (found := (yield from self._listed(Priority.POLL, 1, sorted(waiting)))):
                 return self._waiting(found)
             if self.since is not None:
-                statuses = yield from self._listed(Priority.NEWS, len(self.post_ids))
+                statuses = yield from self._listed(Priority.POLL, len(self.post_ids))
         for post_id in self.post_ids:
             if post_id not in statuses:
-                answer = yield flow_social.GET_POST(path={"post_id": post_id}, priority=Priority.NEWS)
+                answer = yield flow_social.GET_POST(path={"post_id": post_id}, priority=Priority.POLL)
                 statuses[post_id] = answer["status"]
         return self._judged({post_id: statuses[post_id] for post_id in self.post_ids})
 
@@ -76,7 +76,7 @@ class PostWatch(Watch):
     def _waiting(self, found: dict[str, str]) -> Verdict:
         # The same sentence at every look: each new one is a line in the log.
         message = f"Flow Social: not all of {len(self.post_ids)} posts have gone out"
-        return Verdict(Stand.PENDING, ", ".join(found.values()), message, found)
+        return Verdict(WaitState.PENDING, ", ".join(found.values()), message, found)
 
     def _judged(self, statuses: dict[str, str]) -> Verdict:
         failed = (flow_social.FAILED | set(flow_social.DELIVERED)) - set(self.targets)
@@ -86,7 +86,7 @@ class PostWatch(Watch):
         told = ", ".join(f"{post_id}: {status}" for post_id, status in statuses.items())
         if len(statuses) > FEW:
             counts = ", ".join(f"{number} {status}" for status, number in sorted(Counter(statuses.values()).items()))
-            odd = [post_id for post_id, stand in stands.items() if stand in (Stand.FAILED, Stand.UNKNOWN)]
+            odd = [post_id for post_id, stand in stands.items() if stand in (WaitState.FAILED, WaitState.UNKNOWN)]
             told = f"{counts}" + (f" (not as wanted: {_shown(odd)})" if odd else "")
         return Verdict(
             overall(stands.values()),
@@ -143,7 +143,7 @@ def _deletions(post_ids: Sequence[str]) -> list[tuple[Call, list[str]]]:
     """Return the requests that delete posts, each with its posts: few one by one, many by the hundred."""
     if len(post_ids) <= FEW:
         return [(flow_social.DELETE_POST(path={"post_id": post_id}), [post_id]) for post_id in post_ids]
-    size = flow_social.MOST_IN_BATCH
+    size = flow_social.MAX_IN_BATCH
     parts = [list(post_ids[start : start + size]) for start in range(0, len(post_ids), size)]
     return [(flow_social.DELETE_POSTS(body={"postIds": part}), part) for part in parts]
 

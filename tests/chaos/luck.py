@@ -22,7 +22,7 @@ KILLED_SHARE = 0.4
 """Share of those tries that are."""
 AT_A_STEP = 0.6
 """Share of the kills that hit a certain step; the others come at any moment."""
-LONGEST_LIFE = 0.3
+MAX_LIFE = 0.3
 """Seconds into the task at which such a moment may come."""
 PATIENCE = "MKT_SOAK_PATIENCE"
 """Environment variable: seconds that a retry is put off at most."""
@@ -53,7 +53,7 @@ def strike(context: Mapping[str, Any]) -> None:
     if ti.try_number > KILLED_TRIES or luck.random() >= KILLED_SHARE:
         return
     if luck.random() >= AT_A_STEP:
-        timer = threading.Timer(luck.uniform(0, LONGEST_LIFE), steps.die)
+        timer = threading.Timer(luck.uniform(0, MAX_LIFE), steps.die)
         timer.daemon = True
         timer.start()
     elif resumed:

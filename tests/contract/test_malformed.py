@@ -59,7 +59,7 @@ WATCHES: list[Watch] = [
     CampaignWatch(["q1"], ["paused"]),
     PostWatch(["p1", "p2"], ["done"]),
 ]
-MOST_REQUESTS = 20
+MAX_REQUESTS = 20
 """After so many requests the vendor gives in and answers 404: some lists go on for ever, as they may."""
 
 CASES = int(os.environ.get("MKT_FUZZ", "20000" if os.environ.get("CI") else "5000"))
@@ -80,7 +80,7 @@ class Canned(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         self.requests += 1
-        status, headers, body = next(self.answers) if self.requests <= MOST_REQUESTS else (404, {}, b"")
+        status, headers, body = next(self.answers) if self.requests <= MAX_REQUESTS else (404, {}, b"")
         raw = HTTPResponse(io.BytesIO(body), headers, status, preload_content=False, decode_content=False)
         return self.build_response(request, raw)
 
@@ -302,7 +302,7 @@ def test_every_method_asks_the_vendor(conn_type: str, canned: Canned) -> None:
 
 
 def _look(hook: MarketingHook, watch: Watch) -> None:
-    verdict = hook.client.talk(watch.look())
+    verdict = hook.client.run(watch.poll())
     event = json.loads(json.dumps(verdict.event()))
     assert Verdict.of(event).final is verdict.final
 

@@ -22,7 +22,7 @@ from tests.docs.blocks import ROOT
 
 SPEED = 1e6
 """Vendor seconds in one real second: the posts of a whole month are delivered within three."""
-LONGEST_NAP = 0.2
+MAX_NAP = 0.2
 
 
 @pytest.fixture(scope="session")
@@ -61,12 +61,12 @@ def no_naps(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow_provider_mkt.operators import submitting
     from airflow_provider_mkt.triggers import watch
 
-    nap = SimpleNamespace(monotonic=time.monotonic, time=time.time, sleep=lambda s: time.sleep(min(s, LONGEST_NAP)))
+    nap = SimpleNamespace(monotonic=time.monotonic, time=time.time, sleep=lambda s: time.sleep(min(s, MAX_NAP)))
     make = watch.WatchTrigger.__init__
 
     def hasty(self: watch.WatchTrigger, *args: object, **kwargs: object) -> None:
         make(self, *args, **kwargs)  # type: ignore[arg-type]
-        self.poll_interval = LONGEST_NAP
+        self.poll_interval = MAX_NAP
 
     monkeypatch.setattr(submitting, "time", nap)
     monkeypatch.setattr(airflow_sensor, "time", nap)

@@ -21,7 +21,7 @@ from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaign
 from airflow_provider_mkt.planning.brief import read_brief
 from airflow_provider_mkt.planning.calendar import read_calendar
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.state.errors import Trouble
+from airflow_provider_mkt.state.errors import StoreFailure
 from airflow_provider_mkt.vendors import VENDORS
 from tests.docs.blocks import ROOT, blocks
 from tests.docs.test_data import LAUNCH
@@ -129,7 +129,7 @@ def test_unknown_outcome(quick_vendors: Sandbox, monkeypatch: pytest.MonkeyPatch
 
 
 ALARMS = (
-    *(trouble.value for trouble in Trouble if trouble is not Trouble.FAILED),
+    *(trouble.value for trouble in StoreFailure if trouble is not StoreFailure.FAILED),
     "this process was forked while a transaction was under way",
     "The answer to a token refresh was lost",
     "A new refresh token could not be stored and exists only in the memory",

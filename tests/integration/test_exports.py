@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mkt.transfers.flinque.export_cursor import Books
+from airflow_provider_mkt.transfers.flinque.export_cursor import ExportCursorStore
 from tests.unit.transfers.exporting import Vendor, ids, order, serving
 
 DAG = """
@@ -84,7 +84,9 @@ def test_books_and_events_are_kept_by_airflow(
 
     vendor.orders += [order(number) for number in range(120, 130)]
     with monkeypatch.context() as dying:
-        dying.setattr(Books, "note", lambda self: (_ for _ in ()).throw(RuntimeError("the worker dies here")))
+        dying.setattr(
+            ExportCursorStore, "note", lambda self: (_ for _ in ()).throw(RuntimeError("the worker dies here"))
+        )
         assert dag.test().state == "failed"
     assert exported(tmp_path) == ids(*range(130))
 

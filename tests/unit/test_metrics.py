@@ -17,17 +17,17 @@ from cryptography.fernet import Fernet
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.auth import Token
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
-from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.exceptions import ApiError, AuthenticationError, OutcomeUnknownError, ValidationError
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.state.budgets.shared import StoreBudget
+from airflow_provider_mkt.state.budgets.shared import SharedBudget
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.encryption import Sealer
-from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.encryption import Encryptor
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.state.tokens.shared import Tokens
 from tests.statsd import StatsdServer
 from tests.unit.context import Task
@@ -116,7 +116,7 @@ def test_waits_for_a_budget(statsd: StatsdServer) -> None:
 
 def test_how_much_of_a_budget_is_used(statsd: StatsdServer, tmp_path: object) -> None:
     used = Store(f"sqlite:///{tmp_path}/state.db")
-    budget = StoreBudget(("flinque", "https://api", "key"), {"default": Limit(10, 60.0)}, 0.4, lambda: used)
+    budget = SharedBudget(("flinque", "https://api", "key"), {"default": Limit(10, 60.0)}, 0.4, lambda: used)
     for _ in range(4):
         budget.reserve(("default",))
     told = received(statsd, "mkt.budget.used", 4)
@@ -161,7 +161,7 @@ def test_a_refused_submission(vendors: Sandbox, task: Task, statsd: StatsdServer
 
 
 def test_a_refresh_token_that_is_spent(statsd: StatsdServer, tmp_path: object) -> None:
-    used, sealer = Store(f"sqlite:///{tmp_path}/state.db"), Sealer(Fernet.generate_key().decode())
+    used, sealer = Store(f"sqlite:///{tmp_path}/state.db"), Encryptor(Fernet.generate_key().decode())
     tokens = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
     key = "flodesk/https://api/client/conn"
     tokens.get_rotating(key, "seed", lambda _: Token("access", 3600.0, "next"))
@@ -179,9 +179,9 @@ def test_a_refresh_token_that_is_spent(statsd: StatsdServer, tmp_path: object) -
 
 def test_a_store_that_fails(statsd: StatsdServer) -> None:
     def fail() -> Store:
-        raise StoreError(Trouble.UNREACHABLE)
+        raise StoreError(StoreFailure.UNREACHABLE)
 
-    budget = StoreBudget(("flinque", "https://api", "key"), {"default": Limit(10, 60.0)}, 1.0, fail)
+    budget = SharedBudget(("flinque", "https://api", "key"), {"default": Limit(10, 60.0)}, 1.0, fail)
     budget.reserve(("default",))
     (failed,) = received(statsd, "mkt.store.failures")
     assert failed["what"] == "budgets"
@@ -196,7 +196,7 @@ def test_every_route_of_every_vendor_can_be_told(statsd: StatsdServer) -> None:
         module = __import__(f"airflow_provider_mkt.vendors.{vendor.conn_type}", fromlist=["x"])
         for endpoint in (each for each in vars(module).values() if isinstance(each, Endpoint)):
             number += 1
-            metrics.request(vendor.name, endpoint, Outcome(Known.ANSWERED, 200), 0.1)
+            metrics.request(vendor.name, endpoint, Outcome(Certainty.ANSWERED, 200), 0.1)
     assert number > 80
     told = {(each["vendor"], each["method"], each["route"]) for each in received(statsd, "mkt.requests", number)}
     assert {vendor for vendor, *_ in told} == {vendor.conn_type for vendor in package.VENDORS}
@@ -206,7 +206,7 @@ def test_nothing_is_loaded_or_sent_while_they_are_off(monkeypatch: pytest.Monkey
     monkeypatch.setattr(stats, "incr", lambda *_, **__: pytest.fail("sent"))
     metrics._stats.cache_clear()
     assert not metrics.on()
-    metrics.request("Flinque", Endpoint("GET", "/x", Safety.READ), Outcome(Known.ANSWERED, 200), 0.1)
+    metrics.request("Flinque", Endpoint("GET", "/x", Safety.READ), Outcome(Certainty.ANSWERED, 200), 0.1)
     metrics.submission("Flinque", "submitted")
 
 
@@ -238,5 +238,5 @@ def timed() -> Callable[[Callable[[], None]], float]:
 
 def test_off_costs_next_to_nothing(timed: Callable[[Callable[[], None]], float]) -> None:
     metrics._stats.cache_clear()
-    endpoint, outcome = Endpoint("GET", "/x/{id}", Safety.READ), Outcome(Known.ANSWERED, 200)
+    endpoint, outcome = Endpoint("GET", "/x/{id}", Safety.READ), Outcome(Certainty.ANSWERED, 200)
     assert timed(lambda: metrics.request("Flow Social", endpoint, outcome, 0.1)) < 5e-6

@@ -16,7 +16,7 @@ from airflow_provider_mkt.vendors import flinque
 if TYPE_CHECKING:
     from airflow_provider_mkt.client.api_client import ApiClient
 
-LONGEST_LINK_ANSWER = 64 * 1024
+MAX_LINK_ANSWER = 64 * 1024
 """Bytes of an answer that may be a link; a longer one is the file."""
 
 
@@ -32,7 +32,7 @@ def export(client: ApiClient, base_url: str, call: Call) -> Iterator[bytes]:
     chunks = client.stream(call)
     head: list[bytes] = []
     ended = False
-    while not ended and sum(map(len, head)) <= LONGEST_LINK_ANSWER:
+    while not ended and sum(map(len, head)) <= MAX_LINK_ANSWER:
         chunk = _next(chunks)
         head += [chunk] if chunk else []
         ended = chunk is None

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.client.paging import LARGEST_PAGE, PageNumbers, Unpaged
+from airflow_provider_mkt.client.paging import MAX_PAGE, PageNumbers, Unpaged
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.base import MarketingHook
 from airflow_provider_mkt.vendors import flodesk
@@ -23,7 +23,7 @@ class AudienceMethods(MarketingHook):
     vendor = flodesk.VENDOR
 
     def list_subscribers(
-        self, *, status: str | None = None, segment_id: str | None = None, per_page: int = LARGEST_PAGE
+        self, *, status: str | None = None, segment_id: str | None = None, per_page: int = MAX_PAGE
     ) -> Iterator[dict[str, Any]]:
         """Yield subscribers.
 
@@ -54,9 +54,9 @@ class AudienceMethods(MarketingHook):
         """
         if isinstance(subscribers, (str, bytes, Mapping)) or not isinstance(subscribers, Sequence):
             raise ValidationError("subscribers must be a list.")
-        if not 1 <= len(subscribers) <= flodesk.MOST_IN_BATCH:
+        if not 1 <= len(subscribers) <= flodesk.MAX_IN_BATCH:
             raise ValidationError(
-                f"subscribers has {len(subscribers)} entries; a batch takes 1 to {flodesk.MOST_IN_BATCH}. Split it."
+                f"subscribers has {len(subscribers)} entries; a batch takes 1 to {flodesk.MAX_IN_BATCH}. Split it."
             )
         bodies = [subscriber_body(subscriber, f"subscribers[{index}]") for index, subscriber in enumerate(subscribers)]
         return self.fetch(flodesk.UPSERT_SUBSCRIBERS(body={"subscribers": bodies}))
@@ -94,7 +94,7 @@ class AudienceMethods(MarketingHook):
         """
         return self.fetch(flodesk.UNSUBSCRIBE(path={"id_or_email": id_or_email}))
 
-    def list_segments(self, *, per_page: int = LARGEST_PAGE) -> Iterator[dict[str, Any]]:
+    def list_segments(self, *, per_page: int = MAX_PAGE) -> Iterator[dict[str, Any]]:
         """Yield all segments.
 
         :param per_page: rows per request, at most 100
@@ -127,7 +127,7 @@ class AudienceMethods(MarketingHook):
         return self.fetch(flodesk.GET_SEGMENT(path={"segment_id": segment_id}))
 
     def list_workflows(
-        self, *, statuses: Sequence[str] | None = None, per_page: int = LARGEST_PAGE
+        self, *, statuses: Sequence[str] | None = None, per_page: int = MAX_PAGE
     ) -> Iterator[dict[str, Any]]:
         """Yield workflows.
 
@@ -171,7 +171,7 @@ def pages(per_page: int, size: str = "per_page") -> PageNumbers:
 
 
 def _segments(segment_ids: Sequence[str]) -> dict[str, list[str]]:
-    return {"segment_ids": validation.texts("segment_ids", segment_ids, most=flodesk.MOST_SEGMENTS)}
+    return {"segment_ids": validation.texts("segment_ids", segment_ids, most=flodesk.MAX_SEGMENTS)}
 
 
 def subscriber_body(subscriber: Mapping[str, Any], field: str = "subscriber") -> dict[str, Any]:
@@ -202,5 +202,5 @@ def subscriber_body(subscriber: Mapping[str, Any], field: str = "subscriber") ->
     if not isinstance(custom, Mapping) or not all(isinstance(value, str) for value in custom.values()):
         raise ValidationError(f"{field}.custom_fields must map field keys to text; convert numbers and dates to text.")
     if subscriber.get("segment_ids") is not None:
-        validation.texts(f"{field}.segment_ids", subscriber["segment_ids"], most=flodesk.MOST_SEGMENTS, least=0)
+        validation.texts(f"{field}.segment_ids", subscriber["segment_ids"], most=flodesk.MAX_SEGMENTS, least=0)
     return {name: value for name, value in subscriber.items() if value is not None}

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.client.paging import LARGEST_PAGE, PageNumbers, Unpaged
+from airflow_provider_mkt.client.paging import MAX_PAGE, PageNumbers, Unpaged
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.base import MarketingHook
 from airflow_provider_mkt.hooks.flodesk.audience import pages
 from airflow_provider_mkt.vendors import flodesk
 
-LONGEST_DESIGN = 1_000_000
+MAX_DESIGN = 1_000_000
 """Characters of a design's field: bodies of about 1 MB are assumed to be accepted."""
 
 
@@ -25,7 +25,7 @@ class SettingMethods(MarketingHook):
 
     vendor = flodesk.VENDOR
 
-    def list_custom_fields(self, *, per_page: int = LARGEST_PAGE) -> Iterator[dict[str, Any]]:
+    def list_custom_fields(self, *, per_page: int = MAX_PAGE) -> Iterator[dict[str, Any]]:
         """Yield all custom fields, page by page.
 
         :param per_page: rows per request, at most 100
@@ -45,7 +45,7 @@ class SettingMethods(MarketingHook):
         """Yield all custom fields, read with one request."""
         return self.rows(flodesk.LIST_ALL_CUSTOM_FIELDS(), Unpaged())
 
-    def list_webhooks(self, *, per_page: int = LARGEST_PAGE) -> Iterator[dict[str, Any]]:
+    def list_webhooks(self, *, per_page: int = MAX_PAGE) -> Iterator[dict[str, Any]]:
         """Yield the webhook subscriptions. Their names are not shown.
 
         :param per_page: rows per request, at most 100
@@ -104,7 +104,7 @@ class SettingMethods(MarketingHook):
         shared_as_template: bool | None = None,
         order_by: str | None = None,
         sort: str | None = None,
-        per_page: int = LARGEST_PAGE,
+        per_page: int = MAX_PAGE,
     ) -> Iterator[dict[str, Any]]:
         """Yield campaigns. No route of the vendor sends or schedules one.
 
@@ -157,7 +157,7 @@ def design_body(design: Mapping[str, str], known: Sequence[str]) -> dict[str, st
     """
     validation.known_fields("design", design, known)
     body = {
-        name: validation.text(f"design.{name}", value, longest=LONGEST_DESIGN)
+        name: validation.text(f"design.{name}", value, longest=MAX_DESIGN)
         for name, value in design.items()
         if value is not None
     }

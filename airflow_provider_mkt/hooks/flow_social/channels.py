@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.client.paging import LARGEST_PAGE, PageNumbers
+from airflow_provider_mkt.client.paging import MAX_PAGE, PageNumbers
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.base import MarketingHook
 from airflow_provider_mkt.hooks.flow_social.posts import filter_query
@@ -23,7 +23,7 @@ class ChannelMethods(MarketingHook):
     vendor = flow_social.VENDOR
 
     def list_channels(
-        self, filters: Mapping[str, Any] | None = None, sort: str = "createdAt", *, per_page: int = LARGEST_PAGE
+        self, filters: Mapping[str, Any] | None = None, sort: str = "createdAt", *, per_page: int = MAX_PAGE
     ) -> Iterator[dict[str, Any]]:
         """Yield channels.
 
@@ -70,7 +70,7 @@ class ChannelMethods(MarketingHook):
         """
         self.send(flow_social.DELETE_CHANNEL(path={"channel_id": channel_id}))
 
-    def list_connections(self, *, per_page: int = LARGEST_PAGE) -> Iterator[dict[str, Any]]:
+    def list_connections(self, *, per_page: int = MAX_PAGE) -> Iterator[dict[str, Any]]:
         """Yield the connections to networks.
 
         :param per_page: rows per request, at most 100

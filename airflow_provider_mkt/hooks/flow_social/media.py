@@ -80,6 +80,6 @@ def media_type_of(name: str) -> str:
 
 def check_media_size(name: str, size: int) -> None:
     """Refuse a file that is empty or too large."""
-    if not 0 < size <= flow_social.LARGEST_MEDIA:
-        limit = flow_social.LARGEST_MEDIA // 1024**2
+    if not 0 < size <= flow_social.MAX_MEDIA_BYTES:
+        limit = flow_social.MAX_MEDIA_BYTES // 1024**2
         raise ValidationError(f"path: {name!r} has {size:,} bytes; 1 byte to {limit} MB are allowed. Shrink it.")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.client.paging import LARGEST_PAGE, PageNumbers
+from airflow_provider_mkt.client.paging import MAX_PAGE, PageNumbers
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.base import MarketingHook
 from airflow_provider_mkt.vendors import flow_social
@@ -19,7 +19,7 @@ class PostMethods(MarketingHook):
     vendor = flow_social.VENDOR
 
     def list_posts(
-        self, filters: Mapping[str, Any] | None = None, sort: str = "createdAt", *, per_page: int = LARGEST_PAGE
+        self, filters: Mapping[str, Any] | None = None, sort: str = "createdAt", *, per_page: int = MAX_PAGE
     ) -> Iterator[dict[str, Any]]:
         """Yield posts.
 
@@ -106,7 +106,7 @@ class PostMethods(MarketingHook):
         :param post_ids: the posts
         :return: ``results``, one for each post (``success``, ``postId``, ``error``), and ``summary``
         """
-        ids = validation.texts("post_ids", post_ids, most=flow_social.MOST_IN_BATCH)
+        ids = validation.texts("post_ids", post_ids, most=flow_social.MAX_IN_BATCH)
         return self.fetch(flow_social.DELETE_POSTS(body={"postIds": ids}))
 
     def preflight_post(self, post: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def post_body(post: Mapping[str, Any], field: str = "post") -> dict[str, Any]:
     """
     validation.known_fields(field, post, flow_social.POST_FIELDS)
     place = "" if field == "post" else f"{field}."
-    media = validation.texts(f"{place}mediaKeys", post.get("mediaKeys") or [], most=flow_social.MOST_MEDIA, least=0)
+    media = validation.texts(f"{place}mediaKeys", post.get("mediaKeys") or [], most=flow_social.MAX_MEDIA, least=0)
     content = post.get("content") or ""
     optimize = post.get("enableOptimization")
     body = {
@@ -171,7 +171,7 @@ def post_changes(changes: Mapping[str, Any], field: str = "changes") -> dict[str
     if changes.get("scheduledFor") is not None:
         body["scheduledFor"] = validation.moment(f"{field}.scheduledFor", changes["scheduledFor"])
     if changes.get("mediaKeys") is not None:
-        most = flow_social.MOST_MEDIA
+        most = flow_social.MAX_MEDIA
         body["mediaKeys"] = validation.texts(f"{field}.mediaKeys", changes["mediaKeys"], most=most, least=0)
     if not body:
         raise ValidationError(f"{field} changes nothing; give content, scheduledFor or mediaKeys.")
@@ -190,14 +190,14 @@ def check_time(body: Mapping[str, Any], place: str = "") -> None:
 
 
 def _content(field: str, value: Any) -> str:
-    return validation.text(field, value, longest=flow_social.LONGEST_CONTENT)
+    return validation.text(field, value, longest=flow_social.MAX_CONTENT)
 
 
 def _batch(field: str, items: Any) -> Sequence[Any]:
     if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Sequence):
         raise ValidationError(f"{field} must be a list.")
-    if not 1 <= len(items) <= flow_social.MOST_IN_BATCH:
+    if not 1 <= len(items) <= flow_social.MAX_IN_BATCH:
         raise ValidationError(
-            f"{field} has {len(items)} entries; a batch takes 1 to {flow_social.MOST_IN_BATCH}. Split it."
+            f"{field} has {len(items)} entries; a batch takes 1 to {flow_social.MAX_IN_BATCH}. Split it."
         )
     return items

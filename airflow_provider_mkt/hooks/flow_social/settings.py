@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.client.paging import LARGEST_PAGE, PageNumbers
+from airflow_provider_mkt.client.paging import MAX_PAGE, PageNumbers
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.base import MarketingHook
 from airflow_provider_mkt.vendors import flow_social
@@ -19,7 +19,7 @@ class SettingMethods(MarketingHook):
 
     vendor = flow_social.VENDOR
 
-    def list_webhooks(self, *, per_page: int = LARGEST_PAGE) -> Iterator[dict[str, Any]]:
+    def list_webhooks(self, *, per_page: int = MAX_PAGE) -> Iterator[dict[str, Any]]:
         """Yield the webhook subscriptions, without their secrets.
 
         :param per_page: rows per request, at most 100
@@ -82,7 +82,7 @@ class SettingMethods(MarketingHook):
         self.send(flow_social.DELETE_WEBHOOK(path={"webhook_id": webhook_id}))
 
     def list_webhook_deliveries(
-        self, webhook_id: str, status: str | None = None, *, per_page: int = LARGEST_PAGE
+        self, webhook_id: str, status: str | None = None, *, per_page: int = MAX_PAGE
     ) -> Iterator[dict[str, Any]]:
         """Yield what was delivered to a subscription.
 
@@ -103,7 +103,7 @@ class SettingMethods(MarketingHook):
         """
         return self.fetch(flow_social.TEST_WEBHOOK(path={"webhook_id": webhook_id}))
 
-    def list_api_keys(self, *, per_page: int = LARGEST_PAGE) -> Iterator[dict[str, Any]]:
+    def list_api_keys(self, *, per_page: int = MAX_PAGE) -> Iterator[dict[str, Any]]:
         """Yield the account's API keys, without their secret parts.
 
         :param per_page: rows per request, at most 100

@@ -23,10 +23,10 @@ from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.links.submission import SubmissionLink
 from airflow_provider_mkt.operators.base import MarketingOperator
 from airflow_provider_mkt.operators.ensure_webhook.reconcile import Work
-from airflow_provider_mkt.operators.ensure_webhook.routes import Routes, Wanted
-from airflow_provider_mkt.submission.request import Place
+from airflow_provider_mkt.operators.ensure_webhook.routes import DesiredWebhook, Routes
+from airflow_provider_mkt.submission.request import TaskKey
 from airflow_provider_mkt.submission.submit import Submission
-from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -70,16 +70,16 @@ class EnsureWebhookBase(MarketingOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Look, and do what is missing."""
         from airflow_provider_mkt.state.database.shared import store  # noqa: PLC0415 - loads SQLAlchemy
-        from airflow_provider_mkt.state.exclusive import Turn  # noqa: PLC0415
+        from airflow_provider_mkt.state.exclusive import ExclusiveLease  # noqa: PLC0415
 
         url = self._checked_url()
         events = validation.choices("events", self.events, self.routes.events)
-        place = Place.of(context, self.conn_id)
-        wanted = Wanted(url, self.address(url), events)
+        place = TaskKey.of(context, self.conn_id)
+        wanted = DesiredWebhook(url, self.address(url), events)
         key = "/".join(("webhook", *self.hook.account.identity, wanted.name))
-        with come_back_later(), Turn(store(), key) as turn:
+        with reschedule_when_rate_limited(), ExclusiveLease(store(), key) as turn:
             submission = Submission(context["task_state_store"], place)
-            return Work(self, submission, turn, wanted).done(place.round)
+            return Work(self, submission, turn, wanted).done(place.clear_count)
 
     def _checked_url(self) -> str:
         url = self.hook.callback("url", self.url)

@@ -15,18 +15,18 @@ from airflow_provider_mkt.exceptions import MalformedResponseError, NotFoundErro
 from airflow_provider_mkt.hooks.webhooks import secrets_of
 from airflow_provider_mkt.operators.ensure_webhook.plan import Subscription, normal, plan, same_address
 from airflow_provider_mkt.submission.record import INTENT, SUBMITTED, Record
-from airflow_provider_mkt.submission.request import ABSENT, Order
+from airflow_provider_mkt.submission.request import ABSENT, SubmissionRequest
 from airflow_provider_mkt.submission.submit import SETTLED, Submission
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.operators.ensure_webhook.operator import EnsureWebhookBase
-    from airflow_provider_mkt.operators.ensure_webhook.routes import Wanted
-    from airflow_provider_mkt.state.exclusive import Turn
+    from airflow_provider_mkt.operators.ensure_webhook.routes import DesiredWebhook
+    from airflow_provider_mkt.state.exclusive import ExclusiveLease
     from airflow_provider_mkt.state.webhook_secrets import Kept
 
 log = logging.getLogger(__name__)
 
-MOST_RECENT = 1_000
+MAX_RECENT = 1_000
 """New subscriptions that are looked through for a lost one."""
 
 
@@ -39,7 +39,9 @@ class Work:
     :param wanted: what there shall be
     """
 
-    def __init__(self, operator: EnsureWebhookBase, submission: Submission, turn: Turn, wanted: Wanted) -> None:
+    def __init__(
+        self, operator: EnsureWebhookBase, submission: Submission, turn: ExclusiveLease, wanted: DesiredWebhook
+    ) -> None:
         self.operator, self.routes, self.submission, self.turn = operator, operator.routes, submission, turn
         self.wanted = wanted
         self.hook: Any = operator.hook
@@ -70,7 +72,7 @@ class Work:
         record = self.submission.record()
         created = (
             record is not None
-            and (record.state, record.round) == (SUBMITTED, round_)
+            and (record.state, record.clear_count) == (SUBMITTED, round_)
             and record.receipt.get("webhook_id") == webhook_id
         )
         replaced = created and record is not None and bool(record.baseline.get("replaced"))
@@ -107,7 +109,7 @@ class Work:
     def _delete(self, surplus: Sequence[Subscription]) -> None:
         """Delete what another subscription replaces. Noted first: what is gone must not be waited for in the list."""
         if surplus:
-            self.turn.prove()
+            self.turn.ensure_owner()
             self.secrets.retire([each.webhook_id for each in surplus])
         for each in surplus:
             try:
@@ -208,15 +210,15 @@ class Work:
         if record is not None and record.state == SUBMITTED:
             # It is not there any more, or of no more use: the vendor's state counts, not the record.
             self.submission.fail(record)
-        record = self.submission.submit(self._order(record), self._send, self.hook.client.talk)
+        record = self.submission.submit(self._order(record), self._send, self.hook.client.run)
         return str(record.receipt["webhook_id"])
 
-    def _order(self, previous: Record | None) -> Order:
+    def _order(self, previous: Record | None) -> SubmissionRequest:
         body, field = self.operator.body(self.wanted.url, self.wanted.events), self.routes.address
         if previous is not None and previous.state == INTENT and previous.body.get(field) == body[field]:
             # What was begun is finished as it was; what was changed since is corrected afterwards.
             body = previous.body
-        return Order(
+        return SubmissionRequest(
             vendor=self.vendor,
             what="webhook",
             body=body,
@@ -236,7 +238,7 @@ class Work:
 
     def _send(self, call: Call) -> Any:
         # Two must not create, and what is created must be storable.
-        self.turn.prove()
+        self.turn.ensure_owner()
         return self.hook.client.send(call)
 
     def _prepare(self) -> dict[str, Any]:
@@ -244,7 +246,7 @@ class Work:
         rows = [(row["id"], row.get(self.routes.address)) for row in self._rows()]
         ours = [each for each, shown in rows if isinstance(shown, str) and same_address(shown, self.wanted.address)]
         hidden = [each for each, shown in rows if not isinstance(shown, str)]
-        self.turn.prove()
+        self.turn.ensure_owner()
         return {"known": [*ours, *hidden], "replaced": ours}
 
     def _receipt(self, events: list[str], answer: dict[str, Any]) -> dict[str, Any]:
@@ -269,11 +271,11 @@ class Work:
                 return {"webhook_id": each.webhook_id}
         known = {*record.baseline.get("known", []), *kept}
         new = yield from find_rows(
-            self.routes.list(), self.routes.paging, lambda row: row.get("id") not in known, most=MOST_RECENT
+            self.routes.list(), self.routes.paging, lambda row: row.get("id") not in known, most=MAX_RECENT
         )
         shown = [(row.get("id"), row.get(self.routes.address)) for row in new]
         ours = [each for each, where in shown if isinstance(where, str) and same_address(where, self.wanted.address)]
         if ours and isinstance(ours[0], str):
             return {"webhook_id": ours[0]}
-        conclusive = not ours and len(new) < MOST_RECENT and all(isinstance(where, str) for _, where in shown)
+        conclusive = not ours and len(new) < MAX_RECENT and all(isinstance(where, str) for _, where in shown)
         return ABSENT if conclusive else None

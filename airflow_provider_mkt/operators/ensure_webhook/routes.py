@@ -39,7 +39,7 @@ class Routes:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DesiredWebhook:
     """What there shall be.
 
     :param url: where deliveries go, without a token

@@ -14,10 +14,10 @@ from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flinque.hook import campaign_body
 from airflow_provider_mkt.operators.base import MarketingOperator
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
-from airflow_provider_mkt.submission.list_lookup import Listed, differing
+from airflow_provider_mkt.submission.list_lookup import ListLookup, differing
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import Order, Place
-from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flinque
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flinque import CampaignWatch
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CAMPAIGN = Listed("campaign", flinque.CREATE_CAMPAIGN, flinque.LIST_CAMPAIGNS, Hints(), renamable=True)
+CAMPAIGN = ListLookup("campaign", flinque.CREATE_CAMPAIGN, flinque.LIST_CAMPAIGNS, Hints(), renamable=True)
 
 
 class FlinqueCreateCampaignOperator(SubmittingOperator):
@@ -65,7 +65,7 @@ class FlinqueCreateCampaignOperator(SubmittingOperator):
         self.campaign = campaign
         self.target_statuses = target_statuses
 
-    def order(self, place: Place) -> Order:
+    def order(self, place: TaskKey) -> SubmissionRequest:
         """Return the campaign."""
         self._targets()
         body = validation.json_object("campaign", self.campaign, "{'budget': '1000.00', 'currency': 'USD'}")
@@ -114,7 +114,7 @@ class FlinqueUpdateCampaignOperator(MarketingOperator):
         """Ask for the changes and confirm them."""
         hook: FlinqueHook = self.hook  # type: ignore[assignment]
         campaign_id = validation.text("campaign_id", self.campaign_id)
-        with come_back_later():
+        with reschedule_when_rate_limited():
             campaign = hook.update_campaign(campaign_id, self.changes)
         self._confirm(campaign_id, campaign)
         return {"campaign_id": campaign_id, "campaign": hook.redactor.data(campaign)}

@@ -10,9 +10,9 @@ from airflow_provider_mkt.client.paging import Hints
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flinque.hook import report_body
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
-from airflow_provider_mkt.submission.list_lookup import Listed
+from airflow_provider_mkt.submission.list_lookup import ListLookup
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import Order, Place
+from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.vendors import flinque
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flinque import ReportWatch
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     pass
 
 
-REPORT = Listed("report", flinque.GENERATE_REPORT, flinque.LIST_REPORTS, Hints())
+REPORT = ListLookup("report", flinque.GENERATE_REPORT, flinque.LIST_REPORTS, Hints())
 
 
 class FlinqueGenerateReportOperator(SubmittingOperator):
@@ -52,7 +52,7 @@ class FlinqueGenerateReportOperator(SubmittingOperator):
         super().__init__(conn_id=flinque_conn_id, **kwargs)
         self.report = report
 
-    def order(self, place: Place) -> Order:
+    def order(self, place: TaskKey) -> SubmissionRequest:
         """Return the report request."""
         return REPORT.order(self.hook, REPORT.named(report_body(self.report), place), place)
 

@@ -9,9 +9,9 @@ from collections import Counter
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from airflow_provider_mkt.files.atomic import WholeFile, checked_path
+from airflow_provider_mkt.files.atomic import AtomicFile, checked_path
 
-MOST_CODES = 50
+MAX_CODES = 50
 CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 OTHER = "other"
 """Stands for codes that are none, and for those after the fiftieth."""
@@ -42,7 +42,7 @@ class Refusals:
 
     def __init__(self, path: str | None) -> None:
         self.codes: Counter[str] = Counter()
-        self._file = None if path is None else WholeFile(checked_path("failures_path", path))
+        self._file = None if path is None else AtomicFile(checked_path("failures_path", path))
 
     def __enter__(self) -> Refusals:
         return self
@@ -59,7 +59,7 @@ class Refusals:
     def add(self, refusal: Refusal) -> None:
         """Count somebody, and write down the line about them."""
         code = refusal.code if CODE.fullmatch(refusal.code) else OTHER
-        self.codes[code if code in self.codes or len(self.codes) < MOST_CODES else OTHER] += 1
+        self.codes[code if code in self.codes or len(self.codes) < MAX_CODES else OTHER] += 1
         if self._file is not None:
             line = {"place": refusal.place, "code": refusal.code, "message": refusal.message, **refusal.who}
             self._file.write(json.dumps(line).encode() + b"\n")

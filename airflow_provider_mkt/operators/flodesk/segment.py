@@ -14,13 +14,13 @@ from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.hooks.flodesk.audience import pages
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import ABSENT, Order, Place
+from airflow_provider_mkt.submission.request import ABSENT, SubmissionRequest, TaskKey
 from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_mkt.state.exclusive import Turn
+    from airflow_provider_mkt.state.exclusive import ExclusiveLease
     from airflow_provider_mkt.waiting.base import Verdict
 
 
@@ -56,17 +56,17 @@ class FlodeskCreateSegmentOperator(SubmittingOperator):
         self.name = name
         self.color = color
         self.reuse = reuse
-        self._turn: Turn | None = None
+        self._turn: ExclusiveLease | None = None
 
     def execute(self, context: Context) -> Any:
         """Create it, or take the one that is there. Of all tasks, one at a time does so for a name."""
         from airflow_provider_mkt.state.database.shared import store  # noqa: PLC0415 - loads SQLAlchemy
-        from airflow_provider_mkt.state.exclusive import Turn  # noqa: PLC0415
+        from airflow_provider_mkt.state.exclusive import ExclusiveLease  # noqa: PLC0415
 
         reuse, name = validation.flag("reuse", self.reuse), validation.text("name", self.name).strip()
         key = "/".join(("segment", *self.hook.account.identity, name))
         try:
-            with Turn(store(), key) as self._turn:
+            with ExclusiveLease(store(), key) as self._turn:
                 return super().execute(context)
         except SegmentExistsError as there:
             if not reuse or len(there.segment_ids) > 1:
@@ -74,13 +74,13 @@ class FlodeskCreateSegmentOperator(SubmittingOperator):
             self.log.info("Flodesk has a segment called %r already: %s.", self.name, there.segment_ids[0])
             return {"segment_id": there.segment_ids[0], "created": False}
 
-    def order(self, place: Place) -> Order:  # noqa: ARG002 - the name is what it is found by
+    def order(self, place: TaskKey) -> SubmissionRequest:  # noqa: ARG002 - the name is what it is found by
         """Return the segment."""
         # Stripped, as Flodesk may do it: what is looked for later has to be what is there.
         body = {"name": validation.text("name", self.name).strip()}
         if self.color is not None:
             body["color"] = validation.text("color", self.color)
-        return Order(
+        return SubmissionRequest(
             vendor=flodesk.VENDOR.name,
             what="segment",
             body=body,
@@ -94,11 +94,11 @@ class FlodeskCreateSegmentOperator(SubmittingOperator):
 
     def _none_there(self, name: str) -> dict[str, Any]:
         """Refuse to make a second one: whatever bears the name later is ours."""
-        there = self.hook.client.talk(_segments_called(name))
+        there = self.hook.client.run(_segments_called(name))
         if there:
             raise SegmentExistsError([str(segment.get("id")) for segment in there], name)
         if self._turn is not None:
-            self._turn.prove()
+            self._turn.ensure_owner()
         return {}
 
     def watch(self, record: Record) -> None:

@@ -12,8 +12,8 @@ from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.operators.base import MarketingOperator
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import Order, Place
-from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flodesk
 from airflow_provider_mkt.waiting.flodesk import found_subscriber, who
 
@@ -58,8 +58,8 @@ class FlodeskAddToSegmentsOperator(MarketingOperator):
         """Add them."""
         hook: FlodeskHook = self.hook  # type: ignore[assignment]
         subscriber = somebody(self, context)
-        wanted = validation.texts("segment_ids", self.segment_ids, most=flodesk.MOST_SEGMENTS)
-        with come_back_later():
+        wanted = validation.texts("segment_ids", self.segment_ids, most=flodesk.MAX_SEGMENTS)
+        with reschedule_when_rate_limited():
             answer = hook.add_subscriber_to_segments(subscriber, wanted)
         joined = _segment_ids(answer)
         missing = sorted(set(wanted) - set(joined or wanted))
@@ -95,7 +95,7 @@ class FlodeskUnsubscribeOperator(MarketingOperator):
         """Unsubscribe them."""
         hook: FlodeskHook = self.hook  # type: ignore[assignment]
         subscriber = somebody(self, context)
-        with come_back_later():
+        with reschedule_when_rate_limited():
             answer = hook.unsubscribe(subscriber)
         if answer.get("status") in MAILED:
             raise ApiError(
@@ -140,11 +140,11 @@ class FlodeskAddToWorkflowOperator(SubmittingOperator):
         self._subscriber = somebody(self, context)
         return super().execute(context)
 
-    def order(self, place: Place) -> Order:  # noqa: ARG002 - who and where are what it is found by
+    def order(self, place: TaskKey) -> SubmissionRequest:  # noqa: ARG002 - who and where are what it is found by
         """Return the entry, of the subscriber's id."""
         workflow_id = validation.text("workflow_id", self.workflow_id)
-        subscriber_id = self.hook.client.talk(found_subscriber(self._subscriber))["id"]
-        return Order(
+        subscriber_id = self.hook.client.run(found_subscriber(self._subscriber))["id"]
+        return SubmissionRequest(
             vendor=flodesk.VENDOR.name,
             what="workflow entry",
             body={"workflow_id": workflow_id, "id": subscriber_id},

@@ -17,7 +17,7 @@ from airflow_provider_mkt.operators.base import MarketingOperator
 from airflow_provider_mkt.operators.flodesk.refusals import OTHER, Refusal, Refusals
 from airflow_provider_mkt.planning.audience import read_audience
 from airflow_provider_mkt.planning.people import People, Person, identity
-from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:
@@ -71,12 +71,12 @@ class SubscriberUpsert(MarketingOperator):
                 for place, body in self._checked(audience):
                     whole = people.add(place, body)
                     segments = whole.get("segment_ids", [])
-                    validation.texts(f"{place}: segment_ids", segments, most=flodesk.MOST_SEGMENTS, least=0)
+                    validation.texts(f"{place}: segment_ids", segments, most=flodesk.MAX_SEGMENTS, least=0)
             total = len(people)
             if not total and self.nobody:
                 raise ValidationError(self.nobody)
             done = 0
-            for batch in people.batches(flodesk.MOST_IN_BATCH):
+            for batch in people.batches(flodesk.MAX_IN_BATCH):
                 for refusal in self._upsert(batch, first=not done):
                     refusals.add(refusal)
                 done += len(batch)
@@ -94,7 +94,7 @@ class SubscriberUpsert(MarketingOperator):
             return {"upserted": total - failed, "failed": failed, "failed_by_code": dict(refusals.codes)}
 
     def _checked(self, audience: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
-        segments = validation.texts("segment_ids", self.segment_ids or [], most=flodesk.MOST_SEGMENTS, least=0)
+        segments = validation.texts("segment_ids", self.segment_ids or [], most=flodesk.MAX_SEGMENTS, least=0)
         for place, person in audience:
             body = subscriber_body(person, place)
             joined = list(dict.fromkeys([*body.get("segment_ids", []), *segments]))
@@ -104,13 +104,13 @@ class SubscriberUpsert(MarketingOperator):
         hook: FlodeskHook = self.hook  # type: ignore[assignment]
         bodies = [person.body for person in batch]
         # Coming back starts over. Later on it costs a try, or a quota below the audience's size had it go on for ever.
-        with come_back_later() if first else nullcontext():
+        with reschedule_when_rate_limited() if first else nullcontext():
             answer = hook.upsert_subscribers(bodies)
         found = refused(bodies, answer)
         if not found:
             return []
         quoted = set(_quoted(bodies, found))
-        redactor = hook.redactor.also(quoted)
+        redactor = hook.redactor.with_values(quoted)
         return [_refusal(batch, index, failure, redactor, quoted) for index, failure in found]
 
 

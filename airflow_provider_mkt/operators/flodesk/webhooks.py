@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.client.paging import LARGEST_PAGE
+from airflow_provider_mkt.client.paging import MAX_PAGE
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.hooks.flodesk.audience import pages
@@ -40,7 +40,7 @@ class FlodeskEnsureWebhookOperator(EnsureWebhookBase):
     routes = Routes(
         flodesk.CREATE_WEBHOOK,
         flodesk.LIST_WEBHOOKS,
-        pages(LARGEST_PAGE),
+        pages(MAX_PAGE),
         flodesk.EVENTS,
         address="post_url",
         signed=False,

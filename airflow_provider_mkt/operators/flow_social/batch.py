@@ -36,7 +36,7 @@ from airflow_provider_mkt.submission.record import Record
 
 log = logging.getLogger(__name__)
 
-MOST_NAMED = 1_000
+MAX_NAMED = 1_000
 """Posts up to which their ids are handed on: to an XCom, and to the triggerer."""
 BEGUN = "mkt.posts.begun"
 """Where the task state store says below which number chunks have records, if they have any."""
@@ -47,7 +47,7 @@ GIVE_UP = 3
 
 
 @dataclass
-class Tally:
+class BatchResult:
     """What has become of a list.
 
     :param rows: rows looked at
@@ -75,7 +75,7 @@ class Tally:
         self.record = earlier(self.record, chunk.record)
         shown = [(chunk.rows[at].place, reason) for at, reason in sorted(chunk.reasons.items())]
         self.refused += shown[: SHOWN_ROWS - len(self.refused)]
-        self.ids += [chunk.done.get(at) for at in range(len(chunk.rows))][: MOST_NAMED - len(self.ids)]
+        self.ids += [chunk.done.get(at) for at in range(len(chunk.rows))][: MAX_NAMED - len(self.ids)]
 
     @property
     def told(self) -> str:
@@ -92,7 +92,7 @@ class Tally:
 
     def result(self) -> dict[str, Any]:
         """Return the counts, and the ids as long as there are not too many."""
-        ids = {"post_ids": self.ids} if self.rows <= MOST_NAMED else {}
+        ids = {"post_ids": self.ids} if self.rows <= MAX_NAMED else {}
         return {"scheduled": self.done, "refused": self.refusals, **ids}
 
     def check(self, *, allow_failures: bool) -> None:
@@ -112,7 +112,7 @@ class Tally:
             )
 
 
-def schedule(batch: Batch, read: Callable[[], Iterable[Row]]) -> Tally:
+def schedule(batch: Batch, read: Callable[[], Iterable[Row]]) -> BatchResult:
     """Work through all chunks, and say what has become of each row.
 
     Before anything is sent, all that earlier tries have recorded is compared with today's rows: a row that has moved
@@ -125,7 +125,7 @@ def schedule(batch: Batch, read: Callable[[], Iterable[Row]]) -> Tally:
     """
     from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
 
-    tally, silent = Tally(), 0
+    tally, silent = BatchResult(), 0
     begun = int(batch.store.get(BEGUN, 0))
     _audit(batch, read if begun else list, begun)
     for number, part in enumerate(_chunks(read(), batch.size)):
@@ -163,7 +163,7 @@ def _chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
         yield chunk
 
 
-def _combined(tally: Tally) -> ApiError:
+def _combined(tally: BatchResult) -> ApiError:
     """Return one error for all chunks that got no answer: worth a retry if that can settle any of them."""
     unknown = [error for error in tally.unanswered if not isinstance(error, NotSentError)]
     first = (unknown or tally.unanswered)[0]

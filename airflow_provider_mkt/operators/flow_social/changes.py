@@ -12,7 +12,7 @@ from airflow_provider_mkt.exceptions import NotFoundError, ValidationError
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.operators.base import MarketingOperator
 from airflow_provider_mkt.operators.flow_social.chunk import SHOWN_ROWS, reason_of
-from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class FlowSocialUpdatePostOperator(MarketingOperator):
         changes = self._changes()
         hook: FlowSocialHook = self.hook  # type: ignore[assignment]
         problems: dict[str, str] = {}
-        with come_back_later():
+        with reschedule_when_rate_limited():
             if len(ids) == 1:
                 hook.update_post(ids[0], changes)
             else:
@@ -76,12 +76,12 @@ class FlowSocialUpdatePostOperator(MarketingOperator):
         """Return the new values, checked under the names of the parameters."""
         changes: dict[str, Any] = {}
         if self.content is not None:
-            changes["content"] = validation.text("content", self.content, longest=flow_social.LONGEST_CONTENT)
+            changes["content"] = validation.text("content", self.content, longest=flow_social.MAX_CONTENT)
         if self.scheduled_for not in (None, ""):
             changes["scheduledFor"] = validation.moment("scheduled_for", self.scheduled_for)
             validation.not_in_the_past("scheduled_for", changes["scheduledFor"])
         if self.media_keys is not None:
-            most = flow_social.MOST_MEDIA
+            most = flow_social.MAX_MEDIA
             changes["mediaKeys"] = validation.texts("media_keys", self.media_keys, most=most, least=0)
         if not changes:
             raise ValidationError("There is nothing to change; give content, scheduled_for or media_keys.")
@@ -117,7 +117,7 @@ class FlowSocialDeletePostOperator(MarketingOperator):
         hook: FlowSocialHook = self.hook  # type: ignore[assignment]
         problems: dict[str, str] = {}
         gone = 0
-        with come_back_later():
+        with reschedule_when_rate_limited():
             if len(ids) == 1:
                 try:
                     hook.delete_post(ids[0])
@@ -139,7 +139,7 @@ class FlowSocialDeletePostOperator(MarketingOperator):
 
 
 def _parts(ids: Sequence[str]) -> Iterator[list[str]]:
-    size = flow_social.MOST_IN_BATCH
+    size = flow_social.MAX_IN_BATCH
     return (list(ids[start : start + size]) for start in range(0, len(ids), size))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mkt.exceptions import MalformedResponseError, ValidationError
 from airflow_provider_mkt.hooks.flow_social.posts import check_time
 from airflow_provider_mkt.submission.record import INTENT, Record
-from airflow_provider_mkt.submission.request import Order, Place
+from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.submission.submit import Store, Submission
 from airflow_provider_mkt.vendors import flow_social
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 VENDOR = flow_social.VENDOR.name
 SHOWN_ROWS = 20
-LONGEST_REASON = 300
+MAX_REASON = 300
 NOT_THERE = "it is not at the vendor, as a person found out"
 
 
@@ -37,7 +37,7 @@ class Batch:
     """
 
     store: Store
-    place: Place
+    place: TaskKey
     hook: MarketingHook
     size: int
     anew: bool = False
@@ -57,7 +57,7 @@ class Row:
     problem: str = ""
 
     @property
-    def obstacle(self) -> str:
+    def problem_now(self) -> str:
         """Why it cannot be sent now; "" when it can."""
         try:
             check_time(self.body)
@@ -106,7 +106,7 @@ class Chunk:
         follows = ""
         for turn in count():
             submission = self._submission(turn)
-            record = submission.standing(follows=follows, anew=self.batch.anew)
+            record = submission.current(follows=follows, anew=self.batch.anew)
             fresh = record is None or record.state == INTENT
             if record is None:
                 record = self._begin(submission, follows) if sending else None
@@ -143,8 +143,8 @@ class Chunk:
         for at, row in enumerate(self.rows):
             if at in self.done:
                 continue
-            if obstacle := row.obstacle:
-                self.reasons[at] = obstacle
+            if problem_now := row.problem_now:
+                self.reasons[at] = problem_now
             elif self._sent.get(at) != row.body:
                 due.append(at)
         return due
@@ -165,13 +165,13 @@ class Chunk:
             raise ValidationError(
                 f"{_some(changed)}: sent or about to be sent at {record.time} with another content than today's, and "
                 "no answer was recorded. Nothing is sent. Put these rows back as they were to have that settled, and "
-                f"change the posts afterwards; or: {submission.ways_on(record, VENDOR)}",
+                f"change the posts afterwards; or: {submission.remedies(record, VENDOR)}",
                 vendor=VENDOR,
             )
 
     def _submit(self, submission: Submission, posts: list[Any], positions: list[int], follows: str) -> Record:
         hook = self.batch.hook
-        order = Order(
+        order = SubmissionRequest(
             vendor=VENDOR,
             what=f"batch of {len(posts)} posts in chunk {self.number} (first {self._place(positions[0])})",
             body={"posts": posts},
@@ -183,7 +183,7 @@ class Chunk:
             follows=follows,
             parts=len(posts),
         )
-        return submission.submit(order, hook.client.send, hook.client.talk, anew=self.batch.anew)
+        return submission.submit(order, hook.client.send, hook.client.run, anew=self.batch.anew)
 
     def _read(self, record: Record, *, fresh: bool) -> None:
         """Take from a record what became of its rows.
@@ -204,7 +204,7 @@ class Chunk:
             elif there:
                 self.reasons[at] = refused.get(str(index), NOT_THERE)
                 # What a person did not find was not refused, and is sent.
-                final = str(index) in refused and (fresh or record.round == self.batch.place.round)
+                final = str(index) in refused and (fresh or record.clear_count == self.batch.place.clear_count)
                 self._sent[at] = sent if final else {}
         if changed:
             raise ValidationError(_moved(changed, record), vendor=VENDOR)
@@ -269,7 +269,7 @@ def receipt_of(answer: Mapping[str, Any], parts: int, redactor: Redactor) -> dic
 
 def reason_of(result: Mapping[str, Any], redactor: Redactor) -> str:
     """Return why the vendor refused one item of a batch."""
-    return redactor.text(str(result.get("error") or "no reason given"), LONGEST_REASON)
+    return redactor.text(str(result.get("error") or "no reason given"), MAX_REASON)
 
 
 def _some(places: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.hooks.flow_social.media import check_media_size, media_file, media_type_of
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import Order, Place
+from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class FlowSocialUploadMediaOperator(SubmittingOperator):
         with ExitStack() as self._files:
             return super().execute(context)
 
-    def order(self, place: Place) -> Order:
+    def order(self, place: TaskKey) -> SubmissionRequest:
         """Return the file, by its name, size and content."""
         upload = self._local()
         with upload.path.open("rb") as file:
@@ -67,7 +67,7 @@ class FlowSocialUploadMediaOperator(SubmittingOperator):
             while block := file.read(CHUNK):
                 digest.update(block)
         body = {"name": upload.path.name, "size": upload.path.stat().st_size, "sha256": digest.hexdigest()}
-        return Order(
+        return SubmissionRequest(
             vendor=flow_social.VENDOR.name,
             what="media file",
             body=body,

@@ -11,7 +11,7 @@ from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.hooks.flow_social.posts import check_time, post_body
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import Order, Place
+from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.vendors import flow_social
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flow_social import PostWatch
@@ -51,7 +51,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator):
         self.scheduled_for = scheduled_for
         self.media_keys = media_keys
 
-    def order(self, place: Place) -> Order:
+    def order(self, place: TaskKey) -> SubmissionRequest:
         """Return the post."""
         post = {
             "channelId": self.channel_id,
@@ -65,7 +65,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator):
             check_time(body)
             return {}
 
-        return Order(
+        return SubmissionRequest(
             vendor=flow_social.VENDOR.name,
             what="post",
             body=body,

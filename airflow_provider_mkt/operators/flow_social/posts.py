@@ -13,15 +13,15 @@ from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.hooks.flow_social.posts import post_body
-from airflow_provider_mkt.operators.flow_social.batch import MOST_NAMED, Tally, schedule
+from airflow_provider_mkt.operators.flow_social.batch import MAX_NAMED, BatchResult, schedule
 from airflow_provider_mkt.operators.flow_social.chunk import Batch, Row
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.submission import messages
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import Place
-from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.submission.request import TaskKey
+from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flow_social
-from airflow_provider_mkt.waiting.base import Stand, Verdict
+from airflow_provider_mkt.waiting.base import Verdict, WaitState
 from airflow_provider_mkt.waiting.flow_social import PostWatch
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ class SchedulesPosts(SubmittingOperator):
     def __init__(
         self,
         *,
-        chunk_size: int = flow_social.MOST_IN_BATCH,
+        chunk_size: int = flow_social.MAX_IN_BATCH,
         allow_failures: bool = False,
         wait_for_completion: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(wait_for_completion=wait_for_completion, **kwargs)
-        self.chunk_size = validation.count("chunk_size", chunk_size, most=flow_social.MOST_IN_BATCH)
+        self.chunk_size = validation.count("chunk_size", chunk_size, most=flow_social.MAX_IN_BATCH)
         self.allow_failures = allow_failures
 
     def source(self) -> Callable[[], Iterable[Row]]:
@@ -75,12 +75,12 @@ class SchedulesPosts(SubmittingOperator):
         anew = self._anew(context)
         batch = Batch(
             context["task_state_store"],
-            Place.of(context, self.conn_id),
+            TaskKey.of(context, self.conn_id),
             self.hook,
             self.chunk_size,
             anew=anew,
         )
-        with come_back_later():
+        with reschedule_when_rate_limited():
             tally = schedule(batch, read)
         tally.check(allow_failures=self.allow_failures)
         if tally.refusals:
@@ -90,7 +90,7 @@ class SchedulesPosts(SubmittingOperator):
             return tally.result()
         return self._follow(context, tally, tally.record)
 
-    def _follow(self, context: Context, tally: Tally, record: Record) -> Any:
+    def _follow(self, context: Context, tally: BatchResult, record: Record) -> Any:
         from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
 
         context["task_state_store"].set(SUMMARY, tally.result(), retention=NEVER_EXPIRE)
@@ -116,8 +116,8 @@ class SchedulesPosts(SubmittingOperator):
         result: Any = context["task_state_store"].get(SUMMARY)
         if result is None:
             raise AirflowFailException("The record of the posts is gone from the task state store.")
-        if verdict.stand is not Stand.DONE:
-            raise AirflowFailException(f"{verdict.message}. Nothing is scheduled again. {messages.anew()}")
+        if verdict.stand is not WaitState.DONE:
+            raise AirflowFailException(f"{verdict.message}. Nothing is scheduled again. {messages.resubmit_hint()}")
         return {**result, "status": verdict.status}
 
 
@@ -182,9 +182,9 @@ def row_of(place: str, post: Any) -> Row:
 
 def _few(rows: Iterable[Row]) -> Callable[[], Iterable[Row]]:
     """Return the rows, if they are not too many to be waited for; said before anything is sent."""
-    held = list(islice(rows, MOST_NAMED + 1))
-    if len(held) > MOST_NAMED:
+    held = list(islice(rows, MAX_NAMED + 1))
+    if len(held) > MAX_NAMED:
         raise ValidationError(
-            f"wait_for_completion is for up to {MOST_NAMED:,} posts, and there are more. Leave it off, or split them."
+            f"wait_for_completion is for up to {MAX_NAMED:,} posts, and there are more. Leave it off, or split them."
         )
     return lambda: held

@@ -30,7 +30,7 @@ from airflow_provider_mkt.sandbox.http.protocol import TRANSPORT
 
 Scope = MutableMapping[str, Any]
 
-LARGEST_SHOWN = 256 * 1024
+MAX_SHOWN = 256 * 1024
 """Bytes of the largest body that the request log keeps."""
 
 
@@ -208,7 +208,7 @@ class _Relay:
 
 def _shown_body(call: Call) -> Any:
     """The body for the request log, unless it would fill the memory."""
-    if len(call.body) > LARGEST_SHOWN:
+    if len(call.body) > MAX_SHOWN:
         return {"omitted_bytes": len(call.body)}
     return redact(call.json)
 

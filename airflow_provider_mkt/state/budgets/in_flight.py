@@ -22,7 +22,7 @@ GUARD = 0.04
 
 
 @dataclass(frozen=True, eq=False)
-class Sent:
+class PendingRequest:
     """A request under way.
 
     :param names: its budgets
@@ -47,7 +47,7 @@ class Sent:
 class Arrival:
     """A request that reached its vendor within ``late`` seconds of its slot."""
 
-    sent: Sent
+    sent: PendingRequest
     late: float
 
     def enter(self, windows: Mapping[str, Window]) -> None:
@@ -57,7 +57,7 @@ class Arrival:
                 windows[name].move(self.sent.slot, self.sent.slot + self.late + GUARD - MARGIN)
 
 
-class Underway:
+class InFlight:
     """The requests that this process has sent, or is about to.
 
     :param clock: seconds that only go forward
@@ -65,15 +65,15 @@ class Underway:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._sent: deque[Sent] = deque(maxlen=1000)
+        self._sent: deque[PendingRequest] = deque(maxlen=1000)
         self._arrivals: deque[Arrival] = deque(maxlen=100)
         self._unsure_until = 0.0
 
-    def add(self, sent: Sent) -> None:
+    def add(self, sent: PendingRequest) -> None:
         """Note a request that has its slot."""
         self._sent.append(sent)
 
-    def answered(self, names: tuple[str, ...], *, by_vendor: bool) -> Sent | None:
+    def answered(self, names: tuple[str, ...], *, by_vendor: bool) -> PendingRequest | None:
         """Return the request that an answer most likely belongs to: the last one sent for these budgets.
 
         Which of several is meant does not matter, as they are alike; what matters is that one that was cancelled, and
@@ -124,7 +124,7 @@ class Underway:
             if sent.due < now - FORGOTTEN:
                 self._claim(sent)
 
-    def _claim(self, sent: Sent) -> bool:
+    def _claim(self, sent: PendingRequest) -> bool:
         try:
             self._sent.remove(sent)
         except ValueError:  # another thread was faster

@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 
 from airflow_provider_mkt.client.endpoint import Limit, Priority
 from airflow_provider_mkt.exceptions import RateLimitError
-from airflow_provider_mkt.state.budgets.rate_headers import Lesson
+from airflow_provider_mkt.state.budgets.rate_headers import RateLimitHint
 from airflow_provider_mkt.state.budgets.sliding_window import Window, place
 
 ALONE = 0.25
 """Part of a limit that a process uses while it cannot ask the store."""
 
 
-class LoneBudget:
+class LocalBudget:
     """What one process allows itself while it cannot ask the others: evenly spaced requests.
 
     :param limits: the limits by budget name
@@ -33,7 +33,7 @@ class LoneBudget:
         self._spans = {name: limit.window for name, limit in limits.items()}
 
     def reserve(self, names: tuple[str, ...], priority: Priority, longest: float) -> float:
-        """Take the next slot; as :meth:`StoreBudget.reserve`."""
+        """Take the next slot; as :meth:`SharedBudget.reserve`."""
         with self._lock:
             now = self._clock()
             windows = [self._windows[name] for name in names]
@@ -46,19 +46,19 @@ class LoneBudget:
                 self._taken[name] = [*(one for one in self._taken[name] if one > now - self._spans[name]), slot]
             return slot - now
 
-    def observe(self, names: tuple[str, ...], taught: Lesson) -> None:
+    def observe(self, names: tuple[str, ...], taught: RateLimitHint) -> None:
         """Be quiet after a 429."""
         if taught.throttled:
             with self._lock:
                 for name in names:
                     window = self._windows[name]
                     wait = self._spans[name] if taught.wait is None else taught.wait
-                    window.quiet_until = max(window.quiet_until, self._clock() + wait)
+                    window.cooldown_until = max(window.cooldown_until, self._clock() + wait)
 
     def cooldown(self, names: tuple[str, ...]) -> float:
         """Return how many seconds of a cooldown are left."""
         with self._lock:
-            return max(0.0, *(self._windows[name].quiet_until - self._clock() for name in names))
+            return max(0.0, *(self._windows[name].cooldown_until - self._clock() for name in names))
 
     def enter(self, windows: Mapping[str, Window], offset: float) -> None:
         """Enter the slots taken alone into ``windows``, whose clock shows ``offset`` more than this one."""

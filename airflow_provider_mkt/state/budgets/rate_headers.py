@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow_provider_mkt.client.endpoint import Limit
-from airflow_provider_mkt.client.outcome import Known, Outcome
-from airflow_provider_mkt.client.retry_after import SHORTEST_429, reset_in
+from airflow_provider_mkt.client.outcome import Certainty, Outcome
+from airflow_provider_mkt.client.retry_after import MIN_429, reset_in
 
 PREFIXES = ("x-ratelimit-", "x-fd-ratelimit-")
 
 
 @dataclass(frozen=True)
-class Lesson:
+class RateLimitHint:
     """What one answer taught.
 
     :param throttled: it was a 429
@@ -42,7 +42,7 @@ class Lesson:
         """
         if self.wait is not None:
             return self.wait
-        if self.remaining != 0 or self.reset is None or self.reset < SHORTEST_429:
+        if self.remaining != 0 or self.reset is None or self.reset < MIN_429:
             return None
         return min(self.reset, window)
 
@@ -58,11 +58,11 @@ class Lesson:
         return (next((name for name in ranked if limits[name].requests >= self.limit), ranked[-1]),)
 
 
-def lesson(outcome: Outcome) -> Lesson:
+def lesson(outcome: Outcome) -> RateLimitHint:
     """Return what ``outcome`` says about rate limits."""
     prefix = next((prefix for prefix in PREFIXES if f"{prefix}limit" in outcome.headers), PREFIXES[0])
-    return Lesson(
-        throttled=outcome.known is Known.THROTTLED,
+    return RateLimitHint(
+        throttled=outcome.known is Certainty.THROTTLED,
         wait=None if outcome.by_reset else outcome.retry_after,
         limit=_count(outcome.headers.get(f"{prefix}limit")) or None,
         remaining=_count(outcome.headers.get(f"{prefix}remaining")),

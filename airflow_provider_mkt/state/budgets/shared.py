@@ -20,16 +20,16 @@ from collections.abc import Callable, Mapping, Sequence
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.endpoint import Limit, Priority
 from airflow_provider_mkt.client.outcome import Outcome
-from airflow_provider_mkt.state.budgets.in_flight import Arrival, Sent, Underway
-from airflow_provider_mkt.state.budgets.local import ALONE, LoneBudget, too_far
-from airflow_provider_mkt.state.budgets.rate_headers import Lesson, lesson
+from airflow_provider_mkt.state.budgets.in_flight import Arrival, InFlight, PendingRequest
+from airflow_provider_mkt.state.budgets.local import ALONE, LocalBudget, too_far
+from airflow_provider_mkt.state.budgets.rate_headers import RateLimitHint, lesson
 from airflow_provider_mkt.state.budgets.sliding_window import MARGIN, place
 from airflow_provider_mkt.state.budgets.table import CONFIRMED_FOR, LATEST, BudgetTable, BudgetUse, Row, snapshot
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.database.store import Execute, Store
 from airflow_provider_mkt.state.errors import StoreError
 
-__all__ = ["BudgetUse", "StoreBudget", "budget_for", "snapshot"]
+__all__ = ["BudgetUse", "SharedBudget", "budget_for", "snapshot"]
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ ASK_AGAIN = 5.0
 """Seconds before a store that failed is asked again."""
 
 
-class StoreBudget:
+class SharedBudget:
     """The rate budgets of one vendor account.
 
     :param account: what the vendor counts by
@@ -61,13 +61,13 @@ class StoreBudget:
         self._table = BudgetTable(account, limits, share)
         self._store = get_store
         self._clock = clock
-        self._underway = Underway(clock)
-        self._alone = LoneBudget(limits, share, clock)
+        self._underway = InFlight(clock)
+        self._alone = LocalBudget(limits, share, clock)
         self._ask_again = 0.0
         self._troubled = False
 
     def __repr__(self) -> str:
-        return f"<StoreBudget {self._table.label}>"
+        return f"<SharedBudget {self._table.label}>"
 
     def reserve(self, names: tuple[str, ...], priority: Priority = Priority.LAUNCH, longest: float = LONGEST) -> float:
         """Take the next slot that is free in every named budget.
@@ -88,9 +88,9 @@ class StoreBudget:
                     lambda execute: self._take(execute, used.kind, names, priority, longest, known)
                 )
             except StoreError as error:
-                self._go_alone(error)
+                self._fall_back(error)
             else:
-                self._reunite()
+                self._recover()
                 self._underway.told(known)
                 self._underway.add(sent)
                 self._show(sent)
@@ -133,7 +133,7 @@ class StoreBudget:
             used = self._store()
             used.transact(lambda execute: self._learn(execute, used.kind, names, taught, sent))
         except StoreError as error:
-            self._go_alone(error)
+            self._fall_back(error)
 
     def _cooldown(self, names: tuple[str, ...]) -> float:
         if self._clock() >= self._ask_again:
@@ -141,7 +141,7 @@ class StoreBudget:
                 used = self._store()
                 return used.transact(lambda execute: self._table.cooldown(execute, used.kind, names))
             except StoreError as error:
-                self._go_alone(error)
+                self._fall_back(error)
         return self._alone.cooldown(names)
 
     def _take(  # noqa: PLR0917 - see `reserve`
@@ -152,7 +152,7 @@ class StoreBudget:
         priority: Priority,
         longest: float,
         known: Sequence[Arrival],
-    ) -> tuple[float, Sent]:
+    ) -> tuple[float, PendingRequest]:
         begun = self._clock()
         rows, now = self._table.read(execute, kind, names)
         windows = {name: row.window for name, row in rows.items()}
@@ -169,13 +169,15 @@ class StoreBudget:
         left = {name: row.window.limit.requests - row.used(slot, slot) for name, row in rows.items()}
         learned = {name: row.learned for name, row in rows.items()}
         ageing = frozenset(name for name, row in rows.items() if self._ages(row, name, now))
-        return ahead, Sent(names, begun + ahead, self._clock() + ahead, slot, left, learned, ageing)
+        return ahead, PendingRequest(names, begun + ahead, self._clock() + ahead, slot, left, learned, ageing)
 
     def _ages(self, row: Row, name: str, now: float) -> bool:
         lowered = row.learned is not None and row.learned < self._limits[name].requests
         return lowered and now - row.learned_at > CONFIRMED_FOR
 
-    def _learn(self, execute: Execute, kind: str, names: tuple[str, ...], taught: Lesson, sent: Sent | None) -> None:
+    def _learn(
+        self, execute: Execute, kind: str, names: tuple[str, ...], taught: RateLimitHint, sent: PendingRequest | None
+    ) -> None:
         rows, now = self._table.read(execute, kind, names)
         if sent and (late := min(self._clock() - sent.due, LATEST)) > MARGIN:
             for row in rows.values():
@@ -193,7 +195,7 @@ class StoreBudget:
                 row.leave_to_others(taught, sent.slot, now)
         self._table.save(execute, rows, now)
 
-    def _news(self, taught: Lesson, names: tuple[str, ...], sent: Sent | None) -> bool:
+    def _news(self, taught: RateLimitHint, names: tuple[str, ...], sent: PendingRequest | None) -> bool:
         """Tell whether an answer says anything that the store does not know."""
         if taught.throttled:
             return True
@@ -211,7 +213,7 @@ class StoreBudget:
                 return True
         return False
 
-    def _go_alone(self, error: StoreError) -> None:
+    def _fall_back(self, error: StoreError) -> None:
         self._ask_again = self._clock() + ASK_AGAIN
         metrics.count("mkt.store.failures", what="budgets")
         if not self._troubled:
@@ -219,13 +221,13 @@ class StoreBudget:
             part = f"{ALONE:.0%}"
             log.warning("%s Until it works again, this process keeps to %s of the rate limits on its own.", error, part)
 
-    def _show(self, sent: Sent) -> None:
+    def _show(self, sent: PendingRequest) -> None:
         if metrics.on():
             for name, left in sent.left.items():
                 permitted = self._table.limit(name, sent.learned[name]).requests
                 metrics.budget(self._table.label, name, permitted - left, permitted)
 
-    def _reunite(self) -> None:
+    def _recover(self) -> None:
         if self._troubled:
             self._troubled = False
             self._alone.forget()
@@ -237,10 +239,10 @@ class StoreBudget:
         self._alone.after_fork()
 
 
-_budgets: dict[tuple[str, ...], StoreBudget] = {}
+_budgets: dict[tuple[str, ...], SharedBudget] = {}
 
 
-def budget_for(account: tuple[str, ...], limits: Mapping[str, Limit], share: float) -> StoreBudget:
+def budget_for(account: tuple[str, ...], limits: Mapping[str, Limit], share: float) -> SharedBudget:
     """Return the budget of an account; all processes that name the same account share its slots.
 
     :param account: what the vendor counts by, e.g. vendor, base URL and a digest of the key
@@ -248,7 +250,7 @@ def budget_for(account: tuple[str, ...], limits: Mapping[str, Limit], share: flo
     :param share: the part of them to use
     """
     settings = (*account, repr(sorted(limits.items())), str(share))
-    return _budgets.setdefault(settings, StoreBudget(account, limits, share))
+    return _budgets.setdefault(settings, SharedBudget(account, limits, share))
 
 
 def _after_fork() -> None:

@@ -22,11 +22,11 @@ MARGIN = 0.1
 SPREAD = 0.125
 """The part of a window over which its requests are spread at least. Were all to go at once when it opens, the quickest
 process would ask again first, and get most of it."""
-LONGEST_SPREAD = 1.0
+MAX_SPREAD = 1.0
 """Seconds over which they are spread at most, so that a launch gets past a burst of others soon."""
 INSTANT = 1e-6
 """Seconds that are no difference: adding and subtracting the length of a window is not exact."""
-OPEN_TO_NEWS = 0.8
+OPEN_TO_POLLS = 0.8
 """The part of a window that reads which only wait for news may fill; the rest is kept free for launches."""
 
 
@@ -41,12 +41,12 @@ class Window:
 
     :param limit: what may be used of it
     :param slots: the moments taken, sorted, in seconds of any one clock
-    :param quiet_until: no request begins before this moment
+    :param cooldown_until: no request begins before this moment
     """
 
     limit: Limit
     slots: array[float] = field(default_factory=lambda: array("d"))
-    quiet_until: float = 0.0
+    cooldown_until: float = 0.0
 
     @property
     def span(self) -> float:
@@ -56,7 +56,7 @@ class Window:
     def free_from(self, moment: float, most: int) -> float:
         """Return the first moment, from ``moment`` on, that can be added with at most ``most`` in any window."""
         slots, span = self.slots, self.span
-        moment = max(moment, self.quiet_until)
+        moment = max(moment, self.cooldown_until)
         first = bisect_right(slots, moment - span + INSTANT)
         last = first + most - 1
         # Any `most` neighbours closer together than a window forbid everything within a window of all of them.
@@ -69,7 +69,7 @@ class Window:
 
     def spaced(self, moment: float) -> float:
         """Return ``moment``, or when the next one may follow the slot before it."""
-        gap = min(SPREAD * self.span, LONGEST_SPREAD) / self.limit.requests
+        gap = min(SPREAD * self.span, MAX_SPREAD) / self.limit.requests
         before = bisect_right(self.slots, moment + INSTANT) - 1
         if before >= 0 and moment - self.slots[before] < gap - INSTANT:
             return self.slots[before] + gap
@@ -77,7 +77,7 @@ class Window:
 
     def most(self, priority: Priority) -> int:
         """Return how many requests of any kind a window may hold once one of ``priority`` joins it."""
-        return self.limit.requests if priority is Priority.LAUNCH else part_of(self.limit.requests, OPEN_TO_NEWS)
+        return self.limit.requests if priority is Priority.LAUNCH else part_of(self.limit.requests, OPEN_TO_POLLS)
 
     def add(self, moment: float) -> None:
         """Take the slot at ``moment``."""
@@ -101,7 +101,7 @@ class Window:
     def shift(self, by: float) -> None:
         """Move everything by ``by`` seconds: the clock was set."""
         self.slots = array("d", (slot + by for slot in self.slots))
-        self.quiet_until += by
+        self.cooldown_until += by
 
 
 def place(windows: Sequence[Window], now: float, priority: Priority) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import text
 
 from airflow_provider_mkt.client.endpoint import Limit
-from airflow_provider_mkt.state.budgets.rate_headers import Lesson
+from airflow_provider_mkt.state.budgets.rate_headers import RateLimitHint
 from airflow_provider_mkt.state.budgets.sliding_window import Window, pack, part_of, unpack
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.database.store import CLOCK, Execute, Store
@@ -20,7 +20,7 @@ from airflow_provider_mkt.state.encryption import digest
 
 LATEST = 6.0
 """Seconds after its slot within which a request reaches the vendor: it leaves within one, and connects within five."""
-LONGEST_COOLDOWN = 600.0
+MAX_COOLDOWN = 600.0
 LEARNED_FOR = 3600.0
 """Seconds for which a stated limit is believed: a stray answer of a gateway must not slow an account down for ever."""
 CONFIRMED_FOR = 300.0
@@ -51,20 +51,20 @@ class Row:
         """Count what a vendor may have counted of ours when it answered, by ``now``, the request in ``slot``."""
         return self.window.count(slot - self.window.span) - self.window.count(now)
 
-    def cool_down(self, taught: Lesson, now: float) -> None:
+    def cool_down(self, taught: RateLimitHint, now: float) -> None:
         """Be quiet for as long as the vendor says; else for a window, twice as long each time it was not enough."""
         window = self.window
         wait = taught.wait_within(window.limit.window)
         if wait is None:
             wait = window.limit.window
-            if now < window.quiet_until:
+            if now < window.cooldown_until:
                 return  # the others who were refused at the same time
-            if now < window.quiet_until + window.limit.window:
-                wait = min(2 * (window.quiet_until - self.quiet_from), LONGEST_COOLDOWN)
-        if now + wait > window.quiet_until:
-            self.quiet_from, window.quiet_until = now, now + wait
+            if now < window.cooldown_until + window.limit.window:
+                wait = min(2 * (window.cooldown_until - self.quiet_from), MAX_COOLDOWN)
+        if now + wait > window.cooldown_until:
+            self.quiet_from, window.cooldown_until = now, now + wait
 
-    def leave_to_others(self, taught: Lesson, slot: float, now: float) -> None:
+    def leave_to_others(self, taught: RateLimitHint, slot: float, now: float) -> None:
         """Take out of the window what others have used of it, going by what the vendor says is left.
 
         :param taught: the answer to the request in ``slot``
@@ -74,7 +74,7 @@ class Row:
             return
         surplus = window.limit.requests - self.used(slot, now) - taught.remaining
         if surplus > 0 and taught.remaining == 0 and taught.reset:
-            window.quiet_until = max(window.quiet_until, now + min(taught.reset, window.limit.window))
+            window.cooldown_until = max(window.cooldown_until, now + min(taught.reset, window.limit.window))
         else:
             for _ in range(surplus):
                 window.add(now)
@@ -130,7 +130,7 @@ class BudgetTable:
         """Write the rows back."""
         for name, row in rows.items():
             window = row.window
-            changed = (pack(window.slots), row.quiet_from, window.quiet_until, row.learned, row.learned_at, now)
+            changed = (pack(window.slots), row.quiet_from, window.cooldown_until, row.learned, row.learned_at, now)
             execute(_UPDATE, (*changed, *self._scale(name), row.name))
 
     def cooldown(self, execute: Execute, kind: str, names: tuple[str, ...]) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
-from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 
 CONNECT_PATIENCE = 3
 """Seconds to wait for a server to take a connection."""
@@ -35,16 +35,16 @@ def usable(url: str | URL) -> URL:
             url = url.replace("postgres", "postgresql", 1)
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise StoreError(Trouble.MISCONFIGURED) from None
+        raise StoreError(StoreFailure.MISCONFIGURED) from None
     kind, _, driver = parsed.drivername.partition("+")
     if kind not in DRIVERS or (driver and driver not in DRIVERS[kind]):
-        raise StoreError(Trouble.MISCONFIGURED, said=f"it names {parsed.drivername}")
+        raise StoreError(StoreFailure.MISCONFIGURED, said=f"it names {parsed.drivername}")
     if kind == "sqlite":
         return parsed.set(drivername="sqlite+pysqlite")
     wanted = (driver,) if driver else DRIVERS[kind]
     installed = next((name for name in wanted if find_spec(name)), None)
     if installed is None:
-        raise StoreError(Trouble.NO_DRIVER)
+        raise StoreError(StoreFailure.NO_DRIVER)
     return parsed.set(drivername=f"{kind}+{installed}")
 
 

@@ -21,7 +21,7 @@ from weakref import WeakSet
 
 from sqlalchemy import Engine, QueuePool, event
 
-LONGEST_WAIT = 6.0
+MAX_WAIT = 6.0
 """Seconds for which a fork waits for transactions: one that waits for SQLite's lock gives up after five."""
 
 
@@ -48,7 +48,7 @@ class Connections:
         """Hold up forks while the calling thread uses a connection; and wait for a fork that is under way."""
         me = threading.get_ident()
         with self._changed:
-            self._changed.wait_for(lambda: not self._forks, 2 * LONGEST_WAIT)
+            self._changed.wait_for(lambda: not self._forks, 2 * MAX_WAIT)
             self._inside.add(me)
         try:
             yield
@@ -65,7 +65,7 @@ class Connections:
         """Close what is open, as far as it is not in use."""
         with self._changed:
             self._forks += 1
-            self._changed.wait_for(lambda: not self._others(), LONGEST_WAIT)
+            self._changed.wait_for(lambda: not self._others(), MAX_WAIT)
         opened, self._opened = tuple(self._opened), WeakSet()
         for engine in opened:
             if isinstance(engine.pool, QueuePool) and engine.pool.checkedout():

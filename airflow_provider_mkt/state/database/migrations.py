@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, inspect, text
 
-from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 
 STEPS: Sequence[Sequence[str]] = (
     (
@@ -87,7 +87,7 @@ def migrate(connection: Connection, where: str) -> None:
         connection.execute(text(f"INSERT INTO {VERSION_TABLE} (version) VALUES (0)"))  # noqa: S608 - a constant
     have = version(connection)
     if have > len(STEPS):
-        raise StoreError(Trouble.NEWER, where, f"its schema has version {have}, this code knows {len(STEPS)}")
+        raise StoreError(StoreFailure.NEWER, where, f"its schema has version {have}, this code knows {len(STEPS)}")
     for step in STEPS[have:]:
         for statement in step:
             connection.execute(text(statement.format(bytes=BYTES[dialect])))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import URL
 
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.state.database.store import Store
@@ -38,11 +38,11 @@ def configured_url() -> str | URL:
     try:
         url = str(conf.get(*OPTION, fallback="") or "").strip()
     except Exception as error:  # noqa: BLE001 - whatever a secrets backend raises; its words may hold the secret
-        raise StoreError(Trouble.NO_URL, said=f"{_source(conf) or 'state_url'}: {type(error).__name__}") from None
+        raise StoreError(StoreFailure.NO_URL, said=f"{_source(conf) or 'state_url'}: {type(error).__name__}") from None
     if url:
         return url
     if source := _source(conf):
-        raise StoreError(Trouble.NO_URL, said=f"{source} gave nothing")
+        raise StoreError(StoreFailure.NO_URL, said=f"{source} gave nothing")
     home = Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow")).expanduser()
     return URL.create("sqlite", database=str(home / FILE))
 
@@ -59,7 +59,7 @@ def _source(conf: Any) -> str | None:
     return None
 
 
-def warn_if_lonely(used: Store) -> None:
+def warn_if_not_shared(used: Store) -> None:
     """Say so when the executor spreads tasks over hosts but the store is a file on one of them."""
     from airflow.sdk.configuration import conf  # noqa: PLC0415
 
@@ -91,5 +91,5 @@ def store() -> Store:
     if mine not in _stores:
         made = Store(configured_url())
         if _stores.setdefault(mine, made) is made:
-            warn_if_lonely(made)
+            warn_if_not_shared(made)
     return _stores[mine]

@@ -32,7 +32,7 @@ from airflow_provider_mkt.state.database.dialects import (
 from airflow_provider_mkt.state.database.fork_safety import CONNECTIONS
 from airflow_provider_mkt.state.database.migrations import STEPS, VERSION_TABLE, migrate, version
 from airflow_provider_mkt.state.database.watchdog import Watchdog
-from airflow_provider_mkt.state.errors import StoreError, Trouble, understand
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure, classify
 
 PATIENCE = 5.0
 """Seconds to wait for a lock, and for any one statement."""
@@ -104,10 +104,10 @@ class Store:
                     raise
                 return transaction()
         except SQLAlchemyError as error:
-            raise understand(error, self.where) from None
+            raise classify(error, self.where) from None
         except self._driver.Error as error:
             # From connecting for plain SQL, or from a pragma: both go past SQLAlchemy.
-            raise understand(DBAPIError(None, None, error), self.where) from None
+            raise classify(DBAPIError(None, None, error), self.where) from None
 
     def close(self) -> None:
         """Close pooled connections."""
@@ -174,7 +174,9 @@ class Store:
         if not name or name == ":memory:" or name.startswith("file:"):
             return
         if CONNECTIONS.inherited(name):
-            raise StoreError(Trouble.FAILED, self.where, "this process was forked while a transaction was under way")
+            raise StoreError(
+                StoreFailure.FAILED, self.where, "this process was forked while a transaction was under way"
+            )
         # A file that is there is never opened here: closing it would end all locks that this process has on it.
         try:
             with suppress(FileExistsError):
@@ -182,10 +184,10 @@ class Store:
         except OSError as error:
             forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
             full = error.errno == errno.ENOSPC
-            trouble = Trouble.READ_ONLY if forbidden else Trouble.FULL if full else Trouble.UNREACHABLE
+            trouble = StoreFailure.READ_ONLY if forbidden else StoreFailure.FULL if full else StoreFailure.UNREACHABLE
             raise StoreError(trouble, self.where, str(error.strerror)) from None
         if not os.access(name, os.R_OK | os.W_OK):
-            raise StoreError(Trouble.READ_ONLY, self.where)
+            raise StoreError(StoreFailure.READ_ONLY, self.where)
         # The switch needs the file for itself, and SQLite does not wait for that.
         deadline = time.monotonic() + self.patience
         while True:

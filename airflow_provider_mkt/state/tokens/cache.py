@@ -24,7 +24,7 @@ class _Kept:
     read_again: float
 
 
-class KeptTokens:
+class TokenCache:
     """Tokens by account, in memory.
 
     :param clock: seconds that only go forward

@@ -17,7 +17,7 @@ LEASE = 30.0
 """Seconds after which the owner of a lease that shows no sign of life is taken to be dead. A call may last longer."""
 
 
-class KeptAlive:
+class LeaseHeartbeat:
     """Extends a lease from a thread of its own, for as long as the ``with`` block lasts.
 
     :param store: the store

@@ -24,7 +24,7 @@ FIRST = (
 )
 
 
-class Fate(Enum):
+class RefreshOutcome(Enum):
     """What became of a refresh token that was sent."""
 
     UNSPENT = "unspent"
@@ -32,23 +32,23 @@ class Fate(Enum):
     LOST = "lost"
 
 
-def fate(error: ApiError, *, again: bool) -> Fate:
+def fate(error: ApiError, *, again: bool) -> RefreshOutcome:
     """Return what a failed refresh says about the refresh token.
 
     :param error: what the call raised
     :param again: whether the token may have been spent before, so that a plain refusal is believed to be about it
     """
     if isinstance(error, (OutcomeUnknownError, MalformedResponseError, ServerError)):
-        return Fate.LOST
+        return RefreshOutcome.LOST
     words = f"{error.code} {error.message}"
     if error.status == 429 or error.status is None or any(code in words for code in CLIENT_FAULTS):
-        return Fate.UNSPENT
+        return RefreshOutcome.UNSPENT
     if "invalid_grant" in words or error.status == 400 or (again and error.status == 401):
-        return Fate.REFUSED
-    return Fate.UNSPENT
+        return RefreshOutcome.REFUSED
+    return RefreshOutcome.UNSPENT
 
 
-def obituary(error: ApiError, begun: float | None) -> str:
+def reauthorise_message(error: ApiError, begun: float | None) -> str:
     """Say why an account has to be authorised again.
 
     :param error: what the vendor refused the refresh token with

@@ -26,18 +26,18 @@ from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.auth import Token
 from airflow_provider_mkt.exceptions import ApiError, AuthenticationError, OutcomeUnknownError
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.encryption import Sealer, digest
+from airflow_provider_mkt.state.encryption import Encryptor, digest
 from airflow_provider_mkt.state.errors import StoreError
-from airflow_provider_mkt.state.tokens.lease import KeptAlive
-from airflow_provider_mkt.state.tokens.refresh_outcome import FIRST, TAKEN, Fate, fate, obituary
-from airflow_provider_mkt.state.tokens.table import TakeOver, TokenRow, change
+from airflow_provider_mkt.state.tokens.lease import LeaseHeartbeat
+from airflow_provider_mkt.state.tokens.refresh_outcome import FIRST, TAKEN, RefreshOutcome, fate, reauthorise_message
+from airflow_provider_mkt.state.tokens.table import ClaimSeed, TokenRow, change
 
 log = logging.getLogger(__name__)
 
 RENEW_AT = 0.8
 SAVE_PATIENCE = 30.0
 """Seconds for which storing a successor is repeated."""
-LONGEST_PAUSE = 600.0
+MAX_PAUSE = 600.0
 """Seconds between two tries of a token whose fate is unknown, at most."""
 
 
@@ -76,7 +76,7 @@ class Claimed:
     again: bool
 
 
-def live(row: TokenRow, now: float, sealer: Sealer, refused: Collection[str], *, stale: bool = False) -> Live | None:
+def live(row: TokenRow, now: float, sealer: Encryptor, refused: Collection[str], *, stale: bool = False) -> Live | None:
     """Return the row's access token, if there is one to use.
 
     :param refused: digests of tokens that a vendor refused; they are dropped from the row
@@ -108,7 +108,7 @@ class Rotation:
     def __init__(
         self,
         store: Store,
-        sealer: Sealer,
+        sealer: Encryptor,
         key: str,
         seed: str,
         *,
@@ -122,7 +122,7 @@ class Rotation:
         self._owner = uuid.uuid4().hex
         self._tried_twice = False
 
-    def claim(self, row: TokenRow, now: float, began: float | None, take_over: TakeOver) -> Live | Busy | Claimed:
+    def claim(self, row: TokenRow, now: float, began: float | None, take_over: ClaimSeed) -> Live | Busy | Claimed:
         """Return a live token, or begin a refresh: take the lease and open the journal.
 
         :param began: since when the caller has been waiting
@@ -162,7 +162,7 @@ class Rotation:
         again = row.begun_at is not None
         row.lease, row.lease_until = self._owner, now + self._lease
         row.begun_at = row.begun_at if row.begun_at is not None else now
-        row.not_before = now + min(self._lease * 2.0 ** min(row.tries, 20), LONGEST_PAUSE)
+        row.not_before = now + min(self._lease * 2.0 ** min(row.tries, 20), MAX_PAUSE)
         row.tries += 1
         return Claimed(self._sealer.unseal(row.refresh), row.refresh_digest, again)
 
@@ -173,11 +173,11 @@ class Rotation:
         :raises ApiError: see :meth:`claim`, or what ``refresh`` raised when the token is certainly unspent
         """
         try:
-            with KeptAlive(self.store, self._key, self._owner, self._lease):
+            with LeaseHeartbeat(self.store, self._key, self._owner, self._lease):
                 token = refresh(claimed.refresh)
         except ApiError as error:
             metrics.token(self._key, "failed")
-            self._bury_or_raise(claimed, error)
+            self._settle_failure(claimed, error)
             return None
         except BaseException:
             # The journal stays open. Should the store fail as well, the lease runs out by itself.
@@ -187,16 +187,16 @@ class Rotation:
         metrics.token(self._key, "refreshed")
         return token
 
-    def _bury_or_raise(self, claimed: Claimed, error: ApiError) -> None:
+    def _settle_failure(self, claimed: Claimed, error: ApiError) -> None:
         """Settle a failed call; return when another look at the store may help."""
         verdict = fate(error, again=claimed.again)
         log.warning("A token refresh failed, the refresh token is %s: %s", verdict.value, error)
         dead = change(self.store, self._key, lambda row, now: self._settle(row, now, claimed, error))
         if dead:
             raise AuthenticationError(dead) from error
-        if verdict is Fate.UNSPENT or (verdict is Fate.LOST and self._tried_twice):
+        if verdict is RefreshOutcome.UNSPENT or (verdict is RefreshOutcome.LOST and self._tried_twice):
             raise error
-        self._tried_twice = self._tried_twice or verdict is Fate.LOST
+        self._tried_twice = self._tried_twice or verdict is RefreshOutcome.LOST
 
     def _settle(self, row: TokenRow, now: float, claimed: Claimed, error: ApiError) -> str | None:
         """Note a failed call in the row. Returns why the account is dead, if it is now."""
@@ -204,10 +204,10 @@ class Rotation:
         row.release(self._owner)
         if row.refresh_digest != claimed.digest:
             return None
-        if verdict is Fate.REFUSED:
+        if verdict is RefreshOutcome.REFUSED:
             begun = row.begun_at if claimed.again else None
-            row.dead = obituary(error, None if begun is None else now - begun)
-        elif verdict is Fate.UNSPENT:
+            row.dead = reauthorise_message(error, None if begun is None else now - begun)
+        elif verdict is RefreshOutcome.UNSPENT:
             row.tries -= 1
             row.not_before = now
             if not claimed.again:

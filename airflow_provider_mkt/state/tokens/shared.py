@@ -27,22 +27,22 @@ from airflow_provider_mkt.client.auth import Token
 from airflow_provider_mkt.exceptions import ApiError, AuthenticationError, PermissionDeniedError, ValidationError
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.encryption import Sealer, configured_sealer, digest
-from airflow_provider_mkt.state.errors import StoreError, Trouble
-from airflow_provider_mkt.state.tokens.cache import KeptTokens
-from airflow_provider_mkt.state.tokens.lease import LEASE, KeptAlive
+from airflow_provider_mkt.state.encryption import Encryptor, configured_encryptor, digest
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
+from airflow_provider_mkt.state.tokens.cache import TokenCache
+from airflow_provider_mkt.state.tokens.lease import LEASE, LeaseHeartbeat
 from airflow_provider_mkt.state.tokens.rotation import Busy, Claimed, Live, Rotation, live
-from airflow_provider_mkt.state.tokens.shielded import uninterrupted
-from airflow_provider_mkt.state.tokens.table import TakeOver, TokenRow, change, change_beside_others
+from airflow_provider_mkt.state.tokens.shielded import shielded
+from airflow_provider_mkt.state.tokens.table import ClaimSeed, TokenRow, change, update_row_and_claim
 
 log = logging.getLogger(__name__)
 
 RENEW_AT = 0.8
-Claim = Callable[[TokenRow, float, float | None, TakeOver], Live | Busy | Claimed]
-"""Gets an account's row, the time, since when the caller has been waiting, and :data:`TakeOver`."""
-LONGEST_WAIT = 300.0
+Claim = Callable[[TokenRow, float, float | None, ClaimSeed], Live | Busy | Claimed]
+"""Gets an account's row, the time, since when the caller has been waiting, and :data:`ClaimSeed`."""
+MAX_WAIT = 300.0
 """Seconds after which waiting for another process's token call is given up."""
-FIRST_LOOK, LONGEST_LOOK = 0.05, 0.5
+FIRST_LOOK, MAX_LOOK = 0.05, 0.5
 
 
 def _mask(secret: str) -> None:
@@ -75,7 +75,7 @@ class Tokens:
     def __init__(
         self,
         get_store: Callable[[], Store] = store,
-        get_sealer: Callable[[], Sealer] = configured_sealer,
+        get_sealer: Callable[[], Encryptor] = configured_encryptor,
         *,
         clock: Callable[[], float] = time.monotonic,
         lease: float = LEASE,
@@ -84,7 +84,7 @@ class Tokens:
     ) -> None:
         self._store, self._sealer, self._clock, self._lease = get_store, get_sealer, clock, lease
         self._sleep = sleep
-        self._kept = KeptTokens(clock, mask)
+        self._kept = TokenCache(clock, mask)
         self._refused: set[str] = set()
         self._unsaved: dict[str, tuple[Rotation, Claimed, Token]] = {}
         self._warned = False
@@ -179,7 +179,7 @@ class Tokens:
         """Return the token that all processes share, getting it if nobody else does."""
         used, sealer, owner = self._store(), self._sealer(), uuid.uuid4().hex
 
-        def claim(row: TokenRow, now: float, began: float | None, _: TakeOver) -> Live | Busy | Claimed:
+        def claim(row: TokenRow, now: float, began: float | None, _: ClaimSeed) -> Live | Busy | Claimed:
             if began is not None and row.failed_at >= began:
                 raise AuthenticationError(row.failure or "The vendor refused to issue a token.")
             busy = row.leased_to_another(owner, now)
@@ -194,7 +194,7 @@ class Tokens:
         if isinstance(step, Live):
             return step
         try:
-            with KeptAlive(used, key, owner, self._lease):
+            with LeaseHeartbeat(used, key, owner, self._lease):
                 token = _counted(key, fetch)
         except BaseException as error:
             self._give_up(used, key, owner, error)
@@ -225,10 +225,10 @@ class Tokens:
             step = self._acquire(rotation.store, key, rotation.claim)
             if isinstance(step, Live):
                 return step
-            found = uninterrupted(partial(self._exchange, key, rotation, step, refresh))
+            found = shielded(partial(self._exchange, key, rotation, step, refresh))
             if found is not None:
                 return found
-        raise StoreError(Trouble.LOCKED, rotation.store.where, "others keep replacing the token")
+        raise StoreError(StoreFailure.LOCKED, rotation.store.where, "others keep replacing the token")
 
     def _exchange(self, key: str, rotation: Rotation, claimed: Claimed, refresh: Callable[[str], Token]) -> Live | None:
         """Spend a refresh token and store its successor; None when the caller should look again."""
@@ -248,16 +248,18 @@ class Tokens:
 
     def _acquire(self, used: Store, key: str, claim: Claim) -> Live | Claimed:
         """Wait until there is a live token or the lease is ours."""
-        began, look, deadline = None, FIRST_LOOK, self._clock() + LONGEST_WAIT
+        began, look, deadline = None, FIRST_LOOK, self._clock() + MAX_WAIT
         while True:
-            step = change_beside_others(used, key, lambda row, now, take: claim(row, now, began, take))  # noqa: B023
+            step = update_row_and_claim(used, key, lambda row, now, take: claim(row, now, began, take))  # noqa: B023
             if not isinstance(step, Busy):
                 return step
             if self._clock() > deadline:
-                raise StoreError(Trouble.LOCKED, used.where, "another process has been getting a token for minutes")
+                raise StoreError(
+                    StoreFailure.LOCKED, used.where, "another process has been getting a token for minutes"
+                )
             began = step.now if began is None else began
             self._sleep(look)
-            look = min(2 * look, LONGEST_LOOK)
+            look = min(2 * look, MAX_LOOK)
 
     def _give_up(self, used: Store, key: str, owner: str, error: BaseException) -> None:
         refused = isinstance(error, (AuthenticationError, PermissionDeniedError, ValidationError))

@@ -16,7 +16,7 @@ GRACE = 4.0
 """Seconds for which an interrupted caller still waits. Airflow kills a task five seconds after asking it to stop."""
 
 
-def uninterrupted(work: Callable[[], T]) -> T:
+def shielded(work: Callable[[], T]) -> T:
     """Do ``work`` in a thread of its own, and wait for it.
 
     Airflow's ``execution_timeout`` and its signals raise exceptions in the main thread, at any point of it. One that

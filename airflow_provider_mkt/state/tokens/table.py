@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, text
 
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.encryption import Sealer, digest
+from airflow_provider_mkt.state.encryption import Encryptor, digest
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class TokenRow:
     not_before: float = 0.0
     dead: str | None = None
 
-    def set_access(self, sealer: Sealer, value: str, lifetime: float, renew_at: float, now: float) -> None:
+    def set_access(self, sealer: Encryptor, value: str, lifetime: float, renew_at: float, now: float) -> None:
         """Keep a new access token."""
         self.access, self.access_digest = sealer.seal(value), digest(value)
         self.renew_at, self.expires_at = now + lifetime * renew_at, now + lifetime
@@ -70,7 +70,7 @@ class TokenRow:
         self.access = self.access_digest = None
         self.renew_at = self.expires_at = 0.0
 
-    def set_refresh(self, sealer: Sealer, value: str) -> None:
+    def set_refresh(self, sealer: Encryptor, value: str) -> None:
         """Keep a refresh token that is unspent."""
         self.refresh, self.refresh_digest = sealer.seal(value), digest(value)
         self.close_journal()
@@ -89,7 +89,7 @@ class TokenRow:
         """Tell whether somebody else is getting a token and believed to be alive."""
         return self.lease not in (None, owner) and now < self.lease_until
 
-    def seed_with(self, sealer: Sealer, seed: str) -> None:
+    def seed_with(self, sealer: Encryptor, seed: str) -> None:
         """Start afresh from another refresh token."""
         self.drop_access()
         self.set_refresh(sealer, seed)
@@ -117,7 +117,7 @@ _UNSPENT = "refresh_digest = :token AND begun_at IS NULL AND access IS NULL AND 
 _TAKE = text(f"UPDATE mkt_token SET dead = :why WHERE {_ELSEWHERE} AND {_UNSPENT}")  # noqa: S608 - constants
 _OTHERS = text(f"SELECT 1 FROM mkt_token WHERE {_ELSEWHERE} LIMIT 1")  # noqa: S608 - constants
 
-TakeOver = Callable[[str, str, str], bool]
+ClaimSeed = Callable[[str, str, str], bool]
 """Gets the digests of a refresh token, alone and with who issued it, and why it is of no more use to other accounts.
 Returns False when another one may have spent it; where it is certainly unspent, it is taken from that one."""
 
@@ -131,17 +131,17 @@ def change(store: Store, key: str, step: Callable[[TokenRow, float], T], *, dura
     :return: the step's result
     :raises StoreError: when the store fails; nothing is changed then
     """
-    return change_beside_others(store, key, lambda row, now, _: step(row, now), durable=durable)
+    return update_row_and_claim(store, key, lambda row, now, _: step(row, now), durable=durable)
 
 
-def change_beside_others(
-    store: Store, key: str, step: Callable[[TokenRow, float, TakeOver], T], *, durable: bool = True
+def update_row_and_claim(
+    store: Store, key: str, step: Callable[[TokenRow, float, ClaimSeed], T], *, durable: bool = True
 ) -> T:
     """Do as :func:`change`, with a step that can also make sure that no other row has the same refresh token."""
     return store.run(lambda connection: _change(connection, store.clock, digest(key), step), durable=durable)
 
 
-def _change(connection: Connection, clock: str, name: str, step: Callable[[TokenRow, float, TakeOver], T]) -> T:
+def _change(connection: Connection, clock: str, name: str, step: Callable[[TokenRow, float, ClaimSeed], T]) -> T:
     lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
     select = text(f"SELECT {', '.join(COLUMNS)} FROM mkt_token WHERE name = :name{lock}")  # noqa: S608 - constants
     found = connection.execute(select, {"name": name}).one_or_none()
@@ -158,7 +158,7 @@ def _change(connection: Connection, clock: str, name: str, step: Callable[[Token
 
 
 def _take_over(connection: Connection, name: str, token: str, issued: str, why: str) -> bool:
-    """See :data:`TakeOver`; ``name`` is the row that wants the token."""
+    """See :data:`ClaimSeed`; ``name`` is the row that wants the token."""
     wanted = {"name": name, "issued": issued, "why": why}
     if connection.dialect.name == "postgresql":
         # Two accounts that take the same token at once would not see each other.
@@ -171,7 +171,7 @@ def _values(row: TokenRow) -> dict[str, Any]:
     return {**asdict(row), "seeds": json.dumps(row.seeds)}
 
 
-def rehearse(store: Store) -> None:
+def check_writable(store: Store) -> None:
     """Write a token's row, and take it out again: what cannot be stored later is better known before.
 
     :raises StoreError: when tokens could not be stored

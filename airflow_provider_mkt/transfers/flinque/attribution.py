@@ -14,15 +14,15 @@ from airflow.sdk import Asset
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.endpoint import Priority
 from airflow_provider_mkt.client.page_walk import Page, walk_pages
-from airflow_provider_mkt.client.paging import LARGEST_PAGE, LargePages
+from airflow_provider_mkt.client.paging import MAX_PAGE, LargePages
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
-from airflow_provider_mkt.files.atomic import WholeFile, checked_path, there
+from airflow_provider_mkt.files.atomic import AtomicFile, checked_path, there
 from airflow_provider_mkt.files.formats import EXTRA, Columns
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flinque.hook import orders_call
-from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.transfers.base import ToObjectStorageOperator
-from airflow_provider_mkt.transfers.flinque.export_cursor import Books
+from airflow_provider_mkt.transfers.flinque.export_cursor import ExportCursorStore
 from airflow_provider_mkt.transfers.flinque.order_walk import OrderWalk, to_remember
 from airflow_provider_mkt.transfers.flinque.seen_rows import Mark, Seen
 from airflow_provider_mkt.validation import positive
@@ -73,7 +73,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
         end: str | datetime | None = None,
         time_field: str = "attributed_at",
         columns: Sequence[str] = COLUMNS,
-        per_page: int | None = LARGEST_PAGE,
+        per_page: int | None = MAX_PAGE,
         flinque_conn_id: str = FlinqueHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -98,7 +98,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
         """Export, and return ``path``, ``rows``, ``bytes``, ``watermark``, ``start`` and ``end``."""
         window = _moment("start", self.start), _moment("end", self.end)
         self._check()
-        with come_back_later():
+        with reschedule_when_rate_limited():
             result = self._export_new(context) if window == (None, None) else self._export_window(*window)
         return self.publish(context, f"flinque://{self.conn_id}/attribution/orders", result)
 
@@ -109,7 +109,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
 
     def _export_new(self, context: Context) -> dict[str, Any]:
         path = self.rows_destination()
-        books = Books(self._store(context), f"{BOOKS}.{self.conn_id}")
+        books = ExportCursorStore(self._store(context), f"{BOOKS}.{self.conn_id}")
         books.settle(_is_there)
         record = cast("dict[str, Any] | None", context["task_state_store"].get(RECORD))
         if record is not None and _is_there(record["result"]["path"], record["result"]["bytes"]):
@@ -124,7 +124,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
                 "run a file of its own, such as orders-{{ run_id }}.jsonl, or remove the file."
             )
         start = books.cursor.start(self.overlap, _moment("since", self.since))
-        with closing(Seen(books.marks())) as seen, WholeFile(path) as file:
+        with closing(Seen(books.marks())) as seen, AtomicFile(path) as file:
             walk = OrderWalk(seen, self.time_field, start)
             rows = self.write_rows(file, walk.new_rows(self._pages(start, None)), Columns(self.columns))
             if not rows:
@@ -138,8 +138,8 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
     def _commit(
         self,
         context: Context,
-        file: WholeFile,
-        books: Books,
+        file: AtomicFile,
+        books: ExportCursorStore,
         record: dict[str, Any],
         remembered: tuple[datetime, list[Mark]],
     ) -> None:
@@ -176,7 +176,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
         return self._whole_window(self.rows_destination(), start, end)
 
     def _whole_window(self, path: ObjectStoragePath, start: datetime | None, end: datetime | None) -> dict[str, Any]:
-        with closing(Seen()) as seen, WholeFile(path) as file:
+        with closing(Seen()) as seen, AtomicFile(path) as file:
             walk = OrderWalk(seen, self.time_field, start, end)
             rows = self.write_rows(file, walk.new_rows(self._pages(start, end)), Columns(self.columns))
             file.commit()
@@ -184,7 +184,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
 
     def _pages(self, start: datetime | None, end: datetime | None) -> Iterator[Page]:
         hook = cast("FlinqueHook", self.hook)
-        call = replace(orders_call(start, end), priority=Priority.NEWS)
+        call = replace(orders_call(start, end), priority=Priority.POLL)
         return walk_pages(hook.client, call, LargePages(self.per_page))
 
     def _store(self, context: Context) -> Any:
@@ -194,7 +194,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
             )
         return context["asset_state_store"][self.asset]
 
-    def _watermark(self, walk: OrderWalk, books: Books) -> datetime:
+    def _watermark(self, walk: OrderWalk, books: ExportCursorStore) -> datetime:
         before = _moment("watermark", books.cursor.watermark)
         found = [moment for moment in (before, walk.newest) if moment is not None]
         if not found:
@@ -222,7 +222,7 @@ def _is_there(path: str, size: int) -> bool:
 
 
 def _result(
-    file: WholeFile | None, rows: int, watermark: str | None, start: datetime | None, end: datetime | None
+    file: AtomicFile | None, rows: int, watermark: str | None, start: datetime | None, end: datetime | None
 ) -> dict[str, Any]:
     return {
         "path": None if file is None else str(file.path),

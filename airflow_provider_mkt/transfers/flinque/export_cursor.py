@@ -65,7 +65,7 @@ class Cursor:
         return max(back, validation.parsed("floor", self.floor))
 
 
-class Books:
+class ExportCursorStore:
     """The books of one export.
 
     :param store: the asset's state store

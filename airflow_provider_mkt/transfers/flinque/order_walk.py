@@ -13,16 +13,16 @@ from typing import Any
 from airflow_provider_mkt.client.answer import Rows
 from airflow_provider_mkt.client.page_walk import Page, Totals
 from airflow_provider_mkt.exceptions import MalformedResponseError, ValidationError
-from airflow_provider_mkt.transfers.flinque.seen_rows import Mark, Seen, Sight, digest_of, seconds_of
+from airflow_provider_mkt.transfers.flinque.seen_rows import Mark, Novelty, Seen, digest_of, seconds_of
 from airflow_provider_mkt.vendors import flinque
 
 log = logging.getLogger(__name__)
 
-MOST_REMEMBERED = 150_000
+MAX_REMEMBERED = 150_000
 """Rows of the overlap that are remembered from one run to the next."""
-MOST_UNDATED = 3_000
+MAX_UNDATED = 3_000
 """Rows without a time that are remembered; a walk that meets more of them is an error, as they would come again."""
-MOST_AGAIN = 10_000
+MAX_AGAIN = 10_000
 """Rows in a row that this walk has come by already, after which a list goes round in circles."""
 SECONDS, MILLISECONDS = 1e9, 1e12
 FRACTION = re.compile(r"(?<=:\d\d)[.,](\d+)")
@@ -89,7 +89,7 @@ class OrderWalk:
         for page in pages:
             totals.add(page)
             yield [row for row in page.rows if self._is_new(row)]
-            self._check_times(self._undated > MOST_UNDATED)
+            self._check_times(self._undated > MAX_UNDATED)
         if self._met < totals.least:
             raise _malformed(
                 f"Flinque counts {totals.least:,} orders; its list ended after {self._met:,}. Nothing was written. "
@@ -100,7 +100,7 @@ class OrderWalk:
 
     def _check_times(self, wrong: bool) -> None:
         if wrong:
-            met = "no order has" if not self._dated else f"more than {MOST_UNDATED:,} orders do not have"
+            met = "no order has" if not self._dated else f"more than {MAX_UNDATED:,} orders do not have"
             raise ValidationError(
                 f"time_field: {met} a {self.time_field!r} that can be read as a time. Nothing was written. Name the "
                 "field that says when an order was attributed."
@@ -108,11 +108,11 @@ class OrderWalk:
 
     def _is_new(self, row: dict[str, Any]) -> bool:
         at = moment_of(row.get(self.time_field))
-        sight = self.seen.look(Mark(digest_of(row), seconds_of(at)))
-        self._again = self._again + 1 if sight is Sight.AGAIN else 0
-        if self._again >= MOST_AGAIN:
+        sight = self.seen.poll(Mark(digest_of(row), seconds_of(at)))
+        self._again = self._again + 1 if sight is Novelty.AGAIN else 0
+        if self._again >= MAX_AGAIN:
             raise _malformed("Flinque's list of orders goes round in circles. Nothing was written.")
-        if sight is Sight.AGAIN:
+        if sight is Novelty.AGAIN:
             return False
         self._met += 1
         self._dated += at is not None
@@ -120,8 +120,8 @@ class OrderWalk:
         if at is not None and not self._within(at):
             self._elsewhere += 1
             return False
-        self.earlier += sight is Sight.EARLIER
-        if sight is Sight.EARLIER:
+        self.earlier += sight is Novelty.EARLIER
+        if sight is Novelty.EARLIER:
             return False
         if at is None:
             self.undated += 1
@@ -158,20 +158,20 @@ def to_remember(
     :param overlap: how long before it the next run begins
     """
     floor = watermark - overlap if start is None else max(start, watermark - overlap)
-    marks = seen.dated(seconds_of(floor), MOST_REMEMBERED + 1)
-    if len(marks) > MOST_REMEMBERED:
+    marks = seen.dated(seconds_of(floor), MAX_REMEMBERED + 1)
+    if len(marks) > MAX_REMEMBERED:
         whole = datetime.fromtimestamp(marks[-1].at + 1, timezone.utc)
         if whole <= watermark:
             marks = [mark for mark in marks if mark.at > marks[-1].at]
         else:
-            log.warning("More than %s orders have the same time; some may be exported twice.", f"{MOST_REMEMBERED:,}")
+            log.warning("More than %s orders have the same time; some may be exported twice.", f"{MAX_REMEMBERED:,}")
         floor = min(whole, watermark)
         log.warning(
             "The overlap holds more than %s orders; the next run begins at %s. Run more often, or shorten overlap.",
-            f"{MOST_REMEMBERED:,}",
+            f"{MAX_REMEMBERED:,}",
             floor.isoformat(),
         )
-    return floor, [*marks, *seen.undated(MOST_UNDATED)]
+    return floor, [*marks, *seen.undated(MAX_UNDATED)]
 
 
 def _malformed(problem: str) -> MalformedResponseError:

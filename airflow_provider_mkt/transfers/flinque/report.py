@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ApiError
-from airflow_provider_mkt.files.atomic import WholeFile
+from airflow_provider_mkt.files.atomic import AtomicFile
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
-from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.transfers.base import ToObjectStorageOperator
 from airflow_provider_mkt.transfers.flinque.report_file import write_report
 from airflow_provider_mkt.vendors import flinque
-from airflow_provider_mkt.waiting.base import Stand
+from airflow_provider_mkt.waiting.base import WaitState
 from airflow_provider_mkt.waiting.flinque import ReportWatch
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class FlinqueReportToObjectStorageOperator(ToObjectStorageOperator):
         """Export, and return ``report_id``, ``path`` and ``bytes``."""
         report_id, path = validation.text("report_id", self.report_id), self.destination()
         hook = cast("FlinqueHook", self.hook)
-        with come_back_later(), WholeFile(path) as file:
+        with reschedule_when_rate_limited(), AtomicFile(path) as file:
             try:
                 write_report(file, hook.export_report(report_id))
             except ApiError as error:
@@ -64,8 +64,8 @@ class FlinqueReportToObjectStorageOperator(ToObjectStorageOperator):
         """Return what to say when the report is not ready; a 404 may mean that as well, so the list is asked."""
         if error.status not in {*flinque.NOT_READY, 404}:
             return None
-        verdict = self.hook.client.talk(ReportWatch(report_id).look())
-        if error.status == 404 and verdict.stand is not Stand.PENDING:
+        verdict = self.hook.client.run(ReportWatch(report_id).poll())
+        if error.status == 404 and verdict.stand is not WaitState.PENDING:
             return None
         return ApiError(
             f"Report {report_id} is not ready ({verdict.status}). Put a FlinqueReportReadySensor before this task. "

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from airflow_provider_mkt.exceptions import MalformedResponseError
-from airflow_provider_mkt.files.atomic import WholeFile
+from airflow_provider_mkt.files.atomic import AtomicFile
 from airflow_provider_mkt.vendors import flinque
 
 BEGINS = {
@@ -28,7 +28,7 @@ HEAD = TAIL = 1024
 """Bytes that are looked at; the pieces that arrive may be as small as one byte."""
 
 
-def write_report(file: WholeFile, chunks: Iterator[bytes]) -> None:
+def write_report(file: AtomicFile, chunks: Iterator[bytes]) -> None:
     """Write and seal the file. Nothing is visible yet.
 
     :param file: where to; compressed when its name ends with ``.gz`` and the report is not

@@ -30,7 +30,7 @@ class Mark(NamedTuple):
     at: int
 
 
-class Sight(Enum):
+class Novelty(Enum):
     """Whether a row is new."""
 
     NEW = "new"
@@ -70,13 +70,13 @@ class Seen:
         self._store.execute("BEGIN")
         self._store.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, 0)", earlier)
 
-    def look(self, mark: Mark) -> Sight:
+    def poll(self, mark: Mark) -> Novelty:
         """Remember a row and say whether it is new."""
         add = self._store.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, 1)", mark)
         if add.rowcount:
-            return Sight.NEW
+            return Novelty.NEW
         first = self._store.execute("UPDATE seen SET walked = 1 WHERE digest = ? AND walked = 0", mark[:1])
-        return Sight.EARLIER if first.rowcount else Sight.AGAIN
+        return Novelty.EARLIER if first.rowcount else Novelty.AGAIN
 
     def dated(self, since: int, most: int) -> list[Mark]:
         """Return the rows from a second on, the newest first."""

@@ -11,15 +11,15 @@ from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.answer import Rows
 from airflow_provider_mkt.client.endpoint import Priority
 from airflow_provider_mkt.client.page_walk import Totals, walk_pages
-from airflow_provider_mkt.client.paging import LARGEST_PAGE
+from airflow_provider_mkt.client.paging import MAX_PAGE
 from airflow_provider_mkt.exceptions import MalformedResponseError
-from airflow_provider_mkt.files.atomic import WholeFile
+from airflow_provider_mkt.files.atomic import AtomicFile
 from airflow_provider_mkt.files.formats import Columns
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.hooks.flodesk.audience import pages
-from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.transfers.base import ToObjectStorageOperator
-from airflow_provider_mkt.transfers.flinque.seen_rows import Mark, Seen, Sight, digest_of
+from airflow_provider_mkt.transfers.flinque.seen_rows import Mark, Novelty, Seen, digest_of
 from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class FlodeskSubscribersToObjectStorageOperator(ToObjectStorageOperator):
         if self.segment_id is not None:
             query["segment_id"] = validation.text("segment_id", self.segment_id)
         path = self.rows_destination()
-        with come_back_later(), closing(Seen()) as seen, WholeFile(path) as file:
+        with reschedule_when_rate_limited(), closing(Seen()) as seen, AtomicFile(path) as file:
             rows = self.write_rows(file, self._subscribers(query, seen), Columns(TEXTS, JSONS))
             file.commit()
         result = {"path": str(path), "rows": rows, "bytes": file.size, **query}
@@ -77,11 +77,11 @@ class FlodeskSubscribersToObjectStorageOperator(ToObjectStorageOperator):
         :raises MalformedResponseError: when fewer come than Flodesk counts
         """
         client = cast("FlodeskHook", self.hook).client
-        call = flodesk.LIST_SUBSCRIBERS(query=query, priority=Priority.NEWS)
+        call = flodesk.LIST_SUBSCRIBERS(query=query, priority=Priority.POLL)
         totals, met = Totals(), 0
-        for page in walk_pages(client, call, pages(LARGEST_PAGE)):
+        for page in walk_pages(client, call, pages(MAX_PAGE)):
             totals.add(page)
-            rows = [row for row in page.rows if seen.look(Mark(digest_of(row), 0)) is Sight.NEW]
+            rows = [row for row in page.rows if seen.poll(Mark(digest_of(row), 0)) is Novelty.NEW]
             met += len(rows)
             yield rows
         if met < totals.least:

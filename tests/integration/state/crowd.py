@@ -29,9 +29,9 @@ from airflow_provider_mkt.client.auth import Auth, Token
 from airflow_provider_mkt.client.endpoint import Call, Endpoint, Limit, Priority, Safety
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.exceptions import AuthenticationError, OutcomeUnknownError, ValidationError
-from airflow_provider_mkt.state.budgets.shared import StoreBudget
+from airflow_provider_mkt.state.budgets.shared import SharedBudget
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.encryption import Sealer
+from airflow_provider_mkt.state.encryption import Encryptor
 from airflow_provider_mkt.state.tokens.shared import Tokens
 
 ACCOUNT = ("strict", "http://vendor", "key")
@@ -177,7 +177,7 @@ def consume(  # noqa: PLR0917
     used = Store(url)
     if used.kind == "sqlite" and ahead is not None:
         set_sqlite_ahead(used, real, ahead)
-    budget = StoreBudget(ACCOUNT, {"default": limit}, share, lambda: used)
+    budget = SharedBudget(ACCOUNT, {"default": limit}, share, lambda: used)
     client = ApiClient(Settings("Strict", {"api": base}), NoAuth(), budget, Redactor())
     used.run(lambda _: None)
     start.wait()
@@ -197,9 +197,9 @@ def set_sqlite_ahead(used: Store, real: Callable[[], float], ahead: Any) -> None
 def fill_queue(url: str, limit: Limit, number: int) -> None:
     """Ask for slots for reads that wait for news."""
     used = Store(url)
-    budget = StoreBudget(ACCOUNT, {"default": limit}, 1.0, lambda: used)
+    budget = SharedBudget(ACCOUNT, {"default": limit}, 1.0, lambda: used)
     for _ in range(number):
-        budget.reserve(("default",), Priority.NEWS)
+        budget.reserve(("default",), Priority.POLL)
 
 
 @contextmanager
@@ -268,7 +268,7 @@ def refresh_at(base: str, refresh_token: str) -> Token:
 
 
 def tokens_over(url: str, keys: str, lease: float = 30.0) -> Tokens:
-    used, sealer = Store(url), Sealer(keys)
+    used, sealer = Store(url), Encryptor(keys)
     return Tokens(lambda: used, lambda: sealer, lease=lease, mask=lambda _: None)
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import URL, create_engine, make_url, text
 from airflow_provider_mkt.client.api_client import ApiClient, Settings
 from airflow_provider_mkt.client.endpoint import Call, Limit, Priority
 from airflow_provider_mkt.client.redaction import Redactor
-from airflow_provider_mkt.state.budgets.shared import StoreBudget, snapshot
+from airflow_provider_mkt.state.budgets.shared import SharedBudget, snapshot
 from airflow_provider_mkt.state.budgets.sliding_window import MARGIN
 from airflow_provider_mkt.state.database.store import Store
 from tests.integration.state.crowd import (
@@ -265,7 +265,7 @@ def test_a_launch_overtakes_two_thousand_reads(url: str) -> None:
     used = Store(url)
     (use,) = snapshot(used)
     assert use.used + use.queued == 2000
-    budget = StoreBudget(ACCOUNT, {"default": limit}, 1.0, lambda: used)
+    budget = SharedBudget(ACCOUNT, {"default": limit}, 1.0, lambda: used)
     soon = limit.window / limit.requests + 1.0
     vendor = Strict(limit)
     with serve(lambda path: (*vendor.arrive(path), b"{}")) as base:
@@ -275,5 +275,5 @@ def test_a_launch_overtakes_two_thousand_reads(url: str) -> None:
     assert vendor.accepted[0][0] - asked <= soon
     # And so do the next ones, until their fifth of the window is used up.
     assert all(budget.reserve(("default",)) <= soon for _ in range(11))
-    assert budget.reserve(("default",), Priority.NEWS) > 30 * limit.window
+    assert budget.reserve(("default",), Priority.POLL) > 30 * limit.window
     used.close()

@@ -12,10 +12,10 @@ from sqlalchemy import make_url
 
 from airflow_provider_mkt.exceptions import AuthenticationError
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.encryption import Sealer
-from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.encryption import Encryptor
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.state.tokens.shared import Tokens
-from airflow_provider_mkt.state.tokens.table import rehearse
+from airflow_provider_mkt.state.tokens.table import check_writable
 from tests.integration.state.crowd import (
     LOSING,
     PROCESSES,
@@ -49,7 +49,7 @@ def test_sixteen_processes_force_a_rotation_at_once(url: str) -> None:
 
 
 def test_two_connections_with_one_refresh_token_at_once(url: str) -> None:
-    vendor, sealer = TokenVendor(), Sealer(KEYS)
+    vendor, sealer = TokenVendor(), Encryptor(KEYS)
     used, outcomes = Store(url), []
     used.run(lambda _: None)
     start = threading.Barrier(8)
@@ -77,13 +77,13 @@ def test_two_connections_with_one_refresh_token_at_once(url: str) -> None:
 
 def test_a_server_that_takes_no_writes_is_found_out_beforehand(clean_postgres: str) -> None:
     Store(clean_postgres).run(lambda _: None)
-    rehearse(Store(clean_postgres))
+    check_writable(Store(clean_postgres))
     read_only = make_url(clean_postgres).update_query_dict({"options": "-c default_transaction_read_only=on"})
     standby = Store(read_only)
     standby.run(lambda _: None)
     with pytest.raises(StoreError) as caught:
-        rehearse(standby)
-    assert caught.value.trouble is Trouble.READ_ONLY
+        check_writable(standby)
+    assert caught.value.trouble is StoreFailure.READ_ONLY
 
 
 @pytest.mark.parametrize("grace", [True, False], ids=["grace", "no grace"])

@@ -15,7 +15,7 @@ from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state.database import migrations
 from airflow_provider_mkt.state.database import store as stores
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.encryption import Sealer
+from airflow_provider_mkt.state.encryption import Encryptor
 from airflow_provider_mkt.state.key_rotation import Resealed, reseal
 from airflow_provider_mkt.state.tokens.table import change
 from airflow_provider_mkt.state.webhook_secrets import WebhookSecrets
@@ -33,18 +33,18 @@ def test_store_of_the_first_version(url: str, monkeypatch: pytest.MonkeyPatch) -
         patch.setattr(migrations, "STEPS", migrations.STEPS[:1])
         patch.setattr(stores, "STEPS", migrations.STEPS[:1])
         first = Store(url)
-        change(first, "account", lambda row, now: row.set_access(Sealer(old), "access", 10.0, 0.8, now))
+        change(first, "account", lambda row, now: row.set_access(Encryptor(old), "access", 10.0, 0.8, now))
         assert first.run(migrations.version) == 1
         first.close()
     store = Store(url)
     assert store.run(migrations.version) == len(migrations.STEPS) > 1
-    secrets = WebhookSecrets("account", lambda: store, lambda: Sealer(old))
+    secrets = WebhookSecrets("account", lambda: store, lambda: Encryptor(old))
     assert secrets.rows() == []
     secrets.keep("wh_1", URL, EVENTS, "geheim", made_by="k" * 36)
-    assert reseal(store, Sealer(f"{new},{old}")) == Resealed(2, 0)
-    rotated = WebhookSecrets("account", lambda: store, lambda: Sealer(new))
+    assert reseal(store, Encryptor(f"{new},{old}")) == Resealed(2, 0)
+    rotated = WebhookSecrets("account", lambda: store, lambda: Encryptor(new))
     assert [rotated.secret(each) for each in rotated.rows()] == ["geheim"]
-    assert change(store, "account", lambda row, _: Sealer(new).unseal(row.access or "")) == "access"
+    assert change(store, "account", lambda row, _: Encryptor(new).unseal(row.access or "")) == "access"
     rotated.retire(["wh_1"])
     assert [each.retired for each in rotated.rows()] == [True]
     store.close()
@@ -95,7 +95,7 @@ def test_process_killed_while_the_vendor_works(url: str, sandbox: Sandbox) -> No
         assert process.exitcode == 0
     effects = [entry["effect"] for entry in sandbox.ledger("flinque") if entry["effect"].startswith("webhook.")]
     assert effects == ["webhook.created", "webhook.created", "webhook.deleted"]
-    account = WebhookSecrets(_account(sandbox), lambda: store, lambda: Sealer(key))
+    account = WebhookSecrets(_account(sandbox), lambda: store, lambda: Encryptor(key))
     assert [each.webhook_id for each in account.rows() if account.secret(each)] == ["wh_2"]
     store.close()
 

@@ -21,11 +21,11 @@ from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from airflow_provider_mkt.client.auth import Token
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.state.budgets import shared as budget_module
-from airflow_provider_mkt.state.budgets.shared import StoreBudget, snapshot
+from airflow_provider_mkt.state.budgets.shared import SharedBudget, snapshot
 from airflow_provider_mkt.state.database import dialects
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.encryption import Sealer
-from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.encryption import Encryptor
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.state.tokens import rotation
 from airflow_provider_mkt.state.tokens.shared import Tokens
 
@@ -152,15 +152,15 @@ def end_connections(admin: Engine) -> None:
 
 
 Break = Callable[[Engine, Proxy], AbstractContextManager[None]]
-TROUBLES: dict[str, tuple[Break, Trouble]] = {
-    "down": (lambda admin, proxy: proxy.down(), Trouble.UNREACHABLE),
-    "slow": (lambda admin, proxy: proxy.stalled(), Trouble.UNREACHABLE),
-    "locked": (lambda admin, proxy: locked(admin), Trouble.LOCKED),
+TROUBLES: dict[str, tuple[Break, StoreFailure]] = {
+    "down": (lambda admin, proxy: proxy.down(), StoreFailure.UNREACHABLE),
+    "slow": (lambda admin, proxy: proxy.stalled(), StoreFailure.UNREACHABLE),
+    "locked": (lambda admin, proxy: locked(admin), StoreFailure.LOCKED),
     "read-only": (
         lambda admin, proxy: set_for_new_connections(admin, "default_transaction_read_only"),
-        Trouble.READ_ONLY,
+        StoreFailure.READ_ONLY,
     ),
-    "full": (lambda admin, proxy: full(admin), Trouble.FULL),
+    "full": (lambda admin, proxy: full(admin), StoreFailure.FULL),
 }
 
 
@@ -175,8 +175,8 @@ def test_what_a_task_does(  # noqa: PLR0917
 ) -> None:
     monkeypatch.setattr(budget_module, "ASK_AGAIN", 0.3)
     break_it, trouble = TROUBLES[name]
-    budget = StoreBudget(("v", "http://v", name), LIMITS, 1.0, lambda: used)
-    sealer = Sealer(Fernet.generate_key().decode())
+    budget = SharedBudget(("v", "http://v", name), LIMITS, 1.0, lambda: used)
+    sealer = Encryptor(Fernet.generate_key().decode())
     tokens = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
     calls: list[str] = []
 
@@ -208,8 +208,8 @@ def test_a_restart_in_the_middle_is_not_even_noticed(
     admin: Engine, clean_postgres: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     used = Store(clean_postgres)
-    budget = StoreBudget(("v", "http://v", "k"), LIMITS, 1.0, lambda: used)
-    sealer = Sealer(Fernet.generate_key().decode())
+    budget = SharedBudget(("v", "http://v", "k"), LIMITS, 1.0, lambda: used)
+    sealer = Encryptor(Fernet.generate_key().decode())
     tokens = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
     for number in range(5):
         budget.reserve(ONE)
@@ -222,7 +222,7 @@ def test_a_restart_in_the_middle_is_not_even_noticed(
 
 def test_a_restart_between_the_call_and_the_commit(admin: Engine, used: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rotation, "SAVE_PATIENCE", 10.0)
-    sealer = Sealer(Fernet.generate_key().decode())
+    sealer = Encryptor(Fernet.generate_key().decode())
 
     def refresh(refresh_token: str) -> Token:
         with admin.connect() as connection:
@@ -290,7 +290,7 @@ def listens(port: int) -> bool:
 
 def test_through_a_pooler_that_shares_sessions(pooled: str) -> None:
     stores = [Store(pooled) for _ in range(8)]
-    sealer = Sealer(Fernet.generate_key().decode())
+    sealer = Encryptor(Fernet.generate_key().decode())
     calls: list[str] = []
 
     def refresh(refresh_token: str) -> Token:
@@ -299,7 +299,7 @@ def test_through_a_pooler_that_shares_sessions(pooled: str) -> None:
 
     def use(used: Store) -> None:
         tokens = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
-        budget = StoreBudget(("v", "http://v", "k"), LIMITS, 1.0, lambda: used)
+        budget = SharedBudget(("v", "http://v", "k"), LIMITS, 1.0, lambda: used)
         for _ in range(5):
             budget.reserve(ONE)
         assert tokens.get_rotating("a", "seed", refresh) == "access"
@@ -331,5 +331,5 @@ def test_the_settings_hold_in_every_transaction_and_no_longer(request: pytest.Fi
             assert shown(another)[:3] == ["0", "0", "0"]
     with pytest.raises(StoreError) as caught:
         used.run(lambda connection: connection.execute(text("SELECT pg_sleep(5)")))
-    assert caught.value.trouble is Trouble.LOCKED
+    assert caught.value.trouble is StoreFailure.LOCKED
     used.close()

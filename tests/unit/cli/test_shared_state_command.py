@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 from airflow_provider_mkt.cli import shared_state_command
 from airflow_provider_mkt.cli.definition import get_mkt_commands
 from airflow_provider_mkt.client.endpoint import Limit
-from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.hooks.webhooks import secrets_of
@@ -24,7 +24,7 @@ from airflow_provider_mkt.operators.flow_social import FlowSocialEnsureWebhookOp
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state import webhook_secrets
 from airflow_provider_mkt.state.budgets import sliding_window
-from airflow_provider_mkt.state.budgets.shared import StoreBudget
+from airflow_provider_mkt.state.budgets.shared import SharedBudget
 from airflow_provider_mkt.state.database import shared as stores
 from airflow_provider_mkt.state.database.store import Store
 from tests.unit.context import Task
@@ -69,8 +69,8 @@ class TestBudgets:
         """So that a slot that is free now begins now."""
         monkeypatch.setattr(sliding_window, "SPREAD", 0.0)
 
-    def budget(self, share: float = 1.0) -> StoreBudget:
-        return StoreBudget(self.ACCOUNT, {"default": Limit(10, 600.0), "posts": Limit(6, 900.0)}, share)
+    def budget(self, share: float = 1.0) -> SharedBudget:
+        return SharedBudget(self.ACCOUNT, {"default": Limit(10, 600.0), "posts": Limit(6, 900.0)}, share)
 
     def test_figures_of_every_budget(self, shown: Callable[[], list[dict[str, Any]]]) -> None:
         """Half of the limits may be used: of each window of posts 3, so two have to wait, and with them the default."""
@@ -78,7 +78,7 @@ class TestBudgets:
         for _ in range(5):
             budget.reserve(("default", "posts"))
         budget.reserve(("default",))
-        budget.observe(("posts",), Outcome(Known.THROTTLED, 429, retry_after=300.0))
+        budget.observe(("posts",), Outcome(Certainty.THROTTLED, 429, retry_after=300.0))
         default, posts = shown()
         labels = [each.pop("label") for each in (default, posts)]
         quiet = posts.pop("quiet")
@@ -95,7 +95,7 @@ class TestBudgets:
 
     def test_accounts_are_told_apart_without_their_secrets(self, shown: Callable[[], list[dict[str, Any]]]) -> None:
         self.budget().reserve(("default",))
-        StoreBudget((*self.ACCOUNT[:2], "key-0815"), {"default": Limit(10, 600.0)}).reserve(("default",))
+        SharedBudget((*self.ACCOUNT[:2], "key-0815"), {"default": Limit(10, 600.0)}).reserve(("default",))
         rows = shown()
         assert len({row["label"] for row in rows}) == 2
         assert [row["used"] for row in rows] == [1, 1]

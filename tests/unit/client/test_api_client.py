@@ -283,7 +283,7 @@ def test_a_conversation(serve: Callable[..., Raw]) -> None:
         lambda connection: connection.sendall(OK if b"/good" in server.requests[-1] else answer("{}", "404 x"))
     )
 
-    def talk() -> Generator[Call, Any, str]:
+    def conversation() -> Generator[Call, Any, str]:
         answered = yield READ(path={"thing": "good"})
         try:
             yield READ(path={"thing": "bad"})
@@ -291,8 +291,8 @@ def test_a_conversation(serve: Callable[..., Raw]) -> None:
             return str(answered["id"])
         return "no error"
 
-    assert client(server.url).talk(talk()) == "x"
-    assert asyncio.run(client(server.url).atalk(talk())) == "x"
+    assert client(server.url).run(conversation()) == "x"
+    assert asyncio.run(client(server.url).arun(conversation())) == "x"
 
 
 def test_many_calls_at_once(serve: Callable[..., Raw]) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_mkt.client.auth import (
-    LONGEST_LIFETIME,
+    MAX_LIFETIME,
     BasicAuth,
     BearerAuth,
     Token,
@@ -68,7 +68,7 @@ def test_nothing_is_shown() -> None:
         ({"exp": str(NOW + 600)}, 600.0),
         ({"exp": NOW - 1}, None),
         ({"exp": NOW, "iat": NOW}, None),
-        ({"exp": NOW + LONGEST_LIFETIME * 2}, None),
+        ({"exp": NOW + MAX_LIFETIME * 2}, None),
         ({"exp": 10**400}, None),
         ({"exp": float("nan")}, None),
         ({"exp": float("inf")}, None),
@@ -101,13 +101,13 @@ def test_deeply_nested_claims() -> None:
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: f"a.{base64.urlsafe_b64encode(raw).decode()}.c"))
 def test_any_token(token: str) -> None:
     lifetime = jwt_lifetime(token, NOW)
-    assert lifetime is None or 0 < lifetime < LONGEST_LIFETIME
+    assert lifetime is None or 0 < lifetime < MAX_LIFETIME
 
 
 @given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(10**400) | st.lists(st.integers()))
 def test_any_expires_in(value: Any) -> None:
     lifetime = lifetime_of({"expires_in": value}, 600.0)
-    assert 0 < lifetime < LONGEST_LIFETIME
+    assert 0 < lifetime < MAX_LIFETIME
     assert isinstance(lifetime, float)
     if isinstance(value, (bool, str, list)) or value is None:
         assert lifetime == 600.0

@@ -19,7 +19,7 @@ from tests.unit.client.clock import Clock
 
 READ = Endpoint("GET", "/things", Safety.READ)
 ONCE = Endpoint("POST", "/launches", Safety.ONCE)
-CALLS = [READ(), READ(priority=Priority.NEWS), ONCE(body={})]
+CALLS = [READ(), READ(priority=Priority.POLL), ONCE(body={})]
 DRIVERS = ["send", "asend"]
 
 
@@ -29,24 +29,24 @@ class Cooling:
     def __init__(self, clock: Clock, free: float, refusals: list[tuple[float, float]]) -> None:
         self.clock, self.free, self.refusals = clock, free, refusals
         self.longest: list[float] = []
-        self.asked = self.given_up = 0
+        self.asked = self.marked_failed = 0
 
-    def quiet_until(self) -> float:
+    def cooldown_until(self) -> float:
         return max((moment + wait for moment, wait in self.refusals if moment <= self.clock.now), default=0.0)
 
     def reserve(self, names: tuple[str, ...], priority: Priority, longest: float) -> float:
         self.longest.append(longest)
-        wait = max(self.free, self.quiet_until()) - self.clock.now
+        wait = max(self.free, self.cooldown_until()) - self.clock.now
         if wait > longest:
             raise RateLimitError("The rate budget is taken.", retry_after=wait)
         return max(0.0, wait)
 
     def cooldown(self, names: tuple[str, ...]) -> float:
         self.asked += 1
-        return max(0.0, self.quiet_until() - self.clock.now)
+        return max(0.0, self.cooldown_until() - self.clock.now)
 
     def missed(self, names: tuple[str, ...]) -> None:
-        self.given_up += 1
+        self.marked_failed += 1
 
     def observe(self, *_: Any) -> None:
         pass
@@ -67,7 +67,7 @@ def test_who_holds_a_slot_waits_for_the_end_of_the_cooldown(
     with caplog.at_level("INFO"):
         drive(driver, vendor, budget, call)
     assert clock.now == 22.0
-    assert budget.given_up == 1
+    assert budget.marked_failed == 1
     assert len(vendor.requests) == 1
     assert "its slot of the rate budget lies in a cooldown of another 2.0 s, so it takes another one" in caplog.text
 
@@ -91,14 +91,14 @@ def test_a_launch_waits_for_a_minute_in_all(driver: str, vendor: Raw, clock: Clo
         drive(driver, vendor, budget, ONCE(body={}))
     assert (caught.value.retry_after, caught.value.status) == (25.0, None)
     assert budget.longest == [60.0, 10.0]
-    assert budget.given_up == 1
+    assert budget.marked_failed == 1
     assert vendor.requests == []
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_news_may_wait_anew(driver: str, vendor: Raw, clock: Clock) -> None:
     budget = Cooling(clock, 3000.0, [(2990.0, 900.0)])
-    drive(driver, vendor, budget, READ(priority=Priority.NEWS))
+    drive(driver, vendor, budget, READ(priority=Priority.POLL))
     assert budget.longest == [3600.0, 3600.0]
     assert clock.now == 3890.0
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_mkt.client.endpoint import Call, Endpoint, Safety
 from airflow_provider_mkt.client.errors import failure, vendor_words
-from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.client.retry import Next
 from airflow_provider_mkt.exceptions import (
@@ -39,19 +39,19 @@ def failed(outcome: Outcome, call: Call | None = None, following: Next = Next.FA
 @pytest.mark.parametrize(
     ("outcome", "kind"),
     [
-        (Outcome(Known.REFUSED, 400), ValidationError),
-        (Outcome(Known.UNAUTHORIZED, 401), AuthenticationError),
-        (Outcome(Known.UNAUTHORIZED, 403), PermissionDeniedError),
-        (Outcome(Known.REFUSED, 404), NotFoundError),
-        (Outcome(Known.REFUSED, 405), ApiError),
-        (Outcome(Known.REFUSED, 409), ValidationError),
-        (Outcome(Known.REFUSED, 410), NotFoundError),
-        (Outcome(Known.REFUSED, 422), ValidationError),
-        (Outcome(Known.THROTTLED, 429, retry_after=9.0), RateLimitError),
-        (Outcome(Known.NOT_SENT), NotSentError),
-        (Outcome(Known.FAILED, 503), ServerError),
-        (Outcome(Known.UNKNOWN), ServerError),
-        (Outcome(Known.UNREADABLE, 200), MalformedResponseError),
+        (Outcome(Certainty.REFUSED, 400), ValidationError),
+        (Outcome(Certainty.UNAUTHORIZED, 401), AuthenticationError),
+        (Outcome(Certainty.UNAUTHORIZED, 403), PermissionDeniedError),
+        (Outcome(Certainty.REFUSED, 404), NotFoundError),
+        (Outcome(Certainty.REFUSED, 405), ApiError),
+        (Outcome(Certainty.REFUSED, 409), ValidationError),
+        (Outcome(Certainty.REFUSED, 410), NotFoundError),
+        (Outcome(Certainty.REFUSED, 422), ValidationError),
+        (Outcome(Certainty.THROTTLED, 429, retry_after=9.0), RateLimitError),
+        (Outcome(Certainty.NOT_SENT), NotSentError),
+        (Outcome(Certainty.FAILED, 503), ServerError),
+        (Outcome(Certainty.UNKNOWN), ServerError),
+        (Outcome(Certainty.UNREADABLE, 200), MalformedResponseError),
     ],
 )
 def test_kinds(outcome: Outcome, kind: type[ApiError]) -> None:
@@ -63,14 +63,16 @@ def test_kinds(outcome: Outcome, kind: type[ApiError]) -> None:
     assert "POST /things" in str(error)
 
 
-@pytest.mark.parametrize("known", [Known.UNKNOWN, Known.FAILED, Known.NOT_SENT, Known.THROTTLED, Known.REFUSED])
-def test_what_nobody_knows_is_said_so_whatever_came_last(known: Known) -> None:
+@pytest.mark.parametrize(
+    "known", [Certainty.UNKNOWN, Certainty.FAILED, Certainty.NOT_SENT, Certainty.THROTTLED, Certainty.REFUSED]
+)
+def test_what_nobody_knows_is_said_so_whatever_came_last(known: Certainty) -> None:
     assert type(failed(Outcome(known, 429), following=Next.UNKNOWN)) is OutcomeUnknownError
 
 
 @pytest.mark.parametrize(("endpoint", "executed"), [(READ, False), (ONCE, True), (TOKEN, False)])
 def test_executed_means_what_the_user_wanted(endpoint: Endpoint, executed: bool) -> None:
-    error = failed(Outcome(Known.UNREADABLE, 200, "the body is empty"), endpoint(path={"thing": "x"}))
+    error = failed(Outcome(Certainty.UNREADABLE, 200, "the body is empty"), endpoint(path={"thing": "x"}))
     assert isinstance(error, MalformedResponseError)
     assert error.executed is executed
     assert ("executed" in str(error)) is executed
@@ -108,8 +110,8 @@ JSON = st.recursive(
 )
 
 
-@given(JSON, st.sampled_from(Known), st.none() | st.integers(300, 599))
-def test_any_answer_makes_an_error(answer: Any, known: Known, status: int | None) -> None:
+@given(JSON, st.sampled_from(Certainty), st.none() | st.integers(300, 599))
+def test_any_answer_makes_an_error(answer: Any, known: Certainty, status: int | None) -> None:
     error = failed(Outcome(known, status, "", answer))
     assert isinstance(error, ApiError)
     str(error).encode()
@@ -119,7 +121,7 @@ def test_the_vendors_words_are_redacted_and_cut() -> None:
     body = {"email": "jane@example.com", "custom_fields": {"city": "Rotterdam"}, "optin_ip": "203.0.113.9"}
     said = "key s3cret%2b1 of jane@example.com from Rotterdam 203.0.113.9, Bearer abcdefgh " + "long " * 5_000
     answer = {"error": {"message": said, "code": said, "request_id": said, "details": {"x": said, "token": "t"}}}
-    error = failed(Outcome(Known.REFUSED, 400, "", answer), ONCE(body=body))
+    error = failed(Outcome(Certainty.REFUSED, 400, "", answer), ONCE(body=body))
     for shown in (str(error), str(error.code), str(error.request_id), str(error.details)):
         assert not any(word in shown for word in ("s3cret", "jane", "Rotterdam", "203.0", "abcdefgh"))
     assert len(str(error)) < 2_200
@@ -128,6 +130,6 @@ def test_the_vendors_words_are_redacted_and_cut() -> None:
 
 def test_an_address_in_the_path_is_not_quoted_back() -> None:
     call = READ(path={"thing": "jane+vip@localhost"})
-    error = failed(Outcome(Known.REFUSED, 404, "", {"error": "no jane%2bvip%40localhost here"}), call)
+    error = failed(Outcome(Certainty.REFUSED, 404, "", {"error": "no jane%2bvip%40localhost here"}), call)
     assert "jane" not in str(error)
     assert error.path == "/things/{thing}"

@@ -19,8 +19,8 @@ from urllib3 import exceptions as urllib3_exceptions
 
 from airflow_provider_mkt.client.answer import UnreadableError, parse, read_answer, rows_of
 from airflow_provider_mkt.client.endpoint import Endpoint, Safety
-from airflow_provider_mkt.client.outcome import Known, NeverConnectedError, Outcome, judge_exception, judge_response
-from airflow_provider_mkt.client.retry_after import LONGEST_RESET, LONGEST_RETRY_AFTER, reset_in, retry_after
+from airflow_provider_mkt.client.outcome import Certainty, NeverConnectedError, Outcome, judge_exception, judge_response
+from airflow_provider_mkt.client.retry_after import MAX_RESET, MAX_RETRY_AFTER, reset_in, retry_after
 
 POST = Endpoint("POST", "/things", Safety.ONCE, answer={"id": str})
 LIST = Endpoint("GET", "/things", Safety.READ, rows=("data", "items"))
@@ -46,8 +46,8 @@ def wrapped(inner: BaseException) -> requests.ConnectionError:
     ids=lambda error: type(error).__name__,
 )
 def test_never_sent(inner: BaseException) -> None:
-    assert judge_exception(wrapped(inner)).known is Known.NOT_SENT
-    assert judge_exception(inner).known is Known.NOT_SENT
+    assert judge_exception(wrapped(inner)).known is Certainty.NOT_SENT
+    assert judge_exception(inner).known is Certainty.NOT_SENT
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_never_sent(inner: BaseException) -> None:
     ids=lambda error: f"{type(error).__name__}",
 )
 def test_anything_may_have_happened(error: BaseException) -> None:
-    assert judge_exception(error).known is Known.UNKNOWN
+    assert judge_exception(error).known is Certainty.UNKNOWN
 
 
 def test_what_the_caller_was_handling_says_nothing_about_this_request() -> None:
@@ -84,7 +84,7 @@ def test_what_the_caller_was_handling_says_nothing_about_this_request() -> None:
         with pytest.raises(requests.ConnectionError) as caught:
             raise_reset()
     assert isinstance(caught.value.__context__, socket.gaierror)
-    assert judge_exception(caught.value).known is Known.UNKNOWN
+    assert judge_exception(caught.value).known is Certainty.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -97,48 +97,48 @@ def test_reasons_quote_no_addresses(error: BaseException) -> None:
 def test_exceptions_in_a_circle() -> None:
     first, second = requests.ConnectionError("a"), requests.ConnectionError("b")
     first.__cause__, second.__cause__ = second, first
-    assert judge_exception(first).known is Known.UNKNOWN
+    assert judge_exception(first).known is Certainty.UNKNOWN
 
 
 @pytest.mark.parametrize(
     ("status", "body", "known"),
     [
-        (200, b'{"id": "x"}', Known.ANSWERED),
-        (202, b'{"id": "x"}', Known.ANSWERED),
-        (200, b"", Known.UNREADABLE),
-        (204, b"", Known.UNREADABLE),
-        (200, b"<html>", Known.UNREADABLE),
-        (200, b'{"id": 7}', Known.UNREADABLE),
-        (200, b'{"id": ""}', Known.UNREADABLE),
-        (200, b'{"id": true}', Known.UNREADABLE),
-        (200, b"[]", Known.UNREADABLE),
-        (200, b"null", Known.UNREADABLE),
-        (200, b"[" * 100_000, Known.UNREADABLE),
-        (200, b'"\xff"', Known.UNREADABLE),
-        (300, b"", Known.UNKNOWN),
-        (307, b"", Known.UNKNOWN),
-        (400, b"", Known.REFUSED),
-        (401, b"", Known.UNAUTHORIZED),
-        (403, b"", Known.UNAUTHORIZED),
-        (404, b"<html>", Known.REFUSED),
-        (408, b"upstream request timeout", Known.UNKNOWN),
-        (499, b"", Known.UNKNOWN),
-        (418, b"", Known.REFUSED),
-        (429, b"", Known.THROTTLED),
-        (500, b"", Known.FAILED),
-        (503, b"{}", Known.FAILED),
-        (599, b"", Known.FAILED),
+        (200, b'{"id": "x"}', Certainty.ANSWERED),
+        (202, b'{"id": "x"}', Certainty.ANSWERED),
+        (200, b"", Certainty.UNREADABLE),
+        (204, b"", Certainty.UNREADABLE),
+        (200, b"<html>", Certainty.UNREADABLE),
+        (200, b'{"id": 7}', Certainty.UNREADABLE),
+        (200, b'{"id": ""}', Certainty.UNREADABLE),
+        (200, b'{"id": true}', Certainty.UNREADABLE),
+        (200, b"[]", Certainty.UNREADABLE),
+        (200, b"null", Certainty.UNREADABLE),
+        (200, b"[" * 100_000, Certainty.UNREADABLE),
+        (200, b'"\xff"', Certainty.UNREADABLE),
+        (300, b"", Certainty.UNKNOWN),
+        (307, b"", Certainty.UNKNOWN),
+        (400, b"", Certainty.REFUSED),
+        (401, b"", Certainty.UNAUTHORIZED),
+        (403, b"", Certainty.UNAUTHORIZED),
+        (404, b"<html>", Certainty.REFUSED),
+        (408, b"upstream request timeout", Certainty.UNKNOWN),
+        (499, b"", Certainty.UNKNOWN),
+        (418, b"", Certainty.REFUSED),
+        (429, b"", Certainty.THROTTLED),
+        (500, b"", Certainty.FAILED),
+        (503, b"{}", Certainty.FAILED),
+        (599, b"", Certainty.FAILED),
     ],
 )
-def test_answers(status: int, body: bytes, known: Known) -> None:
+def test_answers(status: int, body: bytes, known: Certainty) -> None:
     assert judge_response(POST, status, {}, body, NOW).known is known
 
 
 @given(st.integers(100, 999), st.binary(max_size=40), st.dictionaries(st.just("retry-after"), st.text(max_size=10)))
 def test_every_answer_is_judged(status: int, body: bytes, headers: dict[str, str]) -> None:
     outcome = judge_response(POST, status, headers, body, NOW)
-    assert (outcome.known in (Known.ANSWERED, Known.UNREADABLE)) is (200 <= status < 300)
-    assert outcome.retry_after is None or 0 <= outcome.retry_after <= LONGEST_RETRY_AFTER
+    assert (outcome.known in (Certainty.ANSWERED, Certainty.UNREADABLE)) is (200 <= status < 300)
+    assert outcome.retry_after is None or 0 <= outcome.retry_after <= MAX_RETRY_AFTER
 
 
 @pytest.mark.parametrize(
@@ -154,10 +154,10 @@ def test_every_answer_is_judged(status: int, body: bytes, headers: dict[str, str
         ({"retry-after": "1e400"}, None, None),
         ({"retry-after": "soon"}, None, None),
         ({"retry-after": ""}, None, None),
-        ({"retry-after": "1e12"}, None, LONGEST_RETRY_AFTER),
+        ({"retry-after": "1e12"}, None, MAX_RETRY_AFTER),
         ({"retry-after": formatdate(NOW + 90, usegmt=True)}, None, 90.0),
         ({"retry-after": formatdate(NOW - 90, usegmt=True)}, None, 0.0),
-        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, None, LONGEST_RETRY_AFTER),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, None, MAX_RETRY_AFTER),
         ({"retry-after": "Fri, 99 Dec 2026 23:59:59 GMT"}, None, None),
         ({}, {"error": {"retry_after": 4}}, 4.0),
         ({}, {"error": "slow down", "retry_after": 5}, 5.0),
@@ -181,7 +181,7 @@ USED_UP = {"x-ratelimit-remaining": "0"}
     [
         ({**USED_UP, "x-ratelimit-reset": "12"}, 12.0, True),
         ({**USED_UP, "x-ratelimit-reset": str(NOW + 12)}, 12.0, True),
-        ({**USED_UP, "x-ratelimit-reset": "3600"}, LONGEST_RESET, True),
+        ({**USED_UP, "x-ratelimit-reset": "3600"}, MAX_RESET, True),
         ({**USED_UP, "x-ratelimit-reset": "0"}, None, False),
         ({**USED_UP, "x-ratelimit-reset": "12", "retry-after": "3600"}, 3600.0, False),
         ({**USED_UP, "x-ratelimit-reset": "12", "retry-after": "0"}, 12.0, True),
@@ -225,7 +225,7 @@ def test_a_date_that_makes_no_sense_is_not_gone_by(date: str) -> None:
 
 
 def test_what_the_vendor_sent_is_not_in_the_repr() -> None:
-    outcome = Outcome(Known.ANSWERED, 200, "", {"access_token": "s3cret"}, {"set-cookie": "s3cret"})
+    outcome = Outcome(Certainty.ANSWERED, 200, "", {"access_token": "s3cret"}, {"set-cookie": "s3cret"})
     assert "s3cret" not in repr(outcome)
 
 

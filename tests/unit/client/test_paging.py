@@ -126,7 +126,7 @@ def test_hostile_hints_end(style: str, fresh: bool) -> None:
 
 @pytest.mark.parametrize("paging", [Hints(), PageNumbers(2), Offsets(2)], ids=lambda paging: type(paging).__name__)
 def test_a_list_without_end_ends(paging: Paging, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paging_module, "MOST_PAGES", 50)
+    monkeypatch.setattr(paging_module, "MAX_PAGES", 50)
     turns = itertools.count(1)
 
     def answer(query: dict[str, Any]) -> Any:

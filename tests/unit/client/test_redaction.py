@@ -135,14 +135,14 @@ def test_data_has_bounds() -> None:
 def test_personal_values_of_a_request() -> None:
     body = {"subscribers": [{"email": "e@x.io", "custom_fields": {"city": "Rome"}, "segment_ids": ["seg_1"]}], "n": 1}
     assert set(personal_values(body)) == {"e@x.io", "Rome"}
-    also = Redactor().also(personal_values(body))
+    also = Redactor().with_values(personal_values(body))
     assert also.text("no Rome in seg_1") == "no *** in seg_1"
     assert Redactor().text("no Rome in seg_1") == "no Rome in seg_1"
 
 
 def test_also_leaves_the_original_alone() -> None:
     redactor = Redactor(["secret+1"])
-    assert redactor.also(["Rome"]).text("secret%2b1 Rome") == "*** ***"
+    assert redactor.with_values(["Rome"]).text("secret%2b1 Rome") == "*** ***"
     assert redactor.text("secret%2b1 Rome") == "*** Rome"
 
 

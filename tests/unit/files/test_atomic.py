@@ -22,7 +22,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from airflow_provider_mkt.files import atomic
-from airflow_provider_mkt.files.atomic import NotWrittenError, WholeFile, there
+from airflow_provider_mkt.files.atomic import AtomicFile, NotWrittenError, there
 
 PART = 300_000
 
@@ -107,7 +107,7 @@ def everything(path: ObjectStoragePath) -> set[str]:
 
 
 def written(path: ObjectStoragePath, data: bytes) -> None:
-    with WholeFile(path) as file:
+    with AtomicFile(path) as file:
         for at in range(0, len(data), 65_536):
             file.write(data[at : at + 65_536])
         assert there(path) is None
@@ -130,7 +130,7 @@ def test_appears_when_it_is_committed(size: int, path: ObjectStoragePath) -> Non
 @pytest.mark.parametrize("size", [0, 1, 10 * PART])
 def test_the_old_file_stays_when_something_goes_wrong(size: int, sealed: bool, path: ObjectStoragePath) -> None:
     written(path, b"old")
-    with contextlib.suppress(RuntimeError), WholeFile(path) as file:
+    with contextlib.suppress(RuntimeError), AtomicFile(path) as file:
         file.write(b"x" * size)
         if sealed:
             file.seal()
@@ -141,7 +141,7 @@ def test_the_old_file_stays_when_something_goes_wrong(size: int, sealed: bool, p
 
 def test_the_new_file_replaces_the_old_one(path: ObjectStoragePath) -> None:
     written(path, b"old" * 1000)
-    with WholeFile(path) as file:
+    with AtomicFile(path) as file:
         file.write(b"new")
         file.seal()
         assert content(path) == b"old" * 1000
@@ -159,9 +159,9 @@ def test_a_local_file_is_its_owners(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from airflow.sdk import ObjectStoragePath
-from airflow_provider_mkt.files.atomic import WholeFile
+from airflow_provider_mkt.files.atomic import AtomicFile
 
-with WholeFile(ObjectStoragePath(sys.argv[1])) as file:
+with AtomicFile(ObjectStoragePath(sys.argv[1])) as file:
     file.write(b"new" * 500_000)
     if sys.argv[2] == "sealed":
         file.seal()
@@ -177,7 +177,7 @@ def test_kill_9(step: str, tmp_path: Path) -> None:
     assert killed.returncode == -signal.SIGKILL
     assert place.read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 2
-    with WholeFile(ObjectStoragePath(str(place))) as file:
+    with AtomicFile(ObjectStoragePath(str(place))) as file:
         file.write(b"newer")
         file.seal()
         file.commit()
@@ -188,12 +188,12 @@ def test_kill_9(step: str, tmp_path: Path) -> None:
 FULL = """
 import resource, signal, sys
 from airflow.sdk import ObjectStoragePath
-from airflow_provider_mkt.files.atomic import NotWrittenError, WholeFile
+from airflow_provider_mkt.files.atomic import NotWrittenError, AtomicFile
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 try:
-    with WholeFile(ObjectStoragePath(sys.argv[1])) as file:
+    with AtomicFile(ObjectStoragePath(sys.argv[1])) as file:
         for _ in range(100):
             file.write(b"x" * 65_536)
         file.seal()
@@ -213,7 +213,7 @@ def test_a_file_that_the_system_refuses_to_grow(tmp_path: Path) -> None:
 
 
 def overfill(path: ObjectStoragePath) -> None:
-    with WholeFile(path) as file:
+    with AtomicFile(path) as file:
         file.write(b"x" * 10 * PART)
 
 
@@ -231,7 +231,7 @@ def test_a_full_store(path: ObjectStoragePath) -> None:
 def test_a_place_that_may_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(NotWrittenError, match="Check the path and the permissions"):
-        WholeFile(ObjectStoragePath(str(tmp_path / "file" / "a.jsonl")))
+        AtomicFile(ObjectStoragePath(str(tmp_path / "file" / "a.jsonl")))
 
 
 @pytest.mark.parametrize("path", ["memory"], indirect=True)
@@ -259,7 +259,7 @@ def test_storage_is_loaded_only_when_it_is_used() -> None:
 @pytest.mark.parametrize("sealed", [False, True])
 def test_two_tasks_with_the_same_path_leave_each_other_alone(sealed: bool, tmp_path: Path) -> None:
     path = ObjectStoragePath(str(tmp_path / "a.jsonl"))
-    with WholeFile(path) as slow:
+    with AtomicFile(path) as slow:
         slow.write(b"slow")
         if sealed:
             slow.seal()
@@ -281,7 +281,7 @@ def test_errors_of_a_storages_own(path: ObjectStoragePath, monkeypatch: pytest.M
         raise QuotaError("https://store/?sig=planted-secret")
 
     monkeypatch.setattr(atomic._Moved, "seal", refuse)
-    with pytest.raises(NotWrittenError, match=r"Cannot write .*: QuotaError\.") as caught, WholeFile(path) as file:
+    with pytest.raises(NotWrittenError, match=r"Cannot write .*: QuotaError\.") as caught, AtomicFile(path) as file:
         file.seal()
     assert "planted-secret" not in str(caught.value)
 
@@ -294,7 +294,7 @@ def test_a_part_that_cannot_be_removed(
         raise PermissionError(13, "denied")
 
     def commit_where_nothing_can_be_removed() -> None:
-        with WholeFile(path) as file:
+        with AtomicFile(path) as file:
             file.seal()
             monkeypatch.setattr(MemoryFileSystem, "rm", refuse)
             monkeypatch.setattr(MemoryFileSystem, "rm_file", refuse)

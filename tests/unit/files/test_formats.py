@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.files import formats
-from airflow_provider_mkt.files.atomic import WholeFile
+from airflow_provider_mkt.files.atomic import AtomicFile
 from airflow_provider_mkt.files.formats import Columns, checked_format, rows_to
 
 COLUMNS = Columns(("id", "amount"), ("segments",))
@@ -27,7 +27,7 @@ ROWS = st.lists(st.dictionaries(NAMES, SCALARS | st.lists(SCALARS, max_size=2), 
 
 
 def write(path: Path, rows: list[dict[str, Any]], columns: Columns = COLUMNS) -> None:
-    with WholeFile(ObjectStoragePath(str(path))) as file:
+    with AtomicFile(ObjectStoragePath(str(path))) as file:
         writer = rows_to(file, columns)
         for row in rows:
             writer.add([row])

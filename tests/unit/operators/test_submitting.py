@@ -686,16 +686,16 @@ def test_a_look_that_has_to_wait_for_the_rate_limit_is_no_failure(
 
     monkeypatch.setattr(waiting, "TOLERATED", 2)
     operator = kind()
-    real, refusals = operator.hook.client.talk, itertools.count()
+    real, refusals = operator.hook.client.run, itertools.count()
 
-    def talk(conversation: Any, **options: Any) -> Any:
+    def run(conversation: Any, **options: Any) -> Any:
         if next(refusals) < 3:
             assert options == {"longest": 60.0}
             raise RateLimitError("The rate budget is taken for the next 1800 s.", retry_after=1800.0)
         vendors.advance(LATER)
         return real(conversation, **options)
 
-    monkeypatch.setattr(operator.hook.client, "talk", talk)
+    monkeypatch.setattr(operator.hook.client, "run", run)
     waits.happenings = [lambda: None] * 5
     assert operator.execute(task.context)
     assert kind.effects(vendors) == 1

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import URL, event
 
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.encryption import Sealer
+from airflow_provider_mkt.state.encryption import Encryptor
 
 
 class Clock:
@@ -61,5 +61,5 @@ def store(make_store: Callable[..., Store], clock: Clock) -> Store:
 
 
 @pytest.fixture
-def sealer() -> Sealer:
-    return Sealer(Fernet.generate_key().decode())
+def sealer() -> Encryptor:
+    return Encryptor(Fernet.generate_key().decode())

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_mkt.state import exclusive as turns
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.errors import StoreError
-from airflow_provider_mkt.state.exclusive import Turn
+from airflow_provider_mkt.state.exclusive import ExclusiveLease
 from airflow_provider_mkt.state.tokens.table import change
 
 
@@ -30,7 +30,7 @@ def test_one_after_the_other(make_store: Callable[..., Store]) -> None:
 
     def work() -> None:
         nonlocal inside, most
-        with Turn(store, "address"):
+        with ExclusiveLease(store, "address"):
             with lock:
                 inside += 1
                 most = max(most, inside)
@@ -48,47 +48,50 @@ def test_one_after_the_other(make_store: Callable[..., Store]) -> None:
 
 def test_other_work_does_not_wait(make_store: Callable[..., Store]) -> None:
     store = make_store()
-    with Turn(store, "address"), Turn(store, "other address"):
+    with ExclusiveLease(store, "address"), ExclusiveLease(store, "other address"):
         pass
 
 
 def test_turn_of_a_dead_process_ends(make_store: Callable[..., Store]) -> None:
     store = make_store()
     leave_behind(store, "address", 0.3)
-    with Turn(store, "address") as turn:
-        turn.prove()
+    with ExclusiveLease(store, "address") as turn:
+        turn.ensure_owner()
 
 
 def test_waiting_is_given_up(make_store: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
     store = make_store()
     leave_behind(store, "address", 3600.0)
-    monkeypatch.setattr(turns, "LONGEST_WAIT", 0.2)
-    with pytest.raises(StoreError, match="another task is at the same work, for minutes"), Turn(store, "address"):
+    monkeypatch.setattr(turns, "MAX_WAIT", 0.2)
+    with (
+        pytest.raises(StoreError, match="another task is at the same work, for minutes"),
+        ExclusiveLease(store, "address"),
+    ):
         pass
 
 
 def test_long_work_keeps_its_turn(make_store: Callable[..., Store]) -> None:
     store = make_store()
-    with Turn(store, "address", lease=0.3) as turn:
+    with ExclusiveLease(store, "address", lease=0.3) as turn:
         threading.Event().wait(1.0)
         held = change(store, "address", lambda row, now: row.leased_to_another("me", now))
-        turn.prove()
+        turn.ensure_owner()
     assert held
 
 
 def test_turn_that_was_taken_over(make_store: Callable[..., Store]) -> None:
     store = make_store()
-    with Turn(store, "address") as turn:
+    with ExclusiveLease(store, "address") as turn:
         leave_behind(store, "address", 3600.0)
         with pytest.raises(StoreError, match="another one took over"):
-            turn.prove()
+            turn.ensure_owner()
     # The end of ours does not end theirs.
     assert change(store, "address", lambda row, now: row.leased_to_another("me", now))
 
 
 def test_error_inside_ends_the_turn(make_store: Callable[..., Store]) -> None:
     store = make_store()
-    with pytest.raises(LookupError), Turn(store, "address"):
+    with pytest.raises(LookupError), ExclusiveLease(store, "address"):
         raise LookupError
-    with Turn(store, "address"):
+    with ExclusiveLease(store, "address"):
         pass

@@ -11,8 +11,8 @@ from cryptography.fernet import Fernet
 
 from airflow_provider_mkt.state import webhook_secrets
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.encryption import Sealer, digest
-from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.encryption import Encryptor, digest
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.state.key_rotation import Resealed, reseal
 from airflow_provider_mkt.state.tokens.table import change
 from airflow_provider_mkt.state.webhook_secrets import RETIRED_KEPT, WebhookSecrets
@@ -22,7 +22,7 @@ URL = "https://airflow.example.com/mkt/webhooks/mine"
 
 
 @pytest.fixture
-def secrets(store: Store, sealer: Sealer) -> WebhookSecrets:
+def secrets(store: Store, sealer: Encryptor) -> WebhookSecrets:
     return WebhookSecrets("account", lambda: store, lambda: sealer)
 
 
@@ -41,7 +41,7 @@ def test_vendor_that_does_not_sign(secrets: WebhookSecrets) -> None:
     assert secrets.secret(kept) is None
 
 
-def test_accounts_do_not_see_each_other(secrets: WebhookSecrets, store: Store, sealer: Sealer) -> None:
+def test_accounts_do_not_see_each_other(secrets: WebhookSecrets, store: Store, sealer: Encryptor) -> None:
     other = WebhookSecrets("other", lambda: store, lambda: sealer)
     secrets.keep("wh_1", URL, ["a"], "mine")
     other.keep("wh_1", URL, ["a"], "theirs")
@@ -90,20 +90,20 @@ def test_stored_sealed_under_digests(secrets: WebhookSecrets, store: Store, path
 
 def test_new_fernet_key(store: Store) -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-    WebhookSecrets("account", lambda: store, lambda: Sealer(old)).keep("wh_1", URL, ["a"], "geheim")
-    WebhookSecrets("account", lambda: store, lambda: Sealer(old)).keep("wh_2", URL, ["a"], None)
-    change(store, "token", lambda row, now: row.set_access(Sealer(old), "access", 10.0, 0.8, now))
-    assert reseal(store, Sealer(f"{new},{old}")) == Resealed(2, 0)
-    rotated = WebhookSecrets("account", lambda: store, lambda: Sealer(new))
+    WebhookSecrets("account", lambda: store, lambda: Encryptor(old)).keep("wh_1", URL, ["a"], "geheim")
+    WebhookSecrets("account", lambda: store, lambda: Encryptor(old)).keep("wh_2", URL, ["a"], None)
+    change(store, "token", lambda row, now: row.set_access(Encryptor(old), "access", 10.0, 0.8, now))
+    assert reseal(store, Encryptor(f"{new},{old}")) == Resealed(2, 0)
+    rotated = WebhookSecrets("account", lambda: store, lambda: Encryptor(new))
     assert [rotated.secret(each) for each in rotated.rows() if each.sealed] == ["geheim"]
-    assert change(store, "token", lambda row, _: Sealer(new).unseal(row.access or "")) == "access"
+    assert change(store, "token", lambda row, _: Encryptor(new).unseal(row.access or "")) == "access"
 
 
 def test_lost_fernet_key_is_a_secret_that_nobody_knows(
     secrets: WebhookSecrets, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     secrets.keep("wh_1", URL, ["a"], "geheim")
-    other = WebhookSecrets("account", lambda: store, lambda: Sealer(Fernet.generate_key().decode()))
+    other = WebhookSecrets("account", lambda: store, lambda: Encryptor(Fernet.generate_key().decode()))
     (kept,) = other.rows()
     assert other.secret(kept) is None
     assert "wh_1 cannot be read" in caplog.text
@@ -111,7 +111,7 @@ def test_lost_fernet_key_is_a_secret_that_nobody_knows(
 
 
 def test_saving_is_repeated(secrets: WebhookSecrets, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep, failures = webhook_secrets._keep, [StoreError(Trouble.UNREACHABLE), StoreError(Trouble.LOCKED)]
+    keep, failures = webhook_secrets._keep, [StoreError(StoreFailure.UNREACHABLE), StoreError(StoreFailure.LOCKED)]
 
     def flickers(*args: object, **values: object) -> None:
         if failures:
@@ -125,7 +125,7 @@ def test_saving_is_repeated(secrets: WebhookSecrets, monkeypatch: pytest.MonkeyP
 
 def test_saving_is_given_up(secrets: WebhookSecrets, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object, **__: object) -> None:
-        raise StoreError(Trouble.FULL)
+        raise StoreError(StoreFailure.FULL)
 
     monkeypatch.setattr(webhook_secrets, "_keep", fails)
     monkeypatch.setattr(webhook_secrets, "SAVE_PATIENCE", 0.2)
@@ -133,7 +133,7 @@ def test_saving_is_given_up(secrets: WebhookSecrets, monkeypatch: pytest.MonkeyP
         secrets.keep("wh_1", URL, ["a"], "geheim")
 
 
-def test_many_processes_keep_at_once(make_store: Callable[..., Store], sealer: Sealer) -> None:
+def test_many_processes_keep_at_once(make_store: Callable[..., Store], sealer: Encryptor) -> None:
     for number in range(5):
         store = make_store()
         WebhookSecrets("account", lambda: store, lambda: sealer).keep(f"wh_{number}", URL, ["a"], "x")  # noqa: B023

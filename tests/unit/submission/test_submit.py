@@ -26,7 +26,7 @@ from airflow_provider_mkt.exceptions import (
 )
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.submission.record import ADOPTED, INTENT, SUBMITTED, Record, fingerprint
-from airflow_provider_mkt.submission.request import ABSENT, Order, Place
+from airflow_provider_mkt.submission.request import ABSENT, SubmissionRequest, TaskKey
 from airflow_provider_mkt.submission.submit import KEY_TRUSTED, SETTLED, Submission
 from tests.unit.context import Store, Task, WorkerDiedError
 
@@ -71,7 +71,7 @@ class Vendor:
         """Return the ids of what was carried out under ``key``."""
         return [f"id_{number}" for number, (known, _) in enumerate(self.executed, 1) if known == key]
 
-    def talk(self, talk: Generator[Call, Any, Any]) -> Any:
+    def run(self, talk: Generator[Call, Any, Any]) -> Any:
         try:
             call = next(talk)
             while True:
@@ -79,7 +79,7 @@ class Vendor:
         except StopIteration as end:
             return end.value
 
-    def order(self, body: Any = None, **parts: Any) -> Order:
+    def order(self, body: Any = None, **parts: Any) -> SubmissionRequest:
         endpoint = KEYED if self.keyed else ONCE
 
         def trace(record: Record) -> Generator[Call, Any, dict[str, Any] | None]:
@@ -87,7 +87,7 @@ class Vendor:
             found = next(({"id": row["id"]} for row in rows if row["key"] == record.key), None)
             return found or (ABSENT if self.conclusive else None)
 
-        return Order(
+        return SubmissionRequest(
             vendor="Vendor",
             what="thing",
             body={"name": "a", "size": 1} if body is None else body,
@@ -108,16 +108,18 @@ class Clock:
         return self.now
 
 
-def place(task: Task) -> Place:
-    return Place.of(task.context, "vendor_default")  # type: ignore[arg-type]
+def place(task: Task) -> TaskKey:
+    return TaskKey.of(task.context, "vendor_default")  # type: ignore[arg-type]
 
 
-def submit(task: Task, vendor: Vendor, order: Order | None = None, *, anew: bool = False, clock: Any = None) -> Record:
+def submit(
+    task: Task, vendor: Vendor, order: SubmissionRequest | None = None, *, anew: bool = False, clock: Any = None
+) -> Record:
     submission = Submission(task.store, place(task), clock=clock or Clock())
-    return submission.submit(order or vendor.order(), vendor.send, vendor.talk, anew=anew)
+    return submission.submit(order or vendor.order(), vendor.send, vendor.run, anew=anew)
 
 
-def look(task: Task, vendor: Vendor) -> Record:
+def poll(task: Task, vendor: Vendor) -> Record:
     """Settle what nobody could know, as a person does: hand over the id of what is there, forget what is not."""
     submission = Submission(task.store, place(task))
     record = submission.record()
@@ -183,19 +185,19 @@ def test_key_depends_on_connection_operation_and_vendor_not_on_try_or_body(task:
     again = Task(retries=7)
     again.try_number = 5
     assert submit(again, vendor, vendor.order({"other": "body"})).key == first
-    other_connection = Submission(Store(), Place.of(task.context, "second"))  # type: ignore[arg-type]
+    other_connection = Submission(Store(), TaskKey.of(task.context, "second"))  # type: ignore[arg-type]
     other_operation = Submission(Store(), place(task), operation=1)
-    keys = {each.submit(vendor.order(), vendor.send, vendor.talk).key for each in (other_connection, other_operation)}
+    keys = {each.submit(vendor.order(), vendor.send, vendor.run).key for each in (other_connection, other_operation)}
     assert len({first, *keys}) == 3
 
 
 def test_operations_have_records_of_their_own(task: Task) -> None:
     vendor = Vendor()
     for number in range(3):
-        Submission(task.store, place(task), number).submit(vendor.order(), vendor.send, vendor.talk)
+        Submission(task.store, place(task), number).submit(vendor.order(), vendor.send, vendor.run)
     assert len(vendor.executed) == 3
     for number in range(3):
-        Submission(task.store, place(task), number).submit(vendor.order(), vendor.send, vendor.talk)
+        Submission(task.store, place(task), number).submit(vendor.order(), vendor.send, vendor.run)
     assert len(vendor.executed) == 3
 
 
@@ -205,19 +207,19 @@ def test_keys_never_change(task: Task) -> None:
     vendor = Vendor(script=[(False, ValidationError("no"))])
     submission = Submission(task.store, place(task), "3.1", clock=Clock())
     with pytest.raises(ValidationError):
-        submission.submit(vendor.order(), vendor.send, vendor.talk)
-    assert submission.submit(vendor.order(), vendor.send, vendor.talk).key == "e693bfc5-5662-523c-bbce-e5d78b0933d2"
+        submission.submit(vendor.order(), vendor.send, vendor.run)
+    assert submission.submit(vendor.order(), vendor.send, vendor.run).key == "e693bfc5-5662-523c-bbce-e5d78b0933d2"
     assert "mkt.submission.3.1" in task.store.values
 
 
 def test_a_record_that_follows_another_one_is_void(task: Task) -> None:
     vendor = Vendor()
     submission = Submission(task.store, place(task), "0.1", clock=Clock())
-    first = submission.submit(vendor.order(follows="a"), vendor.send, vendor.talk)
-    assert submission.standing(follows="a") == first
-    assert submission.standing(follows="b") is None
-    assert submission.submit(vendor.order(follows="a"), vendor.send, vendor.talk) == first
-    second = submission.submit(vendor.order(follows="b"), vendor.send, vendor.talk)
+    first = submission.submit(vendor.order(follows="a"), vendor.send, vendor.run)
+    assert submission.current(follows="a") == first
+    assert submission.current(follows="b") is None
+    assert submission.submit(vendor.order(follows="a"), vendor.send, vendor.run) == first
+    second = submission.submit(vendor.order(follows="b"), vendor.send, vendor.run)
     assert (second.generation, second.follows) == (2, "b")
     assert [key for key, _ in vendor.executed] == [first.key, second.key]
 
@@ -227,14 +229,14 @@ def test_what_the_next_try_goes_by(task: Task, state: str) -> None:
     record = submit(task, Vendor())
     submission = Submission(task.store, place(task))
     submission._save(replace(record, state=state))
-    standing = state in ("intent", "submitted")
-    assert (submission.standing() is not None) is standing
+    current = state in ("intent", "submitted")
+    assert (submission.current() is not None) is current
     # Anew means: after a clear, and once.
-    assert (submission.standing(anew=True) is not None) is standing
+    assert (submission.current(anew=True) is not None) is current
     task.clear()
     cleared = Submission(task.store, place(task))
-    assert (cleared.standing() is not None) is standing
-    assert cleared.standing(anew=True) is None
+    assert (cleared.current() is not None) is current
+    assert cleared.current(anew=True) is None
 
 
 def test_parts_of_a_batch_are_adopted_one_by_one(task: Task) -> None:
@@ -577,11 +579,11 @@ def test_an_open_submission_is_not_taken_to_another_account(task: Task) -> None:
         submit(task, vendor)
     elsewhere = Submission(task.store, replace(place(task), conn_id="other"), clock=Clock())
     with pytest.raises(ValidationError, match="'vendor_default'; now it is 'other'"):
-        elsewhere.submit(vendor.order(), vendor.send, vendor.talk)
+        elsewhere.submit(vendor.order(), vendor.send, vendor.run)
     assert len(vendor.sent) == 1
     # A record of an earlier version does not say where it was sent.
     task.store.set("mkt.submission.0", {name: value for name, value in task.record.items() if name != "conn_id"})
-    assert elsewhere.submit(vendor.order(), vendor.send, vendor.talk).receipt == {"id": "id_1"}
+    assert elsewhere.submit(vendor.order(), vendor.send, vendor.run).receipt == {"id": "id_1"}
     # With a receipt there is nothing to be sent.
     assert submit(task, vendor).receipt == {"id": "id_1"}
 
@@ -673,7 +675,7 @@ class Attempts(RuleBasedStateMachine):
     def state(self) -> str | None:
         return (self.task.store.get("mkt.submission.0") or {}).get("state")
 
-    def order(self) -> Order:
+    def order(self) -> SubmissionRequest:
         return self.vendor.order({"name": "b" if self.changed else "a"})
 
     def effects(self, key: str) -> int:
@@ -757,7 +759,7 @@ class Attempts(RuleBasedStateMachine):
         if new_generation and before is not None:
             absent = before["state"] == "intent" and self.conclusive
             settled = before["state"] in ("refused", "failed") or absent
-            asked = self.anew and before["round"] not in (after["round"], ADOPTED)
+            asked = self.anew and before["clear_count"] not in (after["clear_count"], ADOPTED)
             assert settled or asked
             self.wanted += asked and before["state"] in ("intent", "submitted")
             if before["state"] == "refused" or (absent and not asked):
@@ -814,9 +816,9 @@ class Attempts(RuleBasedStateMachine):
 
     @precondition(lambda self: self.state == INTENT)
     @rule()
-    def look(self) -> None:
+    def poll(self) -> None:
         """A person looks at the vendor, adopts what is there, and forgets what is not."""
-        self.handed = look(self.task, self.vendor)
+        self.handed = poll(self.task, self.vendor)
         event(f"a person settles it as {self.handed.state}")
 
     @invariant()
@@ -835,7 +837,7 @@ class Attempts(RuleBasedStateMachine):
         task.try_number, task.max_tries = self.task.try_number, self.task.max_tries
         record = Submission(task.store, place(task)).record()
         if record is not None and record.state == INTENT:
-            record = look(task, vendor)
+            record = poll(task, vendor)
         task.clear()
         there = record is not None and record.state == SUBMITTED
         done = submit(task, vendor, vendor.order(record.body if record else {"name": "a"}), clock=self.clock)

@@ -20,7 +20,7 @@ from airflow_provider_mkt.operators.flodesk import (
 )
 from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.tasks.reschedule import come_back_later
+from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from tests.unit.context import Task
 
 PUBLISH = "POST /flow-living/campaigns/publish"
@@ -107,10 +107,10 @@ def test_an_upsert_under_way_does_not_start_over_for_ever(vendors: Sandbox, task
 )
 def test_what_is_worth_coming_back_for(error: RateLimitError, comes_back: bool) -> None:
     """Without room nothing was sent, and the worker has waited; a vendor that goes on refusing costs tries."""
-    with pytest.raises(AirflowRescheduleException if comes_back else RateLimitError), come_back_later():
+    with pytest.raises(AirflowRescheduleException if comes_back else RateLimitError), reschedule_when_rate_limited():
         raise error
 
 
 def test_other_errors_pass() -> None:
-    with pytest.raises(KeyError), come_back_later():
+    with pytest.raises(KeyError), reschedule_when_rate_limited():
         raise KeyError

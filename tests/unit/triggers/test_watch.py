@@ -21,7 +21,7 @@ from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.triggers import watch as watch_module
 from airflow_provider_mkt.triggers.watch import FIRST_LOOK as SHIPPED_FIRST_LOOK
 from airflow_provider_mkt.triggers.watch import WatchTrigger, error_event, event_error
@@ -31,7 +31,7 @@ from tests.unit.context import FIRST_LOOK, Task, Waits, fired
 
 STATUS = "GET /flow-living/campaigns/status/{id}"
 UPDATE = "POST /flow-living/campaigns/status/{id}"
-LONGEST_BLOCK = 0.2
+MAX_BLOCK = 0.2
 """Seconds for which Airflow's triggerer lets its loop be blocked without a warning."""
 
 
@@ -136,7 +136,7 @@ def test_tells_a_missing_connection_after_ten_looks(ids: list[str], waits: Waits
     assert len(waits.each) == 10
 
 
-@pytest.mark.parametrize("error", [AirflowNotFoundException("no such thing"), StoreError(Trouble.UNREACHABLE)])
+@pytest.mark.parametrize("error", [AirflowNotFoundException("no such thing"), StoreError(StoreFailure.UNREACHABLE)])
 def test_outlasts_airflow_and_the_store(
     error: Exception, ids: list[str], vendors: Sandbox, waits: Waits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,7 +356,7 @@ def test_slow_vendor_does_not_block_the_loop(ids: list[str], vendors: Sandbox) -
         return max(blocks)
 
     # What else the machine is busy with may stop any of them for a moment; a blocking trigger stops all of them.
-    assert min(asyncio.run(watch()) for _ in range(3)) < LONGEST_BLOCK
+    assert min(asyncio.run(watch()) for _ in range(3)) < MAX_BLOCK
 
 
 def test_nothing_is_sent_or_waited_for_on_the_loops_thread(

@@ -29,7 +29,7 @@ def test_campaign_is_paused_in_all_its_parts(vendors: Sandbox) -> None:
     hook = FlowLivingHook()
     ids = hook.publish_campaign("facebookv2", ["listing_1001"], "branch_harbour")["campaign_tracking_ids"]
     vendors.advance(601)
-    told = hook.client.talk(CampaignWatch(ids, ["published"]).cancel())
+    told = hook.client.run(CampaignWatch(ids, ["published"]).cancel())
     assert told == f"stopped {', '.join(f'{each} (paused)' for each in ids)}"
     assert [entry["ids"] for entry in vendors.ledger(effect="campaign.status_updated")] == [[i, "paused"] for i in ids]
 
@@ -37,7 +37,7 @@ def test_campaign_is_paused_in_all_its_parts(vendors: Sandbox) -> None:
 def test_campaign_that_cannot_be_paused_yet_is_cancelled(vendors: Sandbox) -> None:
     hook = FlowLivingHook()
     ids = hook.publish_campaign("facebookv2", ["listing_1001"], "branch_harbour")["campaign_tracking_ids"]
-    told = hook.client.talk(CampaignWatch(ids, ["published"]).cancel())
+    told = hook.client.run(CampaignWatch(ids, ["published"]).cancel())
     assert told == f"stopped {', '.join(f'{each} (cancelled)' for each in ids)}"
     vendors.advance(700)
     assert {hook.get_campaign_status(each)["status"] for each in ids} == {"cancelled"}
@@ -52,7 +52,7 @@ def test_campaign_that_cannot_be_stopped_is_named(vendors: Sandbox) -> None:
     vendors.outcome("flow_living", "update_error", match=ids[0], count=2)
     vendors.fault(f"POST /flow-living/campaigns/status/{ids[1]}", "status", status=422, message="Too late", count=2)
     with pytest.raises(ApiError) as caught:
-        hook.client.talk(CampaignWatch(ids, ["published"]).cancel())
+        hook.client.run(CampaignWatch(ids, ["published"]).cancel())
     message = str(caught.value)
     assert f"Not stopped: {ids[0]} (published), {ids[1]} (" in message
     assert "Too late" in message
@@ -63,9 +63,7 @@ def test_campaign_whose_pause_is_refused_is_cancelled(vendors: Sandbox) -> None:
     hook = FlowLivingHook()
     (tracking_id, *_) = hook.publish_campaign("facebookv2", ["listing_1001"], "branch_harbour")["campaign_tracking_ids"]
     vendors.fault(f"POST /flow-living/campaigns/status/{tracking_id}", "status", status=409)
-    assert (
-        hook.client.talk(CampaignWatch([tracking_id], ["published"]).cancel()) == f"stopped {tracking_id} (cancelled)"
-    )
+    assert hook.client.run(CampaignWatch([tracking_id], ["published"]).cancel()) == f"stopped {tracking_id} (cancelled)"
 
 
 def test_campaign_that_has_ended_is_left_alone(vendors: Sandbox) -> None:
@@ -73,7 +71,7 @@ def test_campaign_that_has_ended_is_left_alone(vendors: Sandbox) -> None:
     vendors.outcome("flow_living", "failed")
     ids = hook.publish_campaign("facebookv2", ["listing_1001"], "branch_harbour")["campaign_tracking_ids"]
     vendors.advance(601)
-    assert "failed" in hook.client.talk(CampaignWatch(ids, ["published"]).cancel())
+    assert "failed" in hook.client.run(CampaignWatch(ids, ["published"]).cancel())
 
 
 def test_only_queued_posts_are_deleted(vendors: Sandbox) -> None:
@@ -82,7 +80,7 @@ def test_only_queued_posts_are_deleted(vendors: Sandbox) -> None:
     queued = hook.create_post({"channelId": "channel_1", "content": "later", "scheduledFor": later})["id"]
     done = hook.create_post({"channelId": "channel_1", "content": "now"})["id"]
     vendors.advance(120)
-    told = hook.client.talk(PostWatch([queued, done], ["done"]).cancel())
+    told = hook.client.run(PostWatch([queued, done], ["done"]).cancel())
     assert told == f"deleted {queued}"
     assert hook.get_post(done)["status"] == "done"
     assert len(vendors.ledger(effect="post.deleted")) == 1
@@ -106,7 +104,7 @@ def test_a_refused_deletion_does_not_keep_the_other_posts(number: int, vendors: 
     vendors.fault(route, "status", status=403, message="Not yours")
     left = 1 if few else 100
     with pytest.raises(ApiError) as caught:
-        hook.client.talk(PostWatch(ids, ["done"], 0.0 if few else None).cancel())
+        hook.client.run(PostWatch(ids, ["done"], 0.0 if few else None).cancel())
     message = str(caught.value)
     assert f"Not deleted: {ids[0]} (" in message
     assert "Not yours" in message
@@ -122,7 +120,7 @@ def test_many_posts_are_deleted_a_hundred_to_a_request(vendors: Sandbox) -> None
     vendors.advance(120)
     since = len(vendors.requests())
     watched = [*ids, *(each["post"]["id"] for each in published)]
-    told = hook.client.talk(PostWatch(watched, ["done"], time.time()).cancel())
+    told = hook.client.run(PostWatch(watched, ["done"], time.time()).cancel())
     assert told.endswith("and 130 more")
     assert len(vendors.ledger(effect="post.deleted")) == 150
     assert {post["id"] for post in hook.list_posts({"status": "queued"})} == set(others)
@@ -134,11 +132,11 @@ def test_a_lost_answer_of_a_deletion_is_no_failure(vendors: Sandbox) -> None:
     hook = FlowSocialHook()
     ids = scheduled(hook, 15)
     vendors.fault("DELETE /flow-social/v1/posts/batch", "drop_after")
-    assert hook.client.talk(PostWatch(ids, ["done"]).cancel()).startswith(f"deleted {ids[0]}, ")
+    assert hook.client.run(PostWatch(ids, ["done"]).cancel()).startswith(f"deleted {ids[0]}, ")
 
 
 def test_nothing_queued_is_nothing_to_delete(vendors: Sandbox) -> None:
     hook = FlowSocialHook()
     post = hook.create_post({"channelId": "channel_1", "content": "now"})["id"]
     vendors.advance(120)
-    assert hook.client.talk(PostWatch([post, "post_99"], ["done"]).cancel()) == "deleted nothing"
+    assert hook.client.run(PostWatch([post, "post_99"], ["done"]).cancel()) == "deleted nothing"

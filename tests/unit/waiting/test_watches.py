@@ -13,19 +13,19 @@ import pytest
 from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.exceptions import NotFoundError, ServerError, ValidationError
-from airflow_provider_mkt.waiting.base import TOLERATED, Patience, Stand, Verdict, Watch, overall
+from airflow_provider_mkt.waiting.base import TOLERATED, FailedPolls, Verdict, WaitState, Watch, overall
 from airflow_provider_mkt.waiting.flinque import CampaignWatch as InfluencerCampaignWatch
 from airflow_provider_mkt.waiting.flinque import ReportWatch
 from airflow_provider_mkt.waiting.flokit import GRACE, SyncWatch, digest
 from airflow_provider_mkt.waiting.flow_living import QUEUE_DELAY, CampaignWatch
 from airflow_provider_mkt.waiting.flow_social import PostWatch
 
-PENDING, UNKNOWN, DONE, FAILED = Stand.PENDING, Stand.UNKNOWN, Stand.DONE, Stand.FAILED
+PENDING, UNKNOWN, DONE, FAILED = WaitState.PENDING, WaitState.UNKNOWN, WaitState.DONE, WaitState.FAILED
 
 
 def seen(watch: Watch, answers: Sequence[Any]) -> Verdict:
     """Look once; each call gets the next answer, or the next error."""
-    talk = watch.look()
+    talk = watch.poll()
     rest = list(answers)
     try:
         call = next(talk)
@@ -60,7 +60,7 @@ def campaign(*statuses: str, targets: Sequence[str] = ("published", "completed")
         ("", UNKNOWN),
     ],
 )
-def test_campaign(status: str, stand: Stand) -> None:
+def test_campaign(status: str, stand: WaitState) -> None:
     assert campaign(status).stand is stand
 
 
@@ -77,7 +77,7 @@ def test_campaign(status: str, stand: Stand) -> None:
         ("under_review", ["under_review"], DONE),
     ],
 )
-def test_campaign_with_other_targets(status: str, targets: list[str], stand: Stand) -> None:
+def test_campaign_with_other_targets(status: str, targets: list[str], stand: WaitState) -> None:
     assert campaign(status, targets=targets).stand is stand
 
 
@@ -93,7 +93,7 @@ def test_campaign_with_other_targets(status: str, targets: list[str], stand: Sta
         (("failed", "failed"), FAILED),
     ],
 )
-def test_campaign_in_parts(statuses: tuple[str, ...], stand: Stand) -> None:
+def test_campaign_in_parts(statuses: tuple[str, ...], stand: WaitState) -> None:
     verdict = campaign(*statuses)
     assert verdict.stand is stand
     assert all(f"queue_{number}: {status}" in verdict.message for number, status in enumerate(statuses))
@@ -123,7 +123,7 @@ def test_new_campaign_may_not_be_known_yet() -> None:
     ("status", "stand"),
     [("queued", PENDING), ("flowing", PENDING), ("done", DONE), ("blocked", FAILED), ("draft", UNKNOWN)],
 )
-def test_post(status: str, stand: Stand) -> None:
+def test_post(status: str, stand: WaitState) -> None:
     verdict = seen(PostWatch(["post_1"], ["done"]), [{"id": "post_1", "status": status}])
     assert verdict.stand is stand
     # A blocked post may have been delivered on some of its networks.
@@ -203,7 +203,7 @@ def test_many_posts_with_a_target_on_the_way() -> None:
     ("status", "stand"),
     [("pending", PENDING), ("processing", PENDING), ("ready", DONE), ("failed", FAILED), ("archived", UNKNOWN)],
 )
-def test_report(status: str, stand: Stand) -> None:
+def test_report(status: str, stand: WaitState) -> None:
     rows = [{"id": "re_2", "status": "ready"}, {"id": "re_1", "status": status}]
     verdict = seen(ReportWatch("re_1"), [{"data": rows}])
     assert verdict.stand is stand
@@ -228,7 +228,7 @@ def test_report(status: str, stand: Stand) -> None:
         (None, ["active"], UNKNOWN),
     ],
 )
-def test_influencer_campaign(status: str | None, targets: list[str], stand: Stand) -> None:
+def test_influencer_campaign(status: str | None, targets: list[str], stand: WaitState) -> None:
     verdict = seen(InfluencerCampaignWatch("ca_1", targets), [{"id": "ca_1", "status": status}])
     assert verdict.stand is stand
     assert not verdict.untouched
@@ -268,7 +268,7 @@ BEFORE, AFTER = "2026-06-08T09:00:00.000Z", "2026-06-08T09:05:00.000Z"
         (integration("migrating", AFTER), UNKNOWN),
     ],
 )
-def test_sync(answer: list[dict[str, Any]], stand: Stand) -> None:
+def test_sync(answer: list[dict[str, Any]], stand: WaitState) -> None:
     verdict = seen(SyncWatch("int_1", BEFORE), answer)
     assert verdict.stand is stand
     assert not verdict.untouched
@@ -305,7 +305,7 @@ def test_moment_that_cannot_be_read_is_named() -> None:
         ([DONE, FAILED], FAILED),
     ],
 )
-def test_parts_are_settled_together(stands: list[Stand], expected: Stand) -> None:
+def test_parts_are_settled_together(stands: list[WaitState], expected: WaitState) -> None:
     assert overall(stands) is expected
 
 
@@ -326,8 +326,8 @@ def test_watches_travel_as_plain_data(watch: Watch) -> None:
     assert import_string(watch.path)(**arguments) == watch
 
 
-@pytest.mark.parametrize("stand", list(Stand))
-def test_verdicts_travel_as_plain_data(stand: Stand) -> None:
+@pytest.mark.parametrize("stand", list(WaitState))
+def test_verdicts_travel_as_plain_data(stand: WaitState) -> None:
     verdict = Verdict(stand, "status", "message", {"a": [1]}, untouched=True)
     assert Verdict.of(json.loads(json.dumps(verdict.event()))) == verdict
     assert verdict.final is (stand in (DONE, FAILED))
@@ -345,23 +345,23 @@ def test_verdicts_show_no_secrets() -> None:
 
 
 def test_patience_ends_at_ten_failures_in_a_row() -> None:
-    patience = Patience()
+    patience = FailedPolls()
     error = ServerError("503")
-    assert [patience.ends_with(error) for _ in range(TOLERATED - 1)] == [False] * 9
-    patience.hear(Verdict(PENDING, "queued", "queued"))
-    assert [patience.ends_with(error) for _ in range(TOLERATED)] == [*[False] * 9, True]
+    assert [patience.give_up_on(error) for _ in range(TOLERATED - 1)] == [False] * 9
+    patience.reset(Verdict(PENDING, "queued", "queued"))
+    assert [patience.give_up_on(error) for _ in range(TOLERATED)] == [*[False] * 9, True]
 
 
 def test_patience_ends_at_once_with_what_cannot_be_cured() -> None:
-    assert Patience().ends_with(NotFoundError("404"))
+    assert FailedPolls().give_up_on(NotFoundError("404"))
 
 
 def test_news_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    patience = Patience()
+    patience = FailedPolls()
     with caplog.at_level("INFO", "airflow_provider_mkt"):
         for status in ("queued", "queued", "strange", "strange", "queued"):
             stand = UNKNOWN if status == "strange" else PENDING
-            patience.hear(Verdict(stand, status, f"campaign: {status}"))
+            patience.reset(Verdict(stand, status, f"campaign: {status}"))
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", "campaign: queued"),
         ("WARNING", "campaign: strange"),

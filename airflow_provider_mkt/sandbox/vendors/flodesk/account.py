@@ -20,7 +20,7 @@ from airflow_provider_mkt.sandbox.vendors.flodesk.tokens import CLIENT_ID, CLIEN
 API_KEY = "sandbox-flodesk-api-key"
 WEBHOOK_TOKEN = "sandbox-flodesk-webhook-token"  # noqa: S105 - for the connection to the sandbox
 SEEDED_AT = 1_746_000_000.0
-MOST_SEGMENTS = 50
+MAX_SEGMENTS = 50
 COLORS = ("#AABBCC", "#F4C2C2", "#C2F4D0", "#C2D5F4", "#F4E9C2", "#D9C2F4")
 _CODES = {
     400: "bad_request",

@@ -11,7 +11,7 @@ from pydantic import Field
 from airflow_provider_mkt.sandbox.engine.fields import Body
 from airflow_provider_mkt.sandbox.engine.ledger import digest
 from airflow_provider_mkt.sandbox.engine.vendor import TheCall, VendorError
-from airflow_provider_mkt.sandbox.vendors.flodesk.account import ERRORS, MOST_SEGMENTS, Desk, Flodesk
+from airflow_provider_mkt.sandbox.vendors.flodesk.account import ERRORS, MAX_SEGMENTS, Desk, Flodesk
 from airflow_provider_mkt.sandbox.vendors.flodesk.subscribers import SubscriberView, view
 
 router = APIRouter(prefix="/flodesk/v1/subscribers/{id_or_email}", tags=["Flodesk"], responses=ERRORS)
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/flodesk/v1/subscribers/{id_or_email}", tags=["Flodes
 class SegmentIds(Body):
     """Ids of segments."""
 
-    segment_ids: Annotated[list[str], Field(min_length=1, max_length=MOST_SEGMENTS)]
+    segment_ids: Annotated[list[str], Field(min_length=1, max_length=MAX_SEGMENTS)]
 
 
 def _known(desk: Flodesk, names: list[str]) -> list[str]:
@@ -35,8 +35,8 @@ async def add_to_segments(desk: Desk, call: TheCall, id_or_email: str, order: Se
     """Add a subscriber to segments; those it is in already stay as they are."""
     subscriber = desk.require(id_or_email)
     names = _known(desk, order.segment_ids)
-    if len({*subscriber.segments, *names}) > MOST_SEGMENTS:
-        raise VendorError(400, f"a subscriber can be in at most {MOST_SEGMENTS} segments")
+    if len({*subscriber.segments, *names}) > MAX_SEGMENTS:
+        raise VendorError(400, f"a subscriber can be in at most {MAX_SEGMENTS} segments")
     fresh = desk.join(subscriber, names)
     if fresh:
         desk.record(call, "subscriber.added_to_segments", digest(subscriber.email.lower()), [subscriber.id, *fresh])

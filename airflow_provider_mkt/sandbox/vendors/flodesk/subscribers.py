@@ -14,7 +14,7 @@ from airflow_provider_mkt.sandbox.engine.ledger import digest
 from airflow_provider_mkt.sandbox.engine.vendor import Call, TheCall, VendorError
 from airflow_provider_mkt.sandbox.vendors.flodesk.account import (
     ERRORS,
-    MOST_SEGMENTS,
+    MAX_SEGMENTS,
     Desk,
     Flodesk,
     Meta,
@@ -43,7 +43,7 @@ class Upsert(Body):
     first_name: Text | None = None
     last_name: Text | None = None
     custom_fields: dict[str, str] | None = None
-    segment_ids: Annotated[list[str], Field(max_length=MOST_SEGMENTS)] | None = None
+    segment_ids: Annotated[list[str], Field(max_length=MAX_SEGMENTS)] | None = None
     double_optin: bool | None = None
     optin_ip: Text | None = None
     optin_timestamp: Moment | None = None
@@ -154,8 +154,8 @@ def _check(desk: Flodesk, order: Upsert) -> Subscriber | None:
         if owner not in (None, known.id):
             raise VendorError(400, "email belongs to another subscriber")
     present = set(known.segments) if known else set()
-    if len(present | set(order.segment_ids or [])) > MOST_SEGMENTS:
-        raise VendorError(400, f"a subscriber can be in at most {MOST_SEGMENTS} segments")
+    if len(present | set(order.segment_ids or [])) > MAX_SEGMENTS:
+        raise VendorError(400, f"a subscriber can be in at most {MAX_SEGMENTS} segments")
     return known
 
 

@@ -54,7 +54,7 @@ from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state import webhook_secrets
 from airflow_provider_mkt.state.database import shared as stores
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.submission.record import Record
 from tests.unit.context import Task, WorkerDiedError
 
@@ -683,7 +683,7 @@ def test_store_down_after(kind: Kind, vendors: Sandbox, task: Task, monkeypatch:
     """The vendor has executed; that must never be recorded as refused."""
 
     def fails(*_: Any, **__: Any) -> None:
-        raise StoreError(Trouble.UNREACHABLE)
+        raise StoreError(StoreFailure.UNREACHABLE)
 
     with monkeypatch.context() as patch:
         patch.setattr(webhook_secrets, "_keep", fails)
@@ -702,7 +702,7 @@ def test_store_down_after(kind: Kind, vendors: Sandbox, task: Task, monkeypatch:
 def test_store_that_fails_for_a_moment(
     kind: Kind, vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep, failures = webhook_secrets._keep, [StoreError(Trouble.UNREACHABLE), StoreError(Trouble.LOCKED)]
+    keep, failures = webhook_secrets._keep, [StoreError(StoreFailure.UNREACHABLE), StoreError(StoreFailure.LOCKED)]
 
     def flickers(*args: Any, **values: Any) -> None:
         if failures:

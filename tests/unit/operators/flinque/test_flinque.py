@@ -376,7 +376,7 @@ def test_the_one_that_fits_among_namesakes(kind: Kind, vendors: Sandbox, task: T
 def test_list_that_is_too_long_settles_nothing(
     kind: Kind, number: int, vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(list_lookup, "MOST_RECENT", number)
+    monkeypatch.setattr(list_lookup, "MAX_RECENT", number)
     for each in range(3):
         kind.creating().execute(Task(run_id=f"other {each}").context)
     kind.lose(task, vendors, NEVER_ARRIVED)

@@ -103,7 +103,7 @@ def test_bad_paths_are_refused_before_anybody_is_sent(vendors: Sandbox, task: Ta
 
 
 def test_many_codes_stay_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refusals_module, "MOST_CODES", 2)
+    monkeypatch.setattr(refusals_module, "MAX_CODES", 2)
     with Refusals(None) as refusals:
         for code in ("a", "b", "c", "d", "a", "likes ada@example.com"):
             refusals.add(Refusal("line 1", code, "no", {}))

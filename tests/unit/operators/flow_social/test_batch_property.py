@@ -23,9 +23,9 @@ from airflow_provider_mkt.exceptions import (
     RateLimitError,
     ValidationError,
 )
-from airflow_provider_mkt.operators.flow_social.batch import Tally, schedule
+from airflow_provider_mkt.operators.flow_social.batch import BatchResult, schedule
 from airflow_provider_mkt.operators.flow_social.chunk import Batch, Row
-from airflow_provider_mkt.submission.request import Place
+from airflow_provider_mkt.submission.request import TaskKey
 from tests.unit.context import Task, WorkerDiedError
 
 SIZE = 3
@@ -111,11 +111,11 @@ class Posting(RuleBasedStateMachine):
         finally:
             self.clock.stop()
 
-    def tried(self, contents: list[str]) -> Tally | BaseException:
+    def tried(self, contents: list[str]) -> BatchResult | BaseException:
         """Run one try over today's list."""
         rows = [Row(f"row {at}", {"content": content}) for at, content in enumerate(contents)]
         hook: Any = SimpleNamespace(client=SimpleNamespace(send=self.vendor.send, talk=None), redactor=Redactor())
-        place = Place.of(self.task.context, "social")  # type: ignore[arg-type]
+        place = TaskKey.of(self.task.context, "social")  # type: ignore[arg-type]
         try:
             tally = schedule(Batch(self.task.store, place, hook, SIZE), lambda: rows)
         except (ApiError, WorkerDiedError) as error:
@@ -183,7 +183,7 @@ class Posting(RuleBasedStateMachine):
         self.task.clear()
         outcome = self.tried(self.rows)
         self.each_row_at_most_once()
-        if isinstance(outcome, Tally) and not outcome.unanswered:
+        if isinstance(outcome, BatchResult) and not outcome.unanswered:
             assert Counter(self.vendor.posted) == Counter(self.rows)
 
 

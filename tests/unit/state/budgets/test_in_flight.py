@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_mkt.state.budgets.in_flight import FORGOTTEN, Sent, Underway
+from airflow_provider_mkt.state.budgets.in_flight import FORGOTTEN, InFlight, PendingRequest
 
 NOW = 1000.0
 ONE = ("default",)
 
 
-def sent(due: float) -> Sent:
-    return Sent(ONE, due, due, due, {}, {})
+def sent(due: float) -> PendingRequest:
+    return PendingRequest(ONE, due, due, due, {}, {})
 
 
 class Contended:
@@ -20,7 +20,7 @@ class Contended:
 
     names = ONE
 
-    def __init__(self, underway: Underway) -> None:
+    def __init__(self, underway: InFlight) -> None:
         self._underway = underway
 
     @property
@@ -30,7 +30,7 @@ class Contended:
 
 
 def test_two_threads_drop_the_same_request() -> None:
-    underway = Underway(lambda: NOW)
+    underway = InFlight(lambda: NOW)
     contended: Any = Contended(underway)
     underway.add(contended)
     assert underway.answered(ONE, by_vendor=True) is None
@@ -38,7 +38,7 @@ def test_two_threads_drop_the_same_request() -> None:
 
 def test_the_answer_to_a_late_slot_is_found_behind_an_old_one() -> None:
     """Requests stand in the order of their reservations; launches overtake reads."""
-    underway = Underway(lambda: NOW)
+    underway = InFlight(lambda: NOW)
     read, launch = sent(NOW), sent(NOW - FORGOTTEN - 1.0)
     for each in (read, launch):
         underway.add(each)

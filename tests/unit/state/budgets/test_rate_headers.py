@@ -7,8 +7,8 @@ from email.utils import formatdate
 import pytest
 
 from airflow_provider_mkt.client.endpoint import Limit
-from airflow_provider_mkt.client.outcome import Known, Outcome
-from airflow_provider_mkt.state.budgets.rate_headers import Lesson, lesson
+from airflow_provider_mkt.client.outcome import Certainty, Outcome
+from airflow_provider_mkt.state.budgets.rate_headers import RateLimitHint, lesson
 
 LIMITS = {"default": Limit(100), "post_creation": Limit(30)}
 BOTH = ("default", "post_creation")
@@ -17,25 +17,27 @@ BOTH = ("default", "post_creation")
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
-        ({}, Lesson()),
-        ({"x-ratelimit-limit": "100", "x-ratelimit-remaining": "7"}, Lesson(limit=100, remaining=7)),
-        ({"x-fd-ratelimit-limit": "20", "x-fd-ratelimit-remaining": "0"}, Lesson(limit=20, remaining=0)),
-        ({"x-ratelimit-limit": " 100 ", "x-ratelimit-reset": "12"}, Lesson(limit=100, reset=12.0)),
+        ({}, RateLimitHint()),
+        ({"x-ratelimit-limit": "100", "x-ratelimit-remaining": "7"}, RateLimitHint(limit=100, remaining=7)),
+        ({"x-fd-ratelimit-limit": "20", "x-fd-ratelimit-remaining": "0"}, RateLimitHint(limit=20, remaining=0)),
+        ({"x-ratelimit-limit": " 100 ", "x-ratelimit-reset": "12"}, RateLimitHint(limit=100, reset=12.0)),
         # A vendor, or a proxy, may send anything.
-        ({"x-ratelimit-limit": "0"}, Lesson()),
-        ({"x-ratelimit-limit": "-5", "x-ratelimit-remaining": "-1"}, Lesson()),
-        ({"x-ratelimit-limit": "many", "x-ratelimit-remaining": "NaN", "x-ratelimit-reset": "soon"}, Lesson()),
-        ({"x-ratelimit-limit": "NaN", "x-ratelimit-remaining": "inf"}, Lesson()),
-        ({"x-ratelimit-limit": "1e3", "x-ratelimit-remaining": "9" * 400}, Lesson()),
+        ({"x-ratelimit-limit": "0"}, RateLimitHint()),
+        ({"x-ratelimit-limit": "-5", "x-ratelimit-remaining": "-1"}, RateLimitHint()),
+        ({"x-ratelimit-limit": "many", "x-ratelimit-remaining": "NaN", "x-ratelimit-reset": "soon"}, RateLimitHint()),
+        ({"x-ratelimit-limit": "NaN", "x-ratelimit-remaining": "inf"}, RateLimitHint()),
+        ({"x-ratelimit-limit": "1e3", "x-ratelimit-remaining": "9" * 400}, RateLimitHint()),
     ],
 )
-def test_headers(headers: dict[str, str], expected: Lesson) -> None:
-    assert lesson(Outcome(Known.ANSWERED, 200, headers=headers)) == expected
+def test_headers(headers: dict[str, str], expected: RateLimitHint) -> None:
+    assert lesson(Outcome(Certainty.ANSWERED, 200, headers=headers)) == expected
 
 
 @pytest.mark.parametrize("scale", [1, 1000])
 def test_a_reset_may_be_a_moment(scale: int) -> None:
-    reset = lesson(Outcome(Known.ANSWERED, 200, headers={"x-ratelimit-reset": str((time.time() + 30) * scale)})).reset
+    reset = lesson(
+        Outcome(Certainty.ANSWERED, 200, headers={"x-ratelimit-reset": str((time.time() + 30) * scale)})
+    ).reset
     assert reset == pytest.approx(30, abs=2)
 
 
@@ -43,26 +45,26 @@ def test_a_reset_may_be_a_moment(scale: int) -> None:
 def test_that_moment_is_by_the_vendors_clock(off: float) -> None:
     moment = float(int(time.time() + off))
     headers = {"x-ratelimit-reset": f"{moment + 30:.0f}", "date": formatdate(moment, usegmt=True)}
-    assert lesson(Outcome(Known.ANSWERED, 200, headers=headers)).reset == 30.0
+    assert lesson(Outcome(Certainty.ANSWERED, 200, headers=headers)).reset == 30.0
 
 
 def test_a_429_with_its_wait() -> None:
-    assert lesson(Outcome(Known.THROTTLED, 429, retry_after=9.0)) == Lesson(throttled=True, wait=9.0)
+    assert lesson(Outcome(Certainty.THROTTLED, 429, retry_after=9.0)) == RateLimitHint(throttled=True, wait=9.0)
 
 
 @pytest.mark.parametrize(
     ("taught", "wait"),
     [
-        (Lesson(wait=3600.0, remaining=0, reset=12.0), 3600.0),
-        (Lesson(remaining=0, reset=12.0), 12.0),
-        (Lesson(remaining=0, reset=3600.0), 60.0),
-        (Lesson(remaining=0, reset=0.0), None),
-        (Lesson(remaining=0), None),
-        (Lesson(remaining=3, reset=12.0), None),
-        (Lesson(), None),
+        (RateLimitHint(wait=3600.0, remaining=0, reset=12.0), 3600.0),
+        (RateLimitHint(remaining=0, reset=12.0), 12.0),
+        (RateLimitHint(remaining=0, reset=3600.0), 60.0),
+        (RateLimitHint(remaining=0, reset=0.0), None),
+        (RateLimitHint(remaining=0), None),
+        (RateLimitHint(remaining=3, reset=12.0), None),
+        (RateLimitHint(), None),
     ],
 )
-def test_a_reset_is_waited_for_within_the_window_only(taught: Lesson, wait: float | None) -> None:
+def test_a_reset_is_waited_for_within_the_window_only(taught: RateLimitHint, wait: float | None) -> None:
     assert taught.wait_within(60.0) == wait
 
 
@@ -81,4 +83,4 @@ def test_a_reset_is_waited_for_within_the_window_only(taught: Lesson, wait: floa
 def test_the_stated_limit_tells_which_budget_is_meant(
     stated: int | None, names: tuple[str, ...], about: tuple[str, ...]
 ) -> None:
-    assert Lesson(limit=stated).about(names, LIMITS) == about
+    assert RateLimitHint(limit=stated).about(names, LIMITS) == about

@@ -13,27 +13,27 @@ import pytest
 from sqlalchemy import text
 
 from airflow_provider_mkt.client.endpoint import Limit, Priority
-from airflow_provider_mkt.client.outcome import Known, Outcome
+from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.exceptions import RateLimitError
 from airflow_provider_mkt.state.budgets import sliding_window
 from airflow_provider_mkt.state.budgets.in_flight import FORGOTTEN, GUARD
 from airflow_provider_mkt.state.budgets.local import ALONE
-from airflow_provider_mkt.state.budgets.shared import ASK_AGAIN, StoreBudget, budget_for, snapshot
+from airflow_provider_mkt.state.budgets.shared import ASK_AGAIN, SharedBudget, budget_for, snapshot
 from airflow_provider_mkt.state.budgets.sliding_window import MARGIN
 from airflow_provider_mkt.state.budgets.table import CONFIRMED_FOR, LATEST, LEARNED_FOR
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 
 LIMITS = {"default": Limit(10, 60.0), "posts": Limit(3, 60.0)}
 ACCOUNT = ("flow_social", "https://api.flowsocial.app/v1", "login", "digest")
 ONE = ("default",)
 BOTH = ("default", "posts")
-FINE = Outcome(Known.ANSWERED, 200)
+FINE = Outcome(Certainty.ANSWERED, 200)
 SPAN = 60.0 + MARGIN
 ANSWERED = 60.0 + GUARD
 """The same once the first request of the window was answered promptly."""
 
-Make = Callable[..., StoreBudget]
+Make = Callable[..., SharedBudget]
 
 
 @pytest.fixture(autouse=True)
@@ -45,18 +45,18 @@ def bursts_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def answer(remaining: int, limit: int = 10, **more: str) -> Outcome:
     headers = {"x-ratelimit-limit": str(limit), "x-ratelimit-remaining": str(remaining)}
     return Outcome(
-        Known.ANSWERED, 200, headers={**headers, **{f"x-ratelimit-{name}": text for name, text in more.items()}}
+        Certainty.ANSWERED, 200, headers={**headers, **{f"x-ratelimit-{name}": text for name, text in more.items()}}
     )
 
 
 def refused(retry_after: float | None = None, **headers: str) -> Outcome:
-    return Outcome(Known.THROTTLED, 429, headers=headers, retry_after=retry_after)
+    return Outcome(Certainty.THROTTLED, 429, headers=headers, retry_after=retry_after)
 
 
 @pytest.fixture
 def make(store: Store, clock: Any) -> Make:
-    def make(limits: dict[str, Limit] | None = None, share: float = 1.0, used: Store | None = None) -> StoreBudget:
-        return StoreBudget(ACCOUNT, limits or LIMITS, share, lambda: used or store, clock)
+    def make(limits: dict[str, Limit] | None = None, share: float = 1.0, used: Store | None = None) -> SharedBudget:
+        return SharedBudget(ACCOUNT, limits or LIMITS, share, lambda: used or store, clock)
 
     return make
 
@@ -79,7 +79,7 @@ def test_a_slot_is_taken_in_every_named_budget_or_in_none(make: Make) -> None:
 
 
 def test_other_accounts_are_other_budgets(store: Store, clock: Any) -> None:
-    budgets = [StoreBudget(("v", "http://x", key), {"default": Limit(1)}, 1.0, lambda: store, clock) for key in "ab"]
+    budgets = [SharedBudget(("v", "http://x", key), {"default": Limit(1)}, 1.0, lambda: store, clock) for key in "ab"]
     assert [budget.reserve(ONE) for budget in budgets] == [0.0, 0.0]
 
 
@@ -96,7 +96,7 @@ def test_two_connections_with_different_shares_share_the_slots(make: Make) -> No
 
 def test_news_leaves_room_for_launches(make: Make) -> None:
     budget = make()
-    news = [budget.reserve(ONE, Priority.NEWS) for _ in range(200)]
+    news = [budget.reserve(ONE, Priority.POLL) for _ in range(200)]
     assert news[7] == 0.0
     assert news[-1] > 20 * SPAN
     assert budget.reserve(ONE) == pytest.approx(0.0, abs=0.01)
@@ -188,8 +188,8 @@ class TestLearning:
     ) -> None:
         """For two hours: it stays known, at next to no cost."""
         budgets, entered = (make(), make({"default": Limit(400)})), []
-        learn = StoreBudget._learn
-        monkeypatch.setattr(StoreBudget, "_learn", lambda self, *args: entered.append(learn(self, *args)))
+        learn = SharedBudget._learn
+        monkeypatch.setattr(SharedBudget, "_learn", lambda self, *args: entered.append(learn(self, *args)))
         for _ in range(240):
             for budget in budgets:
                 budget.reserve(ONE)
@@ -214,7 +214,7 @@ class TestLearning:
     def test_a_limit_that_makes_no_sense_is_harmless(self, make: Make, store: Store, limit: str) -> None:
         budget = make()
         budget.reserve(ONE)
-        budget.observe(ONE, Outcome(Known.ANSWERED, 200, headers={"x-ratelimit-limit": limit}))
+        budget.observe(ONE, Outcome(Certainty.ANSWERED, 200, headers={"x-ratelimit-limit": limit}))
         assert [budget.reserve(ONE) for _ in range(10)] == pytest.approx([0.0] * 9 + [ANSWERED], abs=0.01)
         assert snapshot(store)[0].learned in (None, 999_999_999)
 
@@ -230,7 +230,7 @@ class TestLearning:
         budget = make()
         budget.reserve(ONE)
         headers = {"x-fd-ratelimit-limit": "10", "x-fd-ratelimit-remaining": "0"}
-        budget.observe(ONE, Outcome(Known.ANSWERED, 200, headers=headers))
+        budget.observe(ONE, Outcome(Certainty.ANSWERED, 200, headers=headers))
         assert budget.reserve(ONE) == pytest.approx(ANSWERED, abs=0.01)
 
     def test_nothing_left_means_quiet_until_the_reset(self, make: Make) -> None:
@@ -250,7 +250,7 @@ class TestLearning:
         self, make: Make, reset: float, quiet: float
     ) -> None:
         headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(reset)}
-        make().observe(ONE, Outcome(Known.THROTTLED, 429, headers=headers, retry_after=reset, by_reset=True))
+        make().observe(ONE, Outcome(Certainty.THROTTLED, 429, headers=headers, retry_after=reset, by_reset=True))
         assert make().reserve(ONE) == pytest.approx(quiet, abs=0.01)
 
     def test_what_we_used_ourselves_is_no_news(self, make: Make, store: Store) -> None:
@@ -342,7 +342,7 @@ class TestCooldown:
         assert budget.cooldown(ONE) == pytest.approx(6.0, abs=0.01)
 
     def test_without_the_store_this_process_knows_its_own(self, make: Make, store: Store, clock: Any) -> None:
-        budget = make(used=Failing(Trouble.LOCKED).failing(store))
+        budget = make(used=Failing(StoreFailure.LOCKED).failing(store))
         assert budget.cooldown(ONE) == 0.0
         budget.observe(ONE, refused(6.0))
         assert budget.cooldown(BOTH) == pytest.approx(6.0, abs=0.01)
@@ -354,30 +354,30 @@ class TestPromptAnswers:
     """They prove when a request arrived. What is proved needs no margin; what is not, keeps it."""
 
     @pytest.fixture
-    def budget(self, make: Make) -> StoreBudget:
+    def budget(self, make: Make) -> SharedBudget:
         return make({"default": Limit(1, 1.0)})
 
-    def test_the_margin_is_what_the_answer_took(self, budget: StoreBudget, clock: Any) -> None:
+    def test_the_margin_is_what_the_answer_took(self, budget: SharedBudget, clock: Any) -> None:
         budget.reserve(ONE)
         clock.now += 0.05
         budget.observe(ONE, FINE)
         assert budget.reserve(ONE) == pytest.approx(1.0 + GUARD, abs=0.002)
 
-    def test_it_is_less_for_all_processes(self, budget: StoreBudget, make: Make) -> None:
+    def test_it_is_less_for_all_processes(self, budget: SharedBudget, make: Make) -> None:
         budget.reserve(ONE)
         budget.observe(ONE, FINE)
         budget.reserve(ONE)
         assert make({"default": Limit(1, 1.0)}).reserve(ONE) == pytest.approx(2.0 + GUARD + MARGIN, abs=0.002)
 
-    def test_it_is_never_more_than_the_margin(self, budget: StoreBudget, clock: Any) -> None:
+    def test_it_is_never_more_than_the_margin(self, budget: SharedBudget, clock: Any) -> None:
         budget.reserve(ONE)
         clock.now += MARGIN - GUARD / 2
         budget.observe(ONE, FINE)
         assert budget.reserve(ONE) == pytest.approx(1.0 + GUARD / 2, abs=0.002)
 
-    def test_no_answer_proves_nothing(self, budget: StoreBudget) -> None:
+    def test_no_answer_proves_nothing(self, budget: SharedBudget) -> None:
         budget.reserve(ONE)
-        budget.observe(ONE, Outcome(Known.UNKNOWN))
+        budget.observe(ONE, Outcome(Certainty.UNKNOWN))
         assert budget.reserve(ONE) == pytest.approx(1.0 + MARGIN, abs=0.002)
 
     def test_one_of_two_answers_proves_nothing(self, make: Make) -> None:
@@ -388,7 +388,7 @@ class TestPromptAnswers:
         budget.observe(ONE, FINE)
         assert budget.reserve(ONE) == pytest.approx(1.0 + MARGIN, abs=0.002)
 
-    def test_one_that_was_cancelled_does_not_end_all_proof(self, budget: StoreBudget, clock: Any) -> None:
+    def test_one_that_was_cancelled_does_not_end_all_proof(self, budget: SharedBudget, clock: Any) -> None:
         """It never gets an answer. Nor does it matter which one was reserved first."""
         budget.reserve(ONE, longest=3600.0)
         clock.now += budget.reserve(ONE) + FORGOTTEN + 1.0
@@ -396,7 +396,7 @@ class TestPromptAnswers:
         budget.observe(ONE, FINE)
         assert budget.reserve(ONE) == pytest.approx(1.0 + GUARD, abs=0.002)
 
-    def test_one_that_missed_its_slot_is_not_waited_for(self, budget: StoreBudget, clock: Any) -> None:
+    def test_one_that_missed_its_slot_is_not_waited_for(self, budget: SharedBudget, clock: Any) -> None:
         budget.reserve(ONE)
         clock.now += 2.0
         budget.missed(ONE)
@@ -407,7 +407,7 @@ class TestPromptAnswers:
     def test_what_waits_long_for_its_lone_slot_proves_nothing_until_it_is_answered(
         self, make: Make, store: Store, clock: Any
     ) -> None:
-        failing = Failing(Trouble.LOCKED)
+        failing = Failing(StoreFailure.LOCKED)
         budget = make({"default": Limit(1, 50.0)}, used=failing.failing(store))
         budget.reserve(ONE)
         wait = budget.reserve(ONE)
@@ -420,7 +420,7 @@ class TestPromptAnswers:
 
     def test_what_was_sent_without_a_slot_proves_nothing(self, make: Make, store: Store, clock: Any) -> None:
         """Its answer may come for that of a request that is still under way."""
-        failing = Failing(Trouble.LOCKED)
+        failing = Failing(StoreFailure.LOCKED)
         budget = make({"default": Limit(1, 1.0)}, used=failing.failing(store))
         budget.reserve(ONE)
         failing.trouble = None
@@ -461,8 +461,8 @@ def test_hooks_of_an_account_get_one_budget() -> None:
 class Failing:
     """A store with one kind of trouble."""
 
-    def __init__(self, trouble: Trouble) -> None:
-        self.trouble: Trouble | None = trouble
+    def __init__(self, trouble: StoreFailure) -> None:
+        self.trouble: StoreFailure | None = trouble
         self.calls = 0
 
     def failing(self, store: Store) -> Store:
@@ -478,12 +478,12 @@ class Failing:
         return store
 
 
-@pytest.mark.parametrize("trouble", [*Trouble])
+@pytest.mark.parametrize("trouble", [*StoreFailure])
 class TestWithoutTheStore:
     """Whatever is wrong with it: requests go on, slowly, and this is said once."""
 
     def test_requests_are_paced_alone(
-        self, make: Make, store: Store, clock: Any, trouble: Trouble, caplog: pytest.LogCaptureFixture
+        self, make: Make, store: Store, clock: Any, trouble: StoreFailure, caplog: pytest.LogCaptureFixture
     ) -> None:
         budget = make(used=Failing(trouble).failing(store))
         interval = 60.0 / (10 * ALONE) + MARGIN
@@ -494,7 +494,9 @@ class TestWithoutTheStore:
         assert trouble.value in caplog.text
         assert "25%" in caplog.text
 
-    def test_the_store_is_not_asked_each_time(self, make: Make, store: Store, clock: Any, trouble: Trouble) -> None:
+    def test_the_store_is_not_asked_each_time(
+        self, make: Make, store: Store, clock: Any, trouble: StoreFailure
+    ) -> None:
         failing = Failing(trouble)
         budget = make(used=failing.failing(store))
         for _ in range(5):
@@ -505,7 +507,7 @@ class TestWithoutTheStore:
         assert failing.calls == 2
 
     def test_what_was_sent_alone_is_entered_when_it_is_back(
-        self, make: Make, store: Store, clock: Any, trouble: Trouble
+        self, make: Make, store: Store, clock: Any, trouble: StoreFailure
     ) -> None:
         failing = Failing(trouble)
         budget = make(used=failing.failing(store))
@@ -514,7 +516,7 @@ class TestWithoutTheStore:
         failing.trouble = None
         assert [budget.reserve(ONE) for _ in range(10)] == pytest.approx([0.0] * 9 + [SPAN - ASK_AGAIN], abs=0.01)
 
-    def test_a_429_is_obeyed_alone(self, make: Make, store: Store, clock: Any, trouble: Trouble) -> None:
+    def test_a_429_is_obeyed_alone(self, make: Make, store: Store, clock: Any, trouble: StoreFailure) -> None:
         budget = make(used=Failing(trouble).failing(store))
         budget.observe(ONE, refused(90.0))
         assert budget.reserve(ONE) == pytest.approx(90.0, abs=0.01)

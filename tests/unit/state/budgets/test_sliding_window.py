@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_mkt.client.endpoint import Limit, Priority
 from airflow_provider_mkt.state.budgets.sliding_window import (
-    LONGEST_SPREAD,
     MARGIN,
+    MAX_SPREAD,
     Window,
     pack,
     part_of,
@@ -22,7 +22,7 @@ from airflow_provider_mkt.state.budgets.sliding_window import (
     unpack,
 )
 
-GAP = LONGEST_SPREAD / 10
+GAP = MAX_SPREAD / 10
 DEFAULT, POSTS = Limit(10, 60.0), Limit(3, 20.0)
 
 requests = st.lists(
@@ -83,7 +83,7 @@ def test_news_leaves_the_last_fifth_to_launches() -> None:
     window = Window(Limit(10, 60.0))
     slots = []
     for _ in range(20):
-        slots.append(place([window], 0.0, Priority.NEWS))
+        slots.append(place([window], 0.0, Priority.POLL))
         window.add(slots[-1])
     assert slots[:8] == pytest.approx([index * GAP for index in range(8)])
     assert all(60.0 + MARGIN <= slot < 1.5 * (60.0 + MARGIN) for slot in slots[8:16])
@@ -93,12 +93,12 @@ def test_news_leaves_the_last_fifth_to_launches() -> None:
 
 def test_news_waits_while_launches_fill_the_window() -> None:
     window = Window(Limit(10, 60.0), array("d", [0.0] * 8))
-    assert place([window], 1.0, Priority.NEWS) == 60.0 + MARGIN
+    assert place([window], 1.0, Priority.POLL) == 60.0 + MARGIN
     assert place([window], 1.0, Priority.LAUNCH) == 1.0
 
 
 def test_a_budget_of_one_serves_news_too() -> None:
-    assert place([Window(Limit(1, 1.0))], 0.0, Priority.NEWS) == 0.0
+    assert place([Window(Limit(1, 1.0))], 0.0, Priority.POLL) == 0.0
 
 
 def test_first_come_first_served() -> None:
@@ -117,7 +117,7 @@ def test_slots_keep_a_distance() -> None:
     for _ in range(15):
         slots.append(place([window], 0.0, Priority.LAUNCH))
         window.add(slots[-1])
-    gap = LONGEST_SPREAD / 5
+    gap = MAX_SPREAD / 5
     assert [second - first for first, second in pairwise(slots[5:10])] == pytest.approx([gap] * 4)
     assert [second - first for first, second in zip(slots[5:10], slots[10:], strict=True)] == pytest.approx([10.1] * 5)
 
@@ -133,11 +133,11 @@ def test_moments_that_are_equal_do_not_add_up() -> None:
     for _ in range(12):
         launches.append(place([window], 1_763_700_000.456, Priority.LAUNCH))
         window.add(launches[-1])
-    assert launches[-1] - launches[0] == pytest.approx(11 * LONGEST_SPREAD / 60)
+    assert launches[-1] - launches[0] == pytest.approx(11 * MAX_SPREAD / 60)
 
 
 def test_quiet_moves_the_next_slot_and_nothing_else() -> None:
-    window = Window(Limit(5, 10.0), quiet_until=30.0)
+    window = Window(Limit(5, 10.0), cooldown_until=30.0)
     assert place([window], 0.0, Priority.LAUNCH) == 30.0
     assert place([window], 31.0, Priority.LAUNCH) == 31.0
 
@@ -152,8 +152,8 @@ def test_moving_a_slot_keeps_the_order() -> None:
 def test_a_deep_queue_is_placed_quickly() -> None:
     window = Window(Limit(100, 60.0))
     for _ in range(3000):
-        window.add(place([window], 0.0, Priority.NEWS))
-    assert place([window], 1.0, Priority.LAUNCH) <= 1.0 + LONGEST_SPREAD
+        window.add(place([window], 0.0, Priority.POLL))
+    assert place([window], 1.0, Priority.LAUNCH) <= 1.0 + MAX_SPREAD
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_mkt.provider_info import get_provider_info
 from airflow_provider_mkt.state.database.shared import configured_url
-from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 
 URL = "postgresql://mkt:geheim@db.example/mkt"
 SHOW = """
@@ -78,7 +78,7 @@ def test_a_source_that_gives_nothing_is_no_reason_to_use_a_file(case: str, tmp_p
     """Else every host would quietly have rate limits and tokens of its own."""
     variables, line, said = LACKING[case]
     told = shown(tmp_path, variables, line)
-    assert Trouble.NO_URL.value in told
+    assert StoreFailure.NO_URL.value in told
     assert said in told
     assert "geheim" not in told
 
@@ -88,7 +88,7 @@ def test_a_command_that_fails(command: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("AIRFLOW__MKT__STATE_URL_CMD", command)
     with pytest.raises(StoreError) as caught:
         configured_url()
-    assert caught.value.trouble is Trouble.NO_URL
+    assert caught.value.trouble is StoreFailure.NO_URL
     assert "AIRFLOW__MKT__STATE_URL_CMD" in str(caught.value)
     assert "geheim" not in str(caught.value)
 

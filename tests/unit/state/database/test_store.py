@@ -26,10 +26,10 @@ from sqlalchemy import Connection, event, text
 from airflow_provider_mkt.state.database import dialects, fork_safety, migrations, shared
 from airflow_provider_mkt.state.database import store as store_module
 from airflow_provider_mkt.state.database.dialects import usable
-from airflow_provider_mkt.state.database.shared import store, warn_if_lonely
+from airflow_provider_mkt.state.database.shared import store, warn_if_not_shared
 from airflow_provider_mkt.state.database.store import Execute, Store
-from airflow_provider_mkt.state.encryption import Sealer
-from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.encryption import Encryptor
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 
 KEY = Fernet.generate_key().decode()
 COLUMNS = "(name, label, requests, period, slots, quiet_from, quiet_until, seen)"
@@ -96,7 +96,7 @@ def test_a_newer_schema_is_refused(make_store: Callable[..., Store]) -> None:
     make_store().run(lambda connection: connection.execute(text("UPDATE mkt_version SET version = 99")))
     with pytest.raises(StoreError, match="newer version of this provider; upgrade") as caught:
         make_store().run(versions)
-    assert caught.value.trouble is Trouble.NEWER
+    assert caught.value.trouble is StoreFailure.NEWER
 
 
 def test_many_threads_may_start_at_once(make_store: Callable[..., Store]) -> None:
@@ -192,12 +192,12 @@ def gone(path: Path, made: Store) -> None:
 
 
 TROUBLES = [
-    (read_only, Trouble.READ_ONLY, "is read-only; make it writable"),
-    (full, Trouble.FULL, "has no space left"),
-    (damaged, Trouble.DAMAGED, "is damaged or not a database"),
-    (emptied, Trouble.DAMAGED, "is damaged or not a database"),
-    (locked, Trouble.LOCKED, "was locked for too long"),
-    (gone, Trouble.UNREACHABLE, "cannot be reached; check"),
+    (read_only, StoreFailure.READ_ONLY, "is read-only; make it writable"),
+    (full, StoreFailure.FULL, "has no space left"),
+    (damaged, StoreFailure.DAMAGED, "is damaged or not a database"),
+    (emptied, StoreFailure.DAMAGED, "is damaged or not a database"),
+    (locked, StoreFailure.LOCKED, "was locked for too long"),
+    (gone, StoreFailure.UNREACHABLE, "cannot be reached; check"),
 ]
 
 
@@ -207,7 +207,7 @@ def test_troubles_are_told_in_words(  # noqa: PLR0917
     make_store: Callable[..., Store],
     path: Path,
     break_it: Callable[[Path, Store], None],
-    trouble: Trouble,
+    trouble: StoreFailure,
     words: str,
     plainly: bool,
 ) -> None:
@@ -259,13 +259,13 @@ def test_the_store_works_again_after_trouble(make_store: Callable[..., Store], p
 @pytest.mark.parametrize(
     ("url", "trouble"),
     [
-        ("not a url", Trouble.MISCONFIGURED),
-        ("mysql://user:geheim@host/db", Trouble.MISCONFIGURED),
-        ("postgresql+asyncpg://user:geheim@host/db", Trouble.MISCONFIGURED),
-        ("sqlite+aiosqlite:////tmp/x.db", Trouble.MISCONFIGURED),
+        ("not a url", StoreFailure.MISCONFIGURED),
+        ("mysql://user:geheim@host/db", StoreFailure.MISCONFIGURED),
+        ("postgresql+asyncpg://user:geheim@host/db", StoreFailure.MISCONFIGURED),
+        ("sqlite+aiosqlite:////tmp/x.db", StoreFailure.MISCONFIGURED),
     ],
 )
-def test_urls_that_cannot_be_used(url: str, trouble: Trouble) -> None:
+def test_urls_that_cannot_be_used(url: str, trouble: StoreFailure) -> None:
     with pytest.raises(StoreError, match=r"\[mkt\] state_url must be a URL for sqlite or postgresql") as caught:
         Store(url)
     assert caught.value.trouble is trouble
@@ -303,7 +303,7 @@ def test_a_server_that_is_down_is_told_without_its_password() -> None:
         url = f"postgresql+psycopg2://airflow:geheim@127.0.0.1:{unused.getsockname()[1]}/db"
         with pytest.raises(StoreError, match="cannot be reached") as caught:
             Store(url).run(versions)
-    assert caught.value.trouble is Trouble.UNREACHABLE
+    assert caught.value.trouble is StoreFailure.UNREACHABLE
     shown = f"{caught.value} {Store(url)!r} {caught.value.__cause__!r}"
     assert "geheim" not in shown
     assert "127.0.0.1" in shown
@@ -440,7 +440,7 @@ def test_a_fork_in_the_middle_of_a_transaction_leaves_the_child_without_the_stor
     mine: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It inherits what SQLite noted of the parent's locks, and would commit without a lock."""
-    monkeypatch.setattr(fork_safety, "LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(fork_safety, "MAX_WAIT", 0.1)
 
     def refused() -> bool:
         with pytest.raises(StoreError, match="forked while a transaction was under way"):
@@ -493,22 +493,22 @@ def test_a_file_under_a_distributed_executor_is_warned_about(
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
     monkeypatch.setattr(dialects, "find_spec", lambda name: name)
     with caplog.at_level(logging.WARNING):
-        warn_if_lonely(Store(url))
+        warn_if_not_shared(Store(url))
     assert [lonely is not None and f"but {lonely} runs tasks" in caplog.text] == [lonely is not None]
 
 
 def test_secrets_survive_the_rotation_of_the_key() -> None:
     new = Fernet.generate_key().decode()
-    sealed = Sealer(KEY).seal("secret")
+    sealed = Encryptor(KEY).seal("secret")
     assert "secret" not in sealed
-    both = Sealer(f"{new}, {KEY}")
+    both = Encryptor(f"{new}, {KEY}")
     assert both.unseal(sealed) == "secret"
-    assert Sealer(new).unseal(both.reseal(sealed)) == "secret"
+    assert Encryptor(new).unseal(both.reseal(sealed)) == "secret"
     with pytest.raises(StoreError, match=r"none of the keys in \[core\] fernet_key"):
-        Sealer(new).unseal(sealed)
+        Encryptor(new).unseal(sealed)
 
 
 @pytest.mark.parametrize("keys", ["", "{FERNET_KEY}", "short"])
 def test_nothing_is_kept_without_a_key(keys: str) -> None:
     with pytest.raises(StoreError, match=r"without a valid \[core\] fernet_key"):
-        Sealer(keys)
+        Encryptor(keys)

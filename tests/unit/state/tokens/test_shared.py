@@ -29,13 +29,13 @@ from airflow_provider_mkt.exceptions import (
     ValidationError,
 )
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.encryption import Sealer
-from airflow_provider_mkt.state.errors import StoreError, Trouble
+from airflow_provider_mkt.state.encryption import Encryptor
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.state.key_rotation import Resealed, reseal
 from airflow_provider_mkt.state.tokens import rotation, shielded
 from airflow_provider_mkt.state.tokens.cache import READ_AGAIN
 from airflow_provider_mkt.state.tokens.shared import Tokens
-from airflow_provider_mkt.state.tokens.table import TokenRow, change, change_beside_others
+from airflow_provider_mkt.state.tokens.table import TokenRow, change, update_row_and_claim
 
 KEY = "flodesk/https://api.flodesk.com/v1/client"
 DAY = 86_400.0
@@ -45,7 +45,7 @@ Make = Callable[..., Tokens]
 
 
 @pytest.fixture
-def make(store: Store, sealer: Sealer, clock: Any) -> Make:
+def make(store: Store, sealer: Encryptor, clock: Any) -> Make:
     """Makes what another process would have: its own memory, the same store."""
 
     def make(**more: Any) -> Tokens:
@@ -143,7 +143,7 @@ class TestFetched:
     ) -> None:
         def get_store() -> Store:
             if broken:
-                raise StoreError(Trouble.UNREACHABLE)
+                raise StoreError(StoreFailure.UNREACHABLE)
             return store
 
         calls: list[float] = []
@@ -251,15 +251,15 @@ class TestFetched:
     def test_a_new_fernet_key_costs_nothing(self, make: Make, store: Store) -> None:
         old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
         vendor = Fetching()
-        make(get_sealer=lambda: Sealer(old)).get(KEY, vendor)
-        both = Sealer(f"{new},{old}")
+        make(get_sealer=lambda: Encryptor(old)).get(KEY, vendor)
+        both = Encryptor(f"{new},{old}")
         assert make(get_sealer=lambda: both).get(KEY, vendor) == "token-1"
         assert reseal(store, both) == Resealed(1, 0)
-        assert make(get_sealer=lambda: Sealer(new)).get(KEY, vendor) == "token-1"
+        assert make(get_sealer=lambda: Encryptor(new)).get(KEY, vendor) == "token-1"
 
-    def test_a_lost_fernet_key_costs_one_call(self, make: Make, sealer: Sealer) -> None:
+    def test_a_lost_fernet_key_costs_one_call(self, make: Make, sealer: Encryptor) -> None:
         vendor = Fetching()
-        make(get_sealer=lambda: Sealer(Fernet.generate_key().decode())).get(KEY, vendor)
+        make(get_sealer=lambda: Encryptor(Fernet.generate_key().decode())).get(KEY, vendor)
         assert [make().get(KEY, vendor) for _ in range(3)] == ["token-2"] * 3
 
 
@@ -361,7 +361,7 @@ class TestRotating:
         clock.now += DAY
         assert make().get_rotating(KEY, "refresh-0", vendor) == "access-1"
 
-    def test_a_successor_stored_by_somebody_else_is_used(self, make: Make, store: Store, sealer: Sealer) -> None:
+    def test_a_successor_stored_by_somebody_else_is_used(self, make: Make, store: Store, sealer: Encryptor) -> None:
         def refresh(refresh_token: str) -> Token:
             def replaced(row: TokenRow, now: float) -> None:
                 row.set_refresh(sealer, "theirs")
@@ -388,7 +388,7 @@ class TestRotating:
 
     def test_a_lost_fernet_key_is_told_and_nothing_is_spent(self, make: Make, clock: Any) -> None:
         vendor = Rotating()
-        make(get_sealer=lambda: Sealer(Fernet.generate_key().decode())).get_rotating(KEY, "refresh-0", vendor)
+        make(get_sealer=lambda: Encryptor(Fernet.generate_key().decode())).get_rotating(KEY, "refresh-0", vendor)
         with pytest.raises(StoreError, match="add the former key"):
             make().get_rotating(KEY, "refresh-0", vendor)
         assert vendor.sent == ["refresh-0"]
@@ -487,11 +487,11 @@ class TestInterrupted:
         assert vendor.sent == ["refresh-0"]
 
     def test_a_successor_that_is_stored_twice_closes_no_journal_of_its_own(
-        self, make: Make, store: Store, sealer: Sealer, row: Callable[[], TokenRow]
+        self, make: Make, store: Store, sealer: Encryptor, row: Callable[[], TokenRow]
     ) -> None:
         """The answer to a commit may be lost; by the time it is repeated, somebody may be spending the successor."""
         one = rotation.Rotation(store, sealer, KEY, "refresh-0", lease=LEASE)
-        claimed = change_beside_others(store, KEY, lambda row, now, take: one.claim(row, now, None, take))
+        claimed = update_row_and_claim(store, KEY, lambda row, now, take: one.claim(row, now, None, take))
         assert isinstance(claimed, rotation.Claimed)
         token = Token("access-1", DAY, "refresh-1")
         assert one.save(claimed, token) is not None
@@ -622,7 +622,7 @@ class TestLostAnswers:
                 make().get_rotating(KEY, "refresh-0", vendor)
         assert 10 <= len(vendor.sent) <= 40
         vendor.script = []
-        clock.now += rotation.LONGEST_PAUSE
+        clock.now += rotation.MAX_PAUSE
         assert make().get_rotating(KEY, "refresh-0", vendor) == "access-1"
 
     def test_an_access_token_that_still_lives_is_used_meanwhile(self, make: Make, clock: Any) -> None:
@@ -640,12 +640,12 @@ class TestLostAnswers:
         assert row().lease is None
 
 
-@pytest.mark.parametrize("trouble", [*Trouble])
+@pytest.mark.parametrize("trouble", [*StoreFailure])
 class TestWithoutTheStore:
     """Tokens that can be fetched again are; a refresh token is not spent. Whatever is wrong with the store."""
 
     @pytest.fixture
-    def broken(self, trouble: Trouble) -> dict[str, Any]:
+    def broken(self, trouble: StoreFailure) -> dict[str, Any]:
         def fail() -> Store:
             raise StoreError(trouble)
 
@@ -665,7 +665,7 @@ class TestWithoutTheStore:
         clock.now += DAY
         assert tokens.get(KEY, vendor) == "token-3"
 
-    def test_no_refresh_token_is_spent(self, make: Make, broken: Any, trouble: Trouble) -> None:
+    def test_no_refresh_token_is_spent(self, make: Make, broken: Any, trouble: StoreFailure) -> None:
         vendor = Rotating()
         with pytest.raises(StoreError) as caught:
             make(**broken).get_rotating(KEY, "refresh-0", vendor)
@@ -673,7 +673,7 @@ class TestWithoutTheStore:
         assert vendor.sent == []
 
     def test_an_access_token_is_used_while_it_lives(
-        self, make: Make, store: Store, clock: Any, trouble: Trouble
+        self, make: Make, store: Store, clock: Any, trouble: StoreFailure
     ) -> None:
         state: dict[str, Any] = {"trouble": None}
 
@@ -697,7 +697,7 @@ class TestWithoutTheStore:
         self,
         make: Make,
         store: Store,
-        trouble: Trouble,
+        trouble: StoreFailure,
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:

@@ -300,7 +300,7 @@ def test_a_time_field_that_is_renamed(vendor: Vendor, airflow: Airflow) -> None:
 def test_more_undated_orders_than_can_be_remembered(
     vendor: Vendor, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(order_walk, "MOST_UNDATED", 30)
+    monkeypatch.setattr(order_walk, "MAX_UNDATED", 30)
     vendor.orders = [order(1), *(order(number, "soon") for number in range(2, 32))]
     for run in "123":
         airflow.export(run)
@@ -328,7 +328,7 @@ def test_a_repeated_page_that_hides_others(vendor: Vendor, airflow: Airflow) -> 
 
 
 def test_a_list_in_circles(vendor: Vendor, airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(order_walk, "MOST_AGAIN", 500)
+    monkeypatch.setattr(order_walk, "MAX_AGAIN", 500)
     add(vendor, *range(300))
     vendor.circle = 3
     with pytest.raises(MalformedResponseError, match="circles"):
@@ -607,7 +607,7 @@ def test_a_file_of_another_run_is_not_overwritten(vendor: Vendor, airflow: Airfl
 def test_an_overlap_with_more_orders_than_are_remembered(
     vendor: Vendor, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(order_walk, "MOST_REMEMBERED", 20)
+    monkeypatch.setattr(order_walk, "MAX_REMEMBERED", 20)
     add(vendor, *range(90))
     airflow.export("1")
     vendor.orders += [order(90, NOON + timedelta(minutes=80)), order(91)]
@@ -617,7 +617,7 @@ def test_an_overlap_with_more_orders_than_are_remembered(
 
 
 def test_a_crowd_in_one_second_is_never_lost(vendor: Vendor, airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(order_walk, "MOST_REMEMBERED", 20)
+    monkeypatch.setattr(order_walk, "MAX_REMEMBERED", 20)
     vendor.orders = [order(number, NOON) for number in range(90)]
     airflow.export("1")
     vendor.orders.append(order(90, NOON))

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from airflow_provider_mkt.transfers.flinque.seen_rows import Mark, Seen, Sight, digest_of, seconds_of
+from airflow_provider_mkt.transfers.flinque.seen_rows import Mark, Novelty, Seen, digest_of, seconds_of
 
 
 def mark(number: int, at: int = 100) -> Mark:
@@ -17,18 +17,18 @@ def mark(number: int, at: int = 100) -> Mark:
 
 def test_new_earlier_again() -> None:
     with closing(Seen([mark(1)])) as seen:
-        assert [seen.look(mark(number)) for number in (1, 1, 2, 2)] == [
-            Sight.EARLIER,
-            Sight.AGAIN,
-            Sight.NEW,
-            Sight.AGAIN,
+        assert [seen.poll(mark(number)) for number in (1, 1, 2, 2)] == [
+            Novelty.EARLIER,
+            Novelty.AGAIN,
+            Novelty.NEW,
+            Novelty.AGAIN,
         ]
 
 
 def test_the_newest_are_remembered() -> None:
     with closing(Seen([mark(1, 5), mark(2, 0)])) as seen:
         for number in range(3, 9):
-            seen.look(mark(number, number))
+            seen.poll(mark(number, number))
         assert seen.dated(5, 3) == [mark(8, 8), mark(7, 7), mark(6, 6)]
         assert seen.dated(5, 99) == [mark(8, 8), mark(7, 7), mark(6, 6), *sorted([mark(1, 5), mark(5, 5)])]
         assert seen.undated(9) == [mark(2, 0)]

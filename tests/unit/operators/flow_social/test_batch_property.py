@@ -114,7 +114,7 @@ class Posting(RuleBasedStateMachine):
     def tried(self, contents: list[str]) -> BatchResult | BaseException:
         """Run one try over today's list."""
         rows = [Row(f"row {at}", {"content": content}) for at, content in enumerate(contents)]
-        hook: Any = SimpleNamespace(client=SimpleNamespace(send=self.vendor.send, talk=None), redactor=Redactor())
+        hook: Any = SimpleNamespace(client=SimpleNamespace(send=self.vendor.send, run=None), redactor=Redactor())
         place = TaskKey.of(self.task.context, "social")  # type: ignore[arg-type]
         try:
             tally = schedule(Batch(self.task.store, place, hook, SIZE), lambda: rows)

@@ -1,15 +1,20 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Connections that tell a failure to connect from every later failure.
+"""Connections that tell a failure to connect from every later failure, and that ask once more before the first byte.
 
 Whatever goes wrong inside ``connect()``, name resolution, TLS handshake and proxy tunnel included, happens before the
 first byte of a request. That certainty is what allows a launch to be sent again, so it is taken where it exists instead
 of being guessed from exception classes afterwards.
+
+The fence is called between the two: connected, and nothing sent. What it raises ends the attempt, and nothing was sent.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from http.client import HTTPException
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
@@ -18,8 +23,29 @@ from urllib3.exceptions import HTTPError
 
 from airflow_provider_mkt.client.outcome import NeverConnectedError
 
+Fence = Callable[[], None]
+"""Called right before the first byte of a request; raises when the request must not be sent."""
 
-class _Connection(HTTPConnection):
+_FENCE: ContextVar[Fence | None] = ContextVar("mkt_fence", default=None)
+
+
+class FenceClosedError(Exception):
+    """The fence did not let a request pass; its cause says why. Nothing was sent."""
+
+
+@contextmanager
+def fenced(fence: Fence | None) -> Iterator[None]:
+    """Have the requests of this thread pass ``fence`` before their first byte."""
+    token = _FENCE.set(fence)
+    try:
+        yield
+    finally:
+        _FENCE.reset(token)
+
+
+class _CertainConnection(HTTPConnection if TYPE_CHECKING else object):  # type: ignore[misc]
+    """Mixin over urllib3's connections."""
+
     def connect(self) -> None:
         try:
             super().connect()
@@ -27,13 +53,23 @@ class _Connection(HTTPConnection):
             # No errno of its own: urllib3 swallows some of them as a failure to send.
             raise NeverConnectedError("could not connect") from error
 
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if (fence := _FENCE.get()) is not None:
+            if self.is_closed:
+                self.connect()
+            try:
+                fence()
+            except Exception as error:
+                raise FenceClosedError from error
+        super().request(*args, **kwargs)
 
-class _SecureConnection(HTTPSConnection):
-    def connect(self) -> None:
-        try:
-            super().connect()
-        except (OSError, HTTPError, HTTPException) as error:
-            raise NeverConnectedError("could not connect") from error
+
+class _Connection(_CertainConnection, HTTPConnection):
+    pass
+
+
+class _SecureConnection(_CertainConnection, HTTPSConnection):
+    pass
 
 
 class _Pool(HTTPConnectionPool):

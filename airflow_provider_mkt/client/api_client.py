@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import tenacity
 
 from airflow_provider_mkt import metrics
+from airflow_provider_mkt.client.adapter import Fence
 from airflow_provider_mkt.client.attempt import Attempts, Progress
 from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.client.errors import failure
@@ -60,15 +61,17 @@ class ApiClient(Attempts):
         """Close pooled connections."""
         self.wire.close()
 
-    def send(self, call: Call, *, longest: float | None = None) -> Any:
+    def send(self, call: Call, *, longest: float | None = None, fence: Fence | None = None) -> Any:
         """Send ``call``, repeating it as far as its safety allows.
 
         :param call: what to ask
         :param longest: seconds that a slot of the rate budget is waited for; by default a minute, for news an hour
+        :param fence: called in every attempt after token, slot and connect, right before the first byte; when it
+            raises, that attempt sends nothing and the error is raised from here
         :return: the vendor's JSON without its envelope; None where the endpoint answers with nothing
         :raises ApiError: one of the family, saying what is known
         """
-        progress = Progress(call, longest)
+        progress = Progress(call, longest, fence=fence)
         self._repeat(progress)
         return self._settle(progress)
 

@@ -13,6 +13,7 @@ from typing import Protocol
 import requests
 
 from airflow_provider_mkt import metrics
+from airflow_provider_mkt.client.adapter import Fence
 from airflow_provider_mkt.client.auth import Auth
 from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.client.exchange import Settings, Wire
@@ -76,6 +77,7 @@ class Progress:
     :param call: what is asked
     :param longest: seconds that a slot of the rate budget is waited for; by default a minute, for news an hour
     :param stream: leave the body of a success unread
+    :param fence: called in every attempt when connected, right before the first byte
     :param in_vain: seconds waited for slots that lay in a cooldown when they came
     :param attempt: how many attempts were made
     :param renewed: whether the credentials were renewed
@@ -90,6 +92,7 @@ class Progress:
     call: Call
     longest: float | None = None
     stream: bool = False
+    fence: Fence | None = None
     in_vain: float = 0.0
     attempt: int = 0
     renewed: bool = False
@@ -222,7 +225,9 @@ class Attempts:
         progress.request = request
         endpoint = progress.call.endpoint
         begun = time.monotonic()
-        outcome, progress.response = self.wire.exchange(progress.call, request, self.settings, stream=progress.stream)
+        outcome, progress.response = self.wire.exchange(
+            progress.call, request, self.settings, stream=progress.stream, fence=progress.fence
+        )
         took = time.monotonic() - begun
         log.debug("%s %s %s: %s in %.3f s", self.settings.vendor, endpoint.method, endpoint.path, outcome.status, took)
         metrics.request(self.settings.vendor, endpoint, outcome, took)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from airflow_provider_mkt.client.adapter import Adapter
+from airflow_provider_mkt.client.adapter import Adapter, Fence, FenceClosedError, fenced
 from airflow_provider_mkt.client.endpoint import Call, Safety
 from airflow_provider_mkt.client.outcome import Certainty, Outcome, judge_exception, judge_response
 from airflow_provider_mkt.client.redaction import guard_urllib3_logs
@@ -75,7 +75,13 @@ class Wire:
             self.session.close()
 
     def exchange(
-        self, call: Call, request: requests.PreparedRequest, settings: Settings, *, stream: bool = False
+        self,
+        call: Call,
+        request: requests.PreparedRequest,
+        settings: Settings,
+        *,
+        stream: bool = False,
+        fence: Fence | None = None,
     ) -> tuple[Outcome, requests.Response | None]:
         """Send ``request`` and judge its answer, or what came instead of one.
 
@@ -83,6 +89,8 @@ class Wire:
         :param request: signed and checked
         :param settings: timeouts, and how certificates are checked
         :param stream: leave the body of an answer that is a success to the caller
+        :param fence: called when connected, right before the first byte
+        :raises Exception: what ``fence`` raises; nothing was sent then
         :return: the outcome, and the response whose body is still to be read, if it is
         """
         if call.safety is Safety.ONCE:
@@ -91,19 +99,23 @@ class Wire:
             self.session.close()
         surroundings = self._surroundings(str(request.url), settings.verify)
         try:
-            response = self.session.send(
-                request,
-                timeout=(settings.connect_timeout, settings.read_timeout),
-                allow_redirects=_follows(call),
-                **surroundings,
-            )
+            with fenced(fence):
+                response = self.session.send(
+                    request,
+                    timeout=(settings.connect_timeout, settings.read_timeout),
+                    allow_redirects=_follows(call),
+                    **surroundings,
+                )
             if stream and _executed(call, response):
                 return Outcome(Certainty.ANSWERED, response.status_code), response
             with response:
                 return _judge(call, response, settings.whole_timeout), None
+        except FenceClosedError as error:
+            closed = error.__cause__ or error
         except (*BROKEN, ValueError) as error:
             # A ValueError is a Location that makes no sense: the request itself was checked before.
             return judge_exception(error), None
+        raise closed
 
     def _surroundings(self, url: str, verify: bool | str) -> Mapping[str, Any]:
         """Return the proxies, CA bundle and so on that the environment names for the host of ``url``.

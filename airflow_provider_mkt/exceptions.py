@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException
+
+ERROR = "error"
+"""State of an event that describes an error."""
+FACTS = ("vendor", "method", "path", "status", "code", "request_id", "retry_after")
+"""What an event tells about an error besides its message."""
 
 
 class ApiError(AirflowException):
@@ -50,6 +56,29 @@ class ApiError(AirflowException):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.__dict__.copy())
+
+    def to_event(self) -> dict[str, Any]:
+        """Return the error as JSON, to travel from a trigger to its task.
+
+        Airflow would turn an exception of a trigger into a ``TaskDeferralError``.
+        """
+        return {
+            "state": ERROR,
+            "kind": type(self).__name__,
+            "message": self.message,
+            "facts": {name: getattr(self, name) for name in FACTS},
+        }
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> ApiError | None:
+        """Return the error that an event describes; None when the event is not about an error.
+
+        Events of tasks that were deferred by an earlier version say ``stand`` for ``state``.
+        """
+        if event.get("state", event.get("stand")) != ERROR:
+            return None
+        kind = KINDS.get(str(event.get("kind")), ApiError)
+        return kind(str(event.get("message")), **event.get("facts", {}))
 
 
 def _rebuild(cls: type[ApiError], message: str, state: dict[str, Any]) -> ApiError:
@@ -110,5 +139,21 @@ class MalformedResponseError(ApiError):
         self.executed = executed
 
 
+KINDS: dict[str, type[ApiError]] = {
+    kind.__name__: kind
+    for kind in (
+        ApiError,
+        AuthenticationError,
+        PermissionDeniedError,
+        NotFoundError,
+        ValidationError,
+        RateLimitError,
+        ServerError,
+        NotSentError,
+        OutcomeUnknownError,
+        MalformedResponseError,
+    )
+}
+"""What an event may name."""
 INCURABLE = (AuthenticationError, PermissionDeniedError, NotFoundError, ValidationError)
 """What no repetition cures."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
+from airflow_provider_mkt.client.durations import DAY
 from airflow_provider_mkt.exceptions import (
     INCURABLE,
     ApiError,
@@ -51,7 +52,7 @@ class MarketingRetryPolicy(RetryPolicy):
         if isinstance(exception, MalformedResponseError) and exception.executed and not exception.resolvable:
             return RetryDecision.fail(reason="It was executed, but the answer cannot be read: a person has to look.")
         if isinstance(exception, (RateLimitError, OutcomeUnknownError)) and exception.retry_after is not None:
-            wait = min(exception.retry_after, 86_400.0)
+            wait = min(exception.retry_after, DAY)
             limited = isinstance(exception, RateLimitError)
             why = "the rate limit allows it again" if limited else "it shows at the vendor, or certainly never will"
             return RetryDecision.retry(delay=timedelta(seconds=wait), reason=f"In {wait:.0f} s, {why}.")

@@ -15,6 +15,7 @@ import requests
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.adapter import Fence
 from airflow_provider_mkt.client.auth import Auth
+from airflow_provider_mkt.client.durations import HOUR
 from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.client.exchange import Settings, Wire
 from airflow_provider_mkt.client.outcome import Certainty, Outcome
@@ -33,7 +34,6 @@ from airflow_provider_mkt.exceptions import (
 log = logging.getLogger(__name__)
 
 GONE = (404, 410)
-HOUR = 3600.0
 WORTH_A_LINE = 2.0
 """Seconds of waiting for the rate budget above which the log says so."""
 STAYS_SIGNED = 10.0

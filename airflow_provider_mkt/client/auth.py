@@ -12,7 +12,9 @@ from typing import Any
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
-MAX_LIFETIME = 366 * 86_400.0
+from airflow_provider_mkt.client.durations import DAY
+
+MAX_LIFETIME = 366 * DAY
 """Seconds. An access token that claims to live longer than a year is not believed."""
 
 

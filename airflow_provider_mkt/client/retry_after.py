@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-MAX_RETRY_AFTER = 86_400.0
+from airflow_provider_mkt.client.durations import DAY
+
+MAX_RETRY_AFTER = DAY
 """Seconds. A vendor that names a longer wait is not believed: nobody is kept waiting for years by one header."""
 MAX_RESET = 60.0
 """Seconds. A reset lies at most a window ahead, and this is the longest window of any vendor."""
 MIN_429 = 1.0
 """Seconds. Whoever refuses and says "wait for nothing" has not said how long to wait."""
-MAX_CLOCK_SKEW = 86_400.0
+MAX_CLOCK_SKEW = DAY
 """Seconds that the vendor's clock may differ from this machine's."""
 
 

@@ -42,7 +42,7 @@ class FlokitTriggerSyncOperator(SubmittingOperator):
         super().__init__(conn_id=flokit_conn_id, poll_interval=poll_interval, **kwargs)
         self.integration_id = integration_id
 
-    def order(self, place: TaskKey) -> SubmissionRequest:
+    def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the sync request."""
         path = {"integration_id": validation.text("integration_id", self.integration_id)}
         return SubmissionRequest(
@@ -51,7 +51,7 @@ class FlokitTriggerSyncOperator(SubmittingOperator):
             body=path,
             call=lambda frozen, _: flokit.TRIGGER_SYNC(path=frozen),
             receipt=lambda answer: {"sync_id": answer["sync_id"]},
-            reference=place.reference,
+            reference=task_key.reference,
             id_field="sync_id",
             prepare=self._before,
         )

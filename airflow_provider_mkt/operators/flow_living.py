@@ -107,10 +107,10 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         self.log.info("Flow Living accepts the campaign (dry run, nothing was published): %s", answer["status"])
         return {"status": answer["status"], "order_ref": body["orderRef"], "campaign_tracking_ids": []}
 
-    def order(self, place: TaskKey) -> SubmissionRequest:
+    def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the publish request."""
         self._targets()
-        body = self._body(place)
+        body = self._body(task_key)
 
         def prepare() -> dict[str, Any]:
             check_dates(body)
@@ -126,7 +126,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
             id_field="campaign_tracking_ids",
             prepare=prepare,
             # Under a reference that other runs may have, a campaign may be theirs.
-            trace=self._trace if self.living.has_analytics and place.names(body["orderRef"]) else None,
+            trace=self._trace if self.living.has_analytics and task_key.names(body["orderRef"]) else None,
         )
 
     def _trace(self, record: Record) -> Generator[Call, Any, dict[str, Any] | None]:
@@ -173,7 +173,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
     def _targets(self) -> list[str]:
         return validation.statuses("target_statuses", self.target_statuses, flow_living.STATUSES, closed=False)
 
-    def _body(self, place: TaskKey) -> dict[str, Any]:
+    def _body(self, task_key: TaskKey) -> dict[str, Any]:
         listings = self.listing_external_ids
         return publish_body(
             plan_ref=self.plan_ref,
@@ -183,7 +183,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
             start_date=self.campaign_start_date,
             end_date=self.campaign_end_date,
             budget_override=None if self.budget_override in (None, "") else self.budget_override,  # type: ignore[arg-type]
-            order_ref=self.order_ref or place.reference,
+            order_ref=self.order_ref or task_key.reference,
         )
 
 

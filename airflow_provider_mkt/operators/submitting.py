@@ -13,6 +13,7 @@ from airflow.sdk import conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_mkt import validation
+from airflow_provider_mkt.client.durations import DAY
 from airflow_provider_mkt.client.retry import MAX_WAIT
 from airflow_provider_mkt.exceptions import INCURABLE, ApiError
 from airflow_provider_mkt.links.submission import SubmissionLink
@@ -21,7 +22,7 @@ from airflow_provider_mkt.submission import messages
 from airflow_provider_mkt.submission.record import SUBMITTED, Record
 from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.submission.submit import Submission
-from airflow_provider_mkt.tasks.reschedule import DAY, reschedule_when_rate_limited
+from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.tasks.user_stop import marked_failed
 from airflow_provider_mkt.validation import positive
 from airflow_provider_mkt.waiting.base import FailedPolls, Verdict, WaitState, Watch
@@ -37,7 +38,7 @@ CANCEL_TIMEOUT = 4.0
 class SubmittingOperator(MarketingOperator):
     """Starts something at a vendor exactly once, and waits for it if asked to.
 
-    A subclass says what to submit (:meth:`order`), what to wait for (:meth:`watch`) and what to return
+    A subclass says what to submit (:meth:`submission_request`), what to wait for (:meth:`watch`) and what to return
     (:meth:`result`); everything else is here, the same for all vendors.
 
     :param wait_for_completion: succeed only when the vendor is done; otherwise as soon as it has accepted the request
@@ -74,7 +75,7 @@ class SubmittingOperator(MarketingOperator):
 
     operator_extra_links = (SubmissionLink(),)
 
-    def order(self, place: TaskKey) -> SubmissionRequest:
+    def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return what to submit, checked.
 
         :raises ValidationError: naming the parameter that is wrong
@@ -92,12 +93,12 @@ class SubmittingOperator(MarketingOperator):
     def execute(self, context: Context) -> Any:
         """Submit, then wait or return."""
         self._begun = context
-        place = TaskKey.of(context, self.conn_id)
-        submission = self._submission(context, place)
+        task_key = TaskKey.of(context, self.conn_id)
+        submission = self._submission(context, task_key)
         client = self.hook.client
-        anew = self._anew(context)
+        resubmit = self._resubmit_asked(context)
         with reschedule_when_rate_limited():
-            record = submission.submit(self.order(place), client.send, client.run, anew=anew)
+            record = submission.submit(self.submission_request(task_key), client.send, client.run, resubmit=resubmit)
         watch = self.watch(record) if self.wait_for_completion else None
         if watch is not None:
             return self._wait(context, record, watch)
@@ -106,10 +107,7 @@ class SubmittingOperator(MarketingOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on when the trigger has something to tell."""
-        from airflow_provider_mkt.triggers.watch import event_error  # noqa: PLC0415
-
-        if event["stand"] == "error":
-            error = event_error(event)
+        if (error := ApiError.from_event(event)) is not None:
             self._say_remedies(error)
             raise error
         record = self._submission(context).record()
@@ -165,10 +163,10 @@ class SubmittingOperator(MarketingOperator):
 
     def _accepted(self, context: Context) -> Record | None:
         """Return what this task goes by, when the vendor has accepted it; never one that it was to submit anew."""
-        record = self._submission(context).current(anew=self._anew(context))
+        record = self._submission(context).current(resubmit=self._resubmit_asked(context))
         return record if record is not None and record.state == SUBMITTED else None
 
-    def _anew(self, context: Context) -> bool:
+    def _resubmit_asked(self, context: Context) -> bool:
         """Return whether what was submitted before this task was cleared is to be submitted again."""
         if conf.getboolean("state_store", "clear_on_success", fallback=False):
             self.log.warning(
@@ -178,8 +176,8 @@ class SubmittingOperator(MarketingOperator):
         asked = (context["dag_run"].conf or {}).get("mkt_resubmit")
         return self.resubmit or (asked is not None and validation.flag("mkt_resubmit", asked))
 
-    def _submission(self, context: Context, place: TaskKey | None = None) -> Submission:
-        return Submission(context["task_state_store"], place or TaskKey.of(context, self.conn_id))
+    def _submission(self, context: Context, task_key: TaskKey | None = None) -> Submission:
+        return Submission(context["task_state_store"], task_key or TaskKey.of(context, self.conn_id))
 
     def _wait(self, context: Context, record: Record, watch: Watch) -> Any:
         from airflow_provider_mkt.triggers.watch import WatchTrigger  # noqa: PLC0415
@@ -219,7 +217,7 @@ class SubmittingOperator(MarketingOperator):
 
     def _conclude(self, context: Context, record: Record, verdict: Verdict) -> Any:
         self._begun = self._waiting = None
-        if verdict.stand is WaitState.DONE:
+        if verdict.state is WaitState.DONE:
             return self.result(record, verdict)
         if not verdict.untouched:
             raise AirflowFailException(

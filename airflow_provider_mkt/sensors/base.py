@@ -78,11 +78,11 @@ class WatchSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:  # noqa: ARG002
         """Go on when the trigger has something to tell."""
-        from airflow_provider_mkt.triggers.watch import FIRST_LOOK, event_error  # noqa: PLC0415
+        from airflow_provider_mkt.triggers.watch import FIRST_LOOK  # noqa: PLC0415
 
-        if event["stand"] != "error":
+        error = ApiError.from_event(event)
+        if error is None:
             return _result(Verdict.of(event))
-        error = event_error(event)
         if not self.silent_fail:
             raise error
         self.log.error("Sensor poke failed: %s", error)
@@ -119,6 +119,6 @@ class WatchSensor(BaseSensorOperator):
 
 
 def _result(verdict: Verdict) -> Any:
-    if verdict.stand is WaitState.FAILED:
+    if verdict.state is WaitState.FAILED:
         raise AirflowFailException(verdict.message)
     return verdict.answer

@@ -20,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from airflow_provider_mkt.client.durations import DAY
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.encryption import Encryptor, configured_encryptor, digest
@@ -27,7 +28,7 @@ from airflow_provider_mkt.state.errors import StoreError
 
 log = logging.getLogger(__name__)
 
-RETIRED_KEPT = 86_400.0
+RETIRED_KEPT = DAY
 """Seconds for which the secret of a retired subscription is kept."""
 SAVE_PATIENCE = 30.0
 """Seconds for which storing a new secret is repeated: the vendor does not show it again."""

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.answer import Rows, rows_of
+from airflow_provider_mkt.client.durations import DAY, HOUR
 from airflow_provider_mkt.client.endpoint import Call, Endpoint
 from airflow_provider_mkt.client.paging import ENDS, LargePages, Paging, Walk, total_of
 from airflow_provider_mkt.exceptions import NotFoundError, ValidationError
@@ -40,7 +41,7 @@ MAX_RECENT = 1_000
 """Rows since the request that are looked through."""
 MAX_LOOKED_AT = 200
 """Pages that are looked through for them: a list that comes oldest first has to be read to its end."""
-DAY, MAX_ZONE = 86_400.0, 12 * 3_600.0
+MAX_ZONE = 12 * HOUR
 DAY_ONLY = re.compile(r"[\d-]+")
 ZONED = re.compile(r"(Z|[+-]\d\d:?\d\d)\s*$", re.IGNORECASE)
 SAME_MOMENT = 5.0
@@ -77,17 +78,20 @@ class ListLookup:
         """Name of the receipt's field."""
         return f"{self.what}_id"
 
-    def named(self, body: Mapping[str, Any], place: TaskKey) -> dict[str, Any]:
-        """Return ``body`` with a name, by which a lost one is found: its own, or the place's reference.
+    def named(self, body: Mapping[str, Any], task_key: TaskKey) -> dict[str, Any]:
+        """Return ``body`` with a name, by which a lost one is found: its own, or the task's reference.
 
         :raises ValidationError: when the name is no text
         """
         name = body.get("name")
-        return {**body, "name": place.reference if name in (None, "") else validation.text(f"{self.what}.name", name)}
+        return {
+            **body,
+            "name": task_key.reference if name in (None, "") else validation.text(f"{self.what}.name", name),
+        }
 
-    def order(self, hook: MarketingHook, body: dict[str, Any], place: TaskKey) -> SubmissionRequest:
-        """Return the order for ``body``, which has a name."""
-        named = alike(body["name"], place.reference)
+    def request(self, hook: MarketingHook, body: dict[str, Any], task_key: TaskKey) -> SubmissionRequest:
+        """Return the request for ``body``, which has a name."""
+        named = alike(body["name"], task_key.reference)
         return SubmissionRequest(
             vendor=hook.vendor.name,
             what=self.what,
@@ -115,7 +119,7 @@ class ListLookup:
         older = [row for row in strangers if since - DAY - MAX_ZONE <= _moment(row, "created_at") < since]
         unexplained = any(alike(row.get("name"), record.reference) for row in older)
         rest = {name: value for name, value in record.body.items() if name != "name"}
-        # Only the place's own reference is nobody else's name.
+        # Only the task's own reference is nobody else's name.
         own_name = record.baseline.get("own_name", False)
         ours = [row for row in namesakes if not differing(row, rest) and (own_name or _shows_any(row, rest))]
         if len(ours) == 1 and isinstance(ours[0].get("id"), str):

@@ -7,31 +7,31 @@ from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.submission.request import SubmissionRequest
 
 
-def unknown(record: Record, order: SubmissionRequest, why: str, then: str) -> str:
+def unknown(record: Record, request: SubmissionRequest, why: str, then: str) -> str:
     """Say that nobody can know what became of a submission.
 
     :param why: how that came about
     :param then: what a person can do
     """
     return (
-        f"Nobody can know whether the {order.what} was submitted to {order.vendor} at {record.time} ({why}). It is not "
-        f"submitted again by itself. {then}"
+        f"Nobody can know whether the {request.what} was submitted to {request.vendor} at {record.time} ({why}). It is "
+        f"not submitted again by itself. {then}"
     )
 
 
-def not_yet_known(record: Record, order: SubmissionRequest, why: str, then: str) -> str:
+def not_yet_known(record: Record, request: SubmissionRequest, why: str, then: str) -> str:
     """Say that the next try settles a submission.
 
     :param why: how that came about
     :param then: what the next try does
     """
     return (
-        f"It is not known yet whether the {order.what} {record.reference!r} was submitted to {order.vendor} at "
+        f"It is not known yet whether the {request.what} {record.reference!r} was submitted to {request.vendor} at "
         f"{record.time} ({why}). {then}"
     )
 
 
-def executed(record: Record, order: SubmissionRequest, cause: Exception | None, then: str) -> str:
+def executed(record: Record, request: SubmissionRequest, cause: Exception | None, then: str) -> str:
     """Say that a submission happened, and that its ids were lost with the answer.
 
     :param cause: what was wrong with the answer, if this very try had it
@@ -39,7 +39,7 @@ def executed(record: Record, order: SubmissionRequest, cause: Exception | None, 
     """
     said = f"{cause}. " if cause else ""
     return (
-        f"{said}The {order.what} {record.reference!r} was submitted at {record.time}, but what to follow it by was "
+        f"{said}The {request.what} {record.reference!r} was submitted at {record.time}, but what to follow it by was "
         f"lost with the answer. It is never submitted anew by itself. {then}"
     )
 
@@ -82,23 +82,23 @@ def resubmit_hint() -> str:
     )
 
 
-def elsewhere(record: Record, order: SubmissionRequest, conn_id: str) -> str:
+def elsewhere(record: Record, request: SubmissionRequest, conn_id: str) -> str:
     """Say that an open submission was sent through another connection than today's ``conn_id``."""
     return (
-        f"The {order.what} of {record.time} has no answer yet, and was sent through the connection "
+        f"The {request.what} of {record.time} has no answer yet, and was sent through the connection "
         f"{record.conn_id!r}; now it is {conn_id!r}. Another account can neither tell what became of it nor be sent "
         f"it. Set conn_id back to {record.conn_id!r} to have it settled, or:"
     )
 
 
-def changed(record: Record, order: SubmissionRequest) -> str:
+def changed(record: Record, request: SubmissionRequest) -> str:
     """Say that the request differs from the recorded one, and in which fields."""
     names = ""
-    if isinstance(record.body, dict) and isinstance(order.body, dict):
-        old, new = record.body, order.body
+    if isinstance(record.body, dict) and isinstance(request.body, dict):
+        old, new = record.body, request.body
         names = ", ".join(name for name in sorted({*old, *new}) if old.get(name, ...) != new.get(name, ...))
     return (
-        f"The {order.what} for {order.vendor} was recorded at {record.time} (state: {record.state}) with another "
+        f"The {request.what} for {request.vendor} was recorded at {record.time} (state: {record.state}) with another "
         "request"
         + (f"; these fields differ: {names}" if names else "")
         + ". It is not submitted a second time. Restore the DAG as it was to go on with the recorded one, or run "

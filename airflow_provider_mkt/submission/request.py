@@ -43,7 +43,7 @@ class TaskKey:
 
     @classmethod
     def of(cls, context: Context, conn_id: str) -> TaskKey:
-        """Return the place of the running task."""
+        """Return the key of the running task."""
         ti = context["ti"]
         index = -1 if ti.map_index is None else ti.map_index
         # Clearing raises max_tries, a retry does not.
@@ -60,7 +60,7 @@ class TaskKey:
         return f"{text[: MAX_REFERENCE - 17]}~{digest}"
 
     def names(self, reference: str) -> bool:
-        """Tell whether no other run has this reference: it is the place's own, or holds the run's id."""
+        """Tell whether no other run has this reference: it is the task's own, or holds the run's id."""
         return reference == self.reference or self.run_id in reference
 
 
@@ -79,7 +79,7 @@ class SubmissionRequest:
     :param id_field: name of the receipt's field that holds the vendor's id or ids; a plural holds a list
     :param trace: asks the vendor what became of a recorded submission: returns its receipt, :data:`ABSENT` when it
         certainly did not happen, None when that cannot be told; the whole is None where the vendor cannot be asked
-    :param follows: key of the record that this order goes on from, when it sends what that one left undone
+    :param follows: key of the record that this request goes on from, when it sends what that one left undone
     :param parts: for a batch: of how many parts it consists, each with an id of its own
     """
 

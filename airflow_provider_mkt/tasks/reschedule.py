@@ -7,22 +7,15 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from airflow.sdk import timezone
 from airflow.sdk.exceptions import AirflowRescheduleException
 
+from airflow_provider_mkt.client.durations import DAY
 from airflow_provider_mkt.client.retry import MAX_WAIT
 from airflow_provider_mkt.exceptions import RateLimitError
 
-if TYPE_CHECKING:
-    pass
-
-
 log = logging.getLogger(__name__)
-
-
-DAY = 86_400.0
 
 
 @contextmanager

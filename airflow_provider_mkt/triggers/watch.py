@@ -112,7 +112,7 @@ class WatchTrigger(BaseEventTrigger):
             except (ApiError, StoreError, AirflowNotFoundException) as error:
                 told = self._told(error)
                 if patience.give_up_on(told):
-                    yield TriggerEvent(error_event(told))
+                    yield TriggerEvent(told.to_event())
                     return
             else:
                 patience.reset(verdict)
@@ -142,21 +142,3 @@ class WatchTrigger(BaseEventTrigger):
         if talk is not None:
             client = await self._client(watch)
             log.warning("The task was stopped by a user: %s. %s", await client.arun(talk), resubmit_hint())
-
-
-def error_event(error: ApiError) -> dict[str, Any]:
-    """Return ``error`` as an event; Airflow would turn an exception of a trigger into a TaskDeferralError."""
-    facts = {
-        name: getattr(error, name)
-        for name in ("vendor", "method", "path", "status", "code", "request_id", "retry_after")
-    }
-    return {"stand": "error", "kind": type(error).__name__, "message": error.message, "facts": facts}
-
-
-def event_error(event: dict[str, Any]) -> ApiError:
-    """Return the error that an event describes."""
-    from airflow_provider_mkt import exceptions  # noqa: PLC0415
-
-    kind = getattr(exceptions, str(event.get("kind")), ApiError)
-    error: ApiError = kind(str(event.get("message")), **event.get("facts", {}))
-    return error

@@ -6,6 +6,7 @@ Vendor document: Flinque Help Centre, "Developer API". It publishes routes but n
 
 from __future__ import annotations
 
+from airflow_provider_mkt.client.durations import DAY
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
 from airflow_provider_mkt.vendors.base import Extra, Vendor
 
@@ -68,7 +69,7 @@ LINK_FIELDS = ("download_url", "url", "link", "href")
 NOT_READY = (202, 409)
 """Statuses of an export that is still being made (assumed; a 404 may mean it as well)."""
 
-TOKEN_LIFETIME = 86_400.0
+TOKEN_LIFETIME = DAY
 CAMPAIGN_LIVE = ("active", "completed")
 CAMPAIGN_PENDING = frozenset({"draft", "active", "paused"})
 CAMPAIGN_ENDED = frozenset({"completed", "archived"})

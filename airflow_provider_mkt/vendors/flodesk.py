@@ -6,6 +6,7 @@ Vendor document: Flodesk API reference and OpenAPI description, version 1.0.0.
 
 from __future__ import annotations
 
+from airflow_provider_mkt.client.durations import DAY
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
 from airflow_provider_mkt.vendors.base import Extra, Vendor
 
@@ -93,12 +94,14 @@ SUBSCRIBER_STATUSES = ("active", "unsubscribed", "unconfirmed", "bounced", "comp
 """What subscribers can be filtered by; answers may hold others."""
 SHOWN_STATUSES = (*SUBSCRIBER_STATUSES, "archived")
 """What an answer may show."""
+MAILED_STATUSES = frozenset({"active", "unconfirmed"})
+"""Statuses in which somebody gets mail, or soon may; others may follow. All others are final for mailing (assumed)."""
 WORKFLOW_STATUSES = ("active", "paused", "draft")
 CAMPAIGN_STATUSES = ("draft", "pending", "scheduled", "composing", "sending", "done", "failed")
 CANVA_FIELDS = ("bundle_url", "title", "design_token", "page_id", "campaign_id")
 STUDIO_FIELDS = ("html", "title", "campaign_id", "asset_id")
 
-TOKEN_LIFETIME = 86_400.0
+TOKEN_LIFETIME = DAY
 MAX_IN_BATCH = 50
 MAX_SEGMENTS = 50
 SUBSCRIBER_FIELDS = frozenset(

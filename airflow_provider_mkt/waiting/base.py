@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""A watch looks at one thing at a vendor and says how it stands."""
+"""A watch looks at one thing at a vendor and tells its state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOLERATED = 10
 
 
 class WaitState(Enum):
-    """How the thing waited for stands."""
+    """The state of what is waited for."""
 
     PENDING = "pending"
     UNKNOWN = "unknown"
@@ -41,14 +41,14 @@ FINAL = (WaitState.DONE, WaitState.FAILED)
 class Verdict:
     """What one look told.
 
-    :param stand: how it stands
+    :param state: what that means for the wait
     :param status: the vendor's status, or several of them
     :param message: a sentence for the log and for errors
     :param answer: JSON that the waiting task returns
     :param untouched: for failures: the vendor did nothing at all, so that a retry may submit again
     """
 
-    stand: WaitState
+    state: WaitState
     status: str
     message: str
     answer: Any = None
@@ -57,7 +57,7 @@ class Verdict:
     @property
     def final(self) -> bool:
         """Whether waiting is over."""
-        return self.stand in FINAL
+        return self.state in FINAL
 
     def redacted(self, redactor: Redactor) -> Verdict:
         """Return the verdict without secrets and personal data: the vendor's words end in logs, errors and XComs."""
@@ -70,12 +70,14 @@ class Verdict:
 
     def event(self) -> dict[str, Any]:
         """Return the verdict as JSON, to travel from a trigger to its task."""
-        return {**dataclasses.asdict(self), "stand": self.stand.value}
+        return {**dataclasses.asdict(self), "state": self.state.value}
 
     @classmethod
     def of(cls, event: dict[str, Any]) -> Verdict:
-        """Return the verdict that :meth:`event` described."""
-        return cls(**{**event, "stand": WaitState(event["stand"])})
+        """Return the verdict that :meth:`event` described; earlier versions say ``stand`` for ``state``."""
+        state = event.get("state", event.get("stand"))
+        fields = {name: value for name, value in event.items() if name != "stand"}
+        return cls(**{**fields, "state": WaitState(state)})
 
 
 class Watch(ABC):
@@ -101,7 +103,7 @@ class Watch(ABC):
         return f"{type(self).__module__}.{type(self).__qualname__}"
 
 
-def stand_of(status: str, targets: Collection[str], pending: Collection[str], failed: Collection[str]) -> WaitState:
+def state_of(status: str, targets: Collection[str], pending: Collection[str], failed: Collection[str]) -> WaitState:
     """Place a status: reached, failed, still under way, or unheard of."""
     if status in targets:
         return WaitState.DONE
@@ -110,11 +112,11 @@ def stand_of(status: str, targets: Collection[str], pending: Collection[str], fa
     return WaitState.PENDING if status in pending else WaitState.UNKNOWN
 
 
-def overall(stands: Iterable[WaitState]) -> WaitState:
+def overall(states: Iterable[WaitState]) -> WaitState:
     """Combine the parts of one order: nothing is settled before every part is."""
-    found = set(stands)
+    found = set(states)
     return next(
-        (stand for stand in (WaitState.UNKNOWN, WaitState.PENDING, WaitState.FAILED) if stand in found), WaitState.DONE
+        (state for state in (WaitState.UNKNOWN, WaitState.PENDING, WaitState.FAILED) if state in found), WaitState.DONE
     )
 
 
@@ -130,7 +132,7 @@ class FailedPolls:
         self._failures = 0
         if verdict.message != self._told:
             self._told = verdict.message
-            log.log(logging.WARNING if verdict.stand is WaitState.UNKNOWN else logging.INFO, "%s", verdict.message)
+            log.log(logging.WARNING if verdict.state is WaitState.UNKNOWN else logging.INFO, "%s", verdict.message)
 
     def give_up_on(self, error: ApiError) -> bool:
         """Note a look that failed; return whether it is hopeless to look again. One that has to wait did not fail."""

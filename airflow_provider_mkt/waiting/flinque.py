@@ -11,7 +11,7 @@ from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.client.paging import Hints, find_rows
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.vendors import flinque
-from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch, stand_of
+from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch, state_of
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class ReportWatch(Watch):
             return Verdict(WaitState.UNKNOWN, "not listed", f"Flinque lists no report {self.report_id}")
         report = found[0]
         status = str(report.get("status"))
-        stand = stand_of(status, flinque.REPORT_READY, flinque.REPORT_PENDING, flinque.REPORT_FAILED)
+        state = state_of(status, flinque.REPORT_READY, flinque.REPORT_PENDING, flinque.REPORT_FAILED)
         message = f"Flinque report {self.report_id}: {status}"
-        return Verdict(stand, status, message, report, untouched=stand is WaitState.FAILED)
+        return Verdict(state, status, message, report, untouched=state is WaitState.FAILED)
 
 
 @dataclass(frozen=True)
@@ -56,5 +56,5 @@ class CampaignWatch(Watch):
         """Read the campaign."""
         campaign = yield flinque.GET_CAMPAIGN(path={"campaign_id": self.campaign_id}, priority=Priority.POLL)
         status = str(campaign.get("status"))
-        stand = stand_of(status, self.targets, flinque.CAMPAIGN_PENDING, flinque.CAMPAIGN_ENDED)
-        return Verdict(stand, status, f"Flinque campaign {self.campaign_id}: {status}", campaign)
+        state = state_of(status, self.targets, flinque.CAMPAIGN_PENDING, flinque.CAMPAIGN_ENDED)
+        return Verdict(state, status, f"Flinque campaign {self.campaign_id}: {status}", campaign)

@@ -11,11 +11,9 @@ from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.exceptions import MalformedResponseError, NotFoundError, ValidationError
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.vendors import flodesk
-from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch, stand_of
+from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch, state_of
 
-WILL_CHANGE = frozenset({"active", "unconfirmed"})
-"""Statuses that others may follow; all others are final for mailing (assumed)."""
-FINAL_STATUSES = frozenset(flodesk.SHOWN_STATUSES) - WILL_CHANGE
+FINAL_STATUSES = frozenset(flodesk.SHOWN_STATUSES) - flodesk.MAILED_STATUSES
 MAX_NAME = 255
 
 
@@ -126,6 +124,6 @@ class AddressWatch(Watch):
 
 def _judged(answer: dict[str, Any], targets: list[str]) -> Verdict:
     status = str(answer.get("status"))
-    stand = stand_of(status, targets, WILL_CHANGE, FINAL_STATUSES)
+    state = state_of(status, targets, flodesk.MAILED_STATUSES, FINAL_STATUSES)
     result = {"subscriber_id": answer["id"], "status": status}
-    return Verdict(stand, status, f"Flodesk subscriber {answer['id']}: {status}", result)
+    return Verdict(state, status, f"Flodesk subscriber {answer['id']}: {status}", result)

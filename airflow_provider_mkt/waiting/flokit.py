@@ -44,9 +44,9 @@ class SyncWatch(Watch):
         answer = yield flokit.GET_INTEGRATION(path={"integration_id": self.integration_id}, priority=Priority.POLL)
         status, error = answer["status"], answer.get("error_message")
         message = f"FloKit integration {self.integration_id}: {status}" + (f" ({error})" if error else "")
-        return Verdict(self._stand(status, error, answer.get("last_synced_at")), status, message, answer)
+        return Verdict(self._state(status, error, answer.get("last_synced_at")), status, message, answer)
 
-    def _stand(self, status: str, error: str | None, last_synced_at: str | None) -> WaitState:
+    def _state(self, status: str, error: str | None, last_synced_at: str | None) -> WaitState:
         if status == flokit.SYNCING:
             return WaitState.PENDING
         if status == flokit.DISCONNECTED:

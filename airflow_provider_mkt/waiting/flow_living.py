@@ -12,7 +12,7 @@ from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.exceptions import ApiError, NotFoundError
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.vendors import flow_living
-from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch, overall, stand_of
+from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch, overall, state_of
 
 QUEUE_DELAY = 120.0
 """Seconds for which a new tracking id may still be unknown to the status route (assumed)."""
@@ -39,7 +39,7 @@ class CampaignWatch(Watch):
     def poll(self) -> Generator[Call, Any, Verdict]:
         """Read every tracking id."""
         answers: dict[str, dict[str, Any]] = {}
-        stands: dict[str, WaitState] = {}
+        states: dict[str, WaitState] = {}
         failed = (flow_living.FAILED | {"completed"}) - set(self.targets)
         pending = flow_living.PENDING | {"published", "paused"}
         for tracking_id in self.tracking_ids:
@@ -50,17 +50,17 @@ class CampaignWatch(Watch):
                     raise
                 answer = {"status": "queued", "message": "not known to the status route yet"}
             answers[tracking_id] = answer
-            stands[tracking_id] = stand_of(answer["status"], self.targets, pending, failed)
+            states[tracking_id] = state_of(answer["status"], self.targets, pending, failed)
         told = ", ".join(f"{key}: {answer['status']}" for key, answer in answers.items())
         reasons = {
             str(answers[key]["message"])
-            for key, stand in stands.items()
-            if stand is WaitState.FAILED and answers[key].get("message")
+            for key, state in states.items()
+            if state is WaitState.FAILED and answers[key].get("message")
         }
         message = f"Flow Living campaign {told}" + (f" ({'; '.join(sorted(reasons))})" if reasons else "")
         untouched = all(answer["status"] == "failed" and not answer.get("campaign_id") for answer in answers.values())
         statuses = ", ".join(sorted({answer["status"] for answer in answers.values()}))
-        return Verdict(overall(stands.values()), statuses, message, answers, untouched)
+        return Verdict(overall(states.values()), statuses, message, answers, untouched)
 
     def cancel(self) -> Generator[Call, Any, str]:
         """Pause every part, or call it off where it cannot be paused yet, and confirm that by reading the status.

@@ -14,7 +14,7 @@ from airflow_provider_mkt.exceptions import ApiError, NotFoundError
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.hooks.flow_social.posts import filter_query
 from airflow_provider_mkt.vendors import flow_social
-from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch, overall, stand_of
+from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch, overall, state_of
 
 FEW = 10
 """Posts up to which each is read by itself; more are looked for in the list of posts, a hundred to a request."""
@@ -80,16 +80,16 @@ class PostWatch(Watch):
 
     def _judged(self, statuses: dict[str, str]) -> Verdict:
         failed = (flow_social.FAILED | set(flow_social.DELIVERED)) - set(self.targets)
-        stands = {
-            post_id: stand_of(status, self.targets, flow_social.PENDING, failed) for post_id, status in statuses.items()
+        states = {
+            post_id: state_of(status, self.targets, flow_social.PENDING, failed) for post_id, status in statuses.items()
         }
         told = ", ".join(f"{post_id}: {status}" for post_id, status in statuses.items())
         if len(statuses) > FEW:
             counts = ", ".join(f"{number} {status}" for status, number in sorted(Counter(statuses.values()).items()))
-            odd = [post_id for post_id, stand in stands.items() if stand in (WaitState.FAILED, WaitState.UNKNOWN)]
+            odd = [post_id for post_id, state in states.items() if state in (WaitState.FAILED, WaitState.UNKNOWN)]
             told = f"{counts}" + (f" (not as wanted: {_shown(odd)})" if odd else "")
         return Verdict(
-            overall(stands.values()),
+            overall(states.values()),
             ", ".join(sorted(set(statuses.values()))),
             f"Flow Social post{'s' if len(statuses) > FEW else ''} {told}",
             statuses,

@@ -74,12 +74,12 @@ class EnsureWebhookBase(MarketingOperator):
 
         url = self._checked_url()
         events = validation.choices("events", self.events, self.routes.events)
-        place = TaskKey.of(context, self.conn_id)
+        task_key = TaskKey.of(context, self.conn_id)
         wanted = DesiredWebhook(url, self.address(url), events)
         key = "/".join(("webhook", *self.hook.account.identity, wanted.name))
         with reschedule_when_rate_limited(), ExclusiveLease(store(), key) as turn:
-            submission = Submission(context["task_state_store"], place)
-            return Work(self, submission, turn, wanted).done(place.clear_count)
+            submission = Submission(context["task_state_store"], task_key)
+            return Work(self, submission, turn, wanted).done(task_key.clear_count)
 
     def _checked_url(self) -> str:
         url = self.hook.callback("url", self.url)

@@ -210,10 +210,10 @@ class Work:
         if record is not None and record.state == SUBMITTED:
             # It is not there any more, or of no more use: the vendor's state counts, not the record.
             self.submission.fail(record)
-        record = self.submission.submit(self._order(record), self._send, self.hook.client.run)
+        record = self.submission.submit(self._request(record), self._send, self.hook.client.run)
         return str(record.receipt["webhook_id"])
 
-    def _order(self, previous: Record | None) -> SubmissionRequest:
+    def _request(self, previous: Record | None) -> SubmissionRequest:
         body, field = self.operator.body(self.wanted.url, self.wanted.events), self.routes.address
         if previous is not None and previous.state == INTENT and previous.body.get(field) == body[field]:
             # What was begun is finished as it was; what was changed since is corrected afterwards.

@@ -65,11 +65,11 @@ class FlinqueCreateCampaignOperator(SubmittingOperator):
         self.campaign = campaign
         self.target_statuses = target_statuses
 
-    def order(self, place: TaskKey) -> SubmissionRequest:
+    def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the campaign."""
         self._targets()
         body = validation.json_object("campaign", self.campaign, "{'budget': '1000.00', 'currency': 'USD'}")
-        return CAMPAIGN.order(self.hook, campaign_body(CAMPAIGN.named(body, place)), place)
+        return CAMPAIGN.request(self.hook, campaign_body(CAMPAIGN.named(body, task_key)), task_key)
 
     def watch(self, record: Record) -> CampaignWatch:
         """Return the campaign."""

@@ -52,9 +52,9 @@ class FlinqueGenerateReportOperator(SubmittingOperator):
         super().__init__(conn_id=flinque_conn_id, **kwargs)
         self.report = report
 
-    def order(self, place: TaskKey) -> SubmissionRequest:
+    def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the report request."""
-        return REPORT.order(self.hook, REPORT.named(report_body(self.report), place), place)
+        return REPORT.request(self.hook, REPORT.named(report_body(self.report), task_key), task_key)
 
     def watch(self, record: Record) -> ReportWatch:
         """Return the report."""

@@ -74,7 +74,7 @@ class FlodeskCreateSegmentOperator(SubmittingOperator):
             self.log.info("Flodesk has a segment called %r already: %s.", self.name, there.segment_ids[0])
             return {"segment_id": there.segment_ids[0], "created": False}
 
-    def order(self, place: TaskKey) -> SubmissionRequest:  # noqa: ARG002 - the name is what it is found by
+    def submission_request(self, task_key: TaskKey) -> SubmissionRequest:  # noqa: ARG002 - the name is what it is found by
         """Return the segment."""
         # Stripped, as Flodesk may do it: what is looked for later has to be what is there.
         body = {"name": validation.text("name", self.name).strip()}

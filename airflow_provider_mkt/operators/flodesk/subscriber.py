@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 
 COLOR = "#fff3c9"
-MAILED = frozenset({"active", "unconfirmed"})
-"""Statuses in which somebody still gets mail, or soon may."""
 
 
 class FlodeskAddToSegmentsOperator(MarketingOperator):
@@ -97,7 +95,7 @@ class FlodeskUnsubscribeOperator(MarketingOperator):
         subscriber = somebody(self, context)
         with reschedule_when_rate_limited():
             answer = hook.unsubscribe(subscriber)
-        if answer.get("status") in MAILED:
+        if answer.get("status") in flodesk.MAILED_STATUSES:
             raise ApiError(
                 f"Flodesk accepted the request, but shows the subscriber {answer['id']} as {answer['status']}, not as "
                 "unsubscribed. A retry asks again.",
@@ -140,7 +138,7 @@ class FlodeskAddToWorkflowOperator(SubmittingOperator):
         self._subscriber = somebody(self, context)
         return super().execute(context)
 
-    def order(self, place: TaskKey) -> SubmissionRequest:  # noqa: ARG002 - who and where are what it is found by
+    def submission_request(self, task_key: TaskKey) -> SubmissionRequest:  # noqa: ARG002 - who and where are what it is found by
         """Return the entry, of the subscriber's id."""
         workflow_id = validation.text("workflow_id", self.workflow_id)
         subscriber_id = self.hook.client.run(found_subscriber(self._subscriber))["id"]

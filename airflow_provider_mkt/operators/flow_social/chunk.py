@@ -30,17 +30,17 @@ class Batch:
     """A list of posts of one task: what all its chunks have in common.
 
     :param store: the task state store
-    :param place: where the batch belongs
+    :param task_key: where the batch belongs
     :param hook: sends the requests
     :param size: rows in a chunk
-    :param anew: schedule all of it again, once per clearing of the task
+    :param resubmit: schedule all of it again, once per clearing of the task
     """
 
     store: Store
-    place: TaskKey
+    task_key: TaskKey
     hook: MarketingHook
     size: int
-    anew: bool = False
+    resubmit: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Chunk:
         follows = ""
         for turn in count():
             submission = self._submission(turn)
-            record = submission.current(follows=follows, anew=self.batch.anew)
+            record = submission.current(follows=follows, resubmit=self.batch.resubmit)
             fresh = record is None or record.state == INTENT
             if record is None:
                 record = self._begin(submission, follows) if sending else None
@@ -123,7 +123,7 @@ class Chunk:
 
     def _submission(self, turn: int) -> Submission:
         operation = f"{self.number}.{turn}" if turn else self.number
-        return Submission(self.batch.store, self.batch.place, operation)
+        return Submission(self.batch.store, self.batch.task_key, operation)
 
     def _begin(self, submission: Submission, follows: str) -> Record | None:
         """Send the rows that are due; None when there are none, or all of them were refused together."""
@@ -171,19 +171,19 @@ class Chunk:
 
     def _submit(self, submission: Submission, posts: list[Any], positions: list[int], follows: str) -> Record:
         hook = self.batch.hook
-        order = SubmissionRequest(
+        request = SubmissionRequest(
             vendor=VENDOR,
             what=f"batch of {len(posts)} posts in chunk {self.number} (first {self._place(positions[0])})",
             body={"posts": posts},
             call=lambda frozen, key: flow_social.CREATE_POSTS(body=frozen, idempotency_key=key),
             receipt=lambda answer: receipt_of(answer, len(posts), hook.redactor),
-            reference=self.batch.place.reference,
+            reference=self.batch.task_key.reference,
             id_field="post_ids",
             prepare=lambda: {"rows": positions, "size": self.batch.size},
             follows=follows,
             parts=len(posts),
         )
-        return submission.submit(order, hook.client.send, hook.client.run, anew=self.batch.anew)
+        return submission.submit(request, hook.client.send, hook.client.run, resubmit=self.batch.resubmit)
 
     def _read(self, record: Record, *, fresh: bool) -> None:
         """Take from a record what became of its rows.
@@ -204,7 +204,7 @@ class Chunk:
             elif there:
                 self.reasons[at] = refused.get(str(index), NOT_THERE)
                 # What a person did not find was not refused, and is sent.
-                final = str(index) in refused and (fresh or record.clear_count == self.batch.place.clear_count)
+                final = str(index) in refused and (fresh or record.clear_count == self.batch.task_key.clear_count)
                 self._sent[at] = sent if final else {}
         if changed:
             raise ValidationError(_moved(changed, record), vendor=VENDOR)

@@ -59,7 +59,7 @@ class FlowSocialUploadMediaOperator(SubmittingOperator):
         with ExitStack() as self._files:
             return super().execute(context)
 
-    def order(self, place: TaskKey) -> SubmissionRequest:
+    def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the file, by its name, size and content."""
         upload = self._local()
         with upload.path.open("rb") as file:
@@ -73,7 +73,7 @@ class FlowSocialUploadMediaOperator(SubmittingOperator):
             body=body,
             call=lambda _, key: flow_social.UPLOAD_MEDIA(file=upload, idempotency_key=key),
             receipt=lambda answer: {"media_key": answer["key"]},
-            reference=place.reference,
+            reference=task_key.reference,
             id_field="media_key",
         )
 

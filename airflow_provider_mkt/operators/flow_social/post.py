@@ -51,7 +51,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator):
         self.scheduled_for = scheduled_for
         self.media_keys = media_keys
 
-    def order(self, place: TaskKey) -> SubmissionRequest:
+    def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the post."""
         post = {
             "channelId": self.channel_id,
@@ -71,7 +71,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator):
             body=body,
             call=lambda frozen, key: flow_social.CREATE_POST(body=frozen, idempotency_key=key),
             receipt=lambda answer: {"post_id": answer["id"], "status": answer["status"]},
-            reference=place.reference,
+            reference=task_key.reference,
             id_field="post_id",
             prepare=prepare,
         )

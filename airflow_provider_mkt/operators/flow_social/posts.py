@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.exceptions import ApiError, ValidationError
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.hooks.flow_social.posts import post_body
 from airflow_provider_mkt.operators.flow_social.batch import MAX_NAMED, BatchResult, schedule
@@ -72,13 +72,13 @@ class SchedulesPosts(SubmittingOperator):
         read = self.source()
         if self.wait_for_completion:
             read = _few(read())
-        anew = self._anew(context)
+        resubmit = self._resubmit_asked(context)
         batch = Batch(
             context["task_state_store"],
             TaskKey.of(context, self.conn_id),
             self.hook,
             self.chunk_size,
-            anew=anew,
+            resubmit=resubmit,
         )
         with reschedule_when_rate_limited():
             tally = schedule(batch, read)
@@ -102,10 +102,8 @@ class SchedulesPosts(SubmittingOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on when the trigger has something to tell."""
-        from airflow_provider_mkt.triggers.watch import event_error  # noqa: PLC0415
-
-        if event["stand"] == "error":
-            raise event_error(event)
+        if (error := ApiError.from_event(event)) is not None:
+            raise error
         return self._end(context, Verdict.of(event))
 
     def _conclude(self, context: Context, record: Record, verdict: Verdict) -> Any:  # noqa: ARG002 - the base's signature
@@ -116,7 +114,7 @@ class SchedulesPosts(SubmittingOperator):
         result: Any = context["task_state_store"].get(SUMMARY)
         if result is None:
             raise AirflowFailException("The record of the posts is gone from the task state store.")
-        if verdict.stand is not WaitState.DONE:
+        if verdict.state is not WaitState.DONE:
             raise AirflowFailException(f"{verdict.message}. Nothing is scheduled again. {messages.resubmit_hint()}")
         return {**result, "status": verdict.status}
 

@@ -65,7 +65,7 @@ class FlinqueReportToObjectStorageOperator(ToObjectStorageOperator):
         if error.status not in {*flinque.NOT_READY, 404}:
             return None
         verdict = self.hook.client.run(ReportWatch(report_id).poll())
-        if error.status == 404 and verdict.stand is not WaitState.PENDING:
+        if error.status == 404 and verdict.state is not WaitState.PENDING:
             return None
         return ApiError(
             f"Report {report_id} is not ready ({verdict.status}). Put a FlinqueReportReadySensor before this task. "

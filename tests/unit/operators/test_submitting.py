@@ -642,7 +642,7 @@ def test_stopped_before_it_is_submitted_anew_the_former_one_goes_on(
     task.clear()
     task.state = "failed"
     operator = POST(resubmit=True, **LATER_POST)
-    monkeypatch.setattr(operator, "order", lambda _: operator.on_kill())
+    monkeypatch.setattr(operator, "submission_request", lambda _: operator.on_kill())
     with pytest.raises(AirflowFailException, match="submissions show"):
         operator.execute(task.context)
     assert vendors.ledger("flow_social", "post.deleted") == []

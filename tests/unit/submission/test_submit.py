@@ -79,7 +79,7 @@ class Vendor:
         except StopIteration as end:
             return end.value
 
-    def order(self, body: Any = None, **parts: Any) -> SubmissionRequest:
+    def request(self, body: Any = None, **parts: Any) -> SubmissionRequest:
         endpoint = KEYED if self.keyed else ONCE
 
         def trace(record: Record) -> Generator[Call, Any, dict[str, Any] | None]:
@@ -108,20 +108,20 @@ class Clock:
         return self.now
 
 
-def place(task: Task) -> TaskKey:
+def task_key(task: Task) -> TaskKey:
     return TaskKey.of(task.context, "vendor_default")  # type: ignore[arg-type]
 
 
 def submit(
-    task: Task, vendor: Vendor, order: SubmissionRequest | None = None, *, anew: bool = False, clock: Any = None
+    task: Task, vendor: Vendor, request: SubmissionRequest | None = None, *, resubmit: bool = False, clock: Any = None
 ) -> Record:
-    submission = Submission(task.store, place(task), clock=clock or Clock())
-    return submission.submit(order or vendor.order(), vendor.send, vendor.run, anew=anew)
+    submission = Submission(task.store, task_key(task), clock=clock or Clock())
+    return submission.submit(request or vendor.request(), vendor.send, vendor.run, resubmit=resubmit)
 
 
 def poll(task: Task, vendor: Vendor) -> Record:
     """Settle what nobody could know, as a person does: hand over the id of what is there, forget what is not."""
-    submission = Submission(task.store, place(task))
+    submission = Submission(task.store, task_key(task))
     record = submission.record()
     assert record is not None
     ids = vendor.ids(record.key)
@@ -172,7 +172,7 @@ def test_frozen_body_and_key_are_what_is_sent_again(task: Task) -> None:
         {"map_index": 1},
     ],
 )
-def test_key_names_the_place(task: Task, other: dict[str, Any]) -> None:
+def test_key_names_the_task(task: Task, other: dict[str, Any]) -> None:
     keys = set()
     for each in (Task(), Task(**other)):
         keys.add(submit(each, Vendor()).key)
@@ -184,20 +184,20 @@ def test_key_depends_on_connection_operation_and_vendor_not_on_try_or_body(task:
     first = submit(task, vendor).key
     again = Task(retries=7)
     again.try_number = 5
-    assert submit(again, vendor, vendor.order({"other": "body"})).key == first
+    assert submit(again, vendor, vendor.request({"other": "body"})).key == first
     other_connection = Submission(Store(), TaskKey.of(task.context, "second"))  # type: ignore[arg-type]
-    other_operation = Submission(Store(), place(task), operation=1)
-    keys = {each.submit(vendor.order(), vendor.send, vendor.run).key for each in (other_connection, other_operation)}
+    other_operation = Submission(Store(), task_key(task), operation=1)
+    keys = {each.submit(vendor.request(), vendor.send, vendor.run).key for each in (other_connection, other_operation)}
     assert len({first, *keys}) == 3
 
 
 def test_operations_have_records_of_their_own(task: Task) -> None:
     vendor = Vendor()
     for number in range(3):
-        Submission(task.store, place(task), number).submit(vendor.order(), vendor.send, vendor.run)
+        Submission(task.store, task_key(task), number).submit(vendor.request(), vendor.send, vendor.run)
     assert len(vendor.executed) == 3
     for number in range(3):
-        Submission(task.store, place(task), number).submit(vendor.order(), vendor.send, vendor.run)
+        Submission(task.store, task_key(task), number).submit(vendor.request(), vendor.send, vendor.run)
     assert len(vendor.executed) == 3
 
 
@@ -205,21 +205,21 @@ def test_keys_never_change(task: Task) -> None:
     """An unfinished launch of an earlier version must not look new to the vendor."""
     assert submit(task, Vendor()).key == "679a094e-eca3-5a0d-9097-2d0e227de7dc"
     vendor = Vendor(script=[(False, ValidationError("no"))])
-    submission = Submission(task.store, place(task), "3.1", clock=Clock())
+    submission = Submission(task.store, task_key(task), "3.1", clock=Clock())
     with pytest.raises(ValidationError):
-        submission.submit(vendor.order(), vendor.send, vendor.run)
-    assert submission.submit(vendor.order(), vendor.send, vendor.run).key == "e693bfc5-5662-523c-bbce-e5d78b0933d2"
+        submission.submit(vendor.request(), vendor.send, vendor.run)
+    assert submission.submit(vendor.request(), vendor.send, vendor.run).key == "e693bfc5-5662-523c-bbce-e5d78b0933d2"
     assert "mkt.submission.3.1" in task.store.values
 
 
 def test_a_record_that_follows_another_one_is_void(task: Task) -> None:
     vendor = Vendor()
-    submission = Submission(task.store, place(task), "0.1", clock=Clock())
-    first = submission.submit(vendor.order(follows="a"), vendor.send, vendor.run)
+    submission = Submission(task.store, task_key(task), "0.1", clock=Clock())
+    first = submission.submit(vendor.request(follows="a"), vendor.send, vendor.run)
     assert submission.current(follows="a") == first
     assert submission.current(follows="b") is None
-    assert submission.submit(vendor.order(follows="a"), vendor.send, vendor.run) == first
-    second = submission.submit(vendor.order(follows="b"), vendor.send, vendor.run)
+    assert submission.submit(vendor.request(follows="a"), vendor.send, vendor.run) == first
+    second = submission.submit(vendor.request(follows="b"), vendor.send, vendor.run)
     assert (second.generation, second.follows) == (2, "b")
     assert [key for key, _ in vendor.executed] == [first.key, second.key]
 
@@ -227,20 +227,20 @@ def test_a_record_that_follows_another_one_is_void(task: Task) -> None:
 @pytest.mark.parametrize("state", ["intent", "submitted", "refused", "failed"])
 def test_what_the_next_try_goes_by(task: Task, state: str) -> None:
     record = submit(task, Vendor())
-    submission = Submission(task.store, place(task))
+    submission = Submission(task.store, task_key(task))
     submission._save(replace(record, state=state))
     current = state in ("intent", "submitted")
     assert (submission.current() is not None) is current
     # Anew means: after a clear, and once.
-    assert (submission.current(anew=True) is not None) is current
+    assert (submission.current(resubmit=True) is not None) is current
     task.clear()
-    cleared = Submission(task.store, place(task))
+    cleared = Submission(task.store, task_key(task))
     assert (cleared.current() is not None) is current
-    assert cleared.current(anew=True) is None
+    assert cleared.current(resubmit=True) is None
 
 
 def test_parts_of_a_batch_are_adopted_one_by_one(task: Task) -> None:
-    record = submit(task, Vendor(), Vendor().order(parts=3))
+    record = submit(task, Vendor(), Vendor().request(parts=3))
     adopted = replace(record, id_field="post_ids").adopt(["a", "-", "c"])
     assert adopted.receipt == {"post_ids": ["a", None, "c"], "status": "adopted"}
     for ids in ([], ["a"], ["a", "b", "c", "d"]):
@@ -261,15 +261,15 @@ def test_fingerprint_is_of_the_content() -> None:
     [(-1, "launch/r1/publish"), (None, "launch/r1/publish"), (0, "launch/r1/publish/0"), (7, "launch/r1/publish/7")],
 )
 def test_reference_is_readable(map_index: int | None, expected: str) -> None:
-    assert place(Task(run_id="r1", map_index=map_index)).reference == expected
+    assert task_key(Task(run_id="r1", map_index=map_index)).reference == expected
 
 
 def test_long_references_stay_different_and_within_255_characters() -> None:
-    references = [place(Task(dag_id="d" * 200, run_id="r" * 200, map_index=index)).reference for index in range(50)]
+    references = [task_key(Task(dag_id="d" * 200, run_id="r" * 200, map_index=index)).reference for index in range(50)]
     assert {len(each) for each in references} == {255}
     assert len(set(references)) == 50
     exact = Task(dag_id="d" * (255 - len("/r1/publish")), run_id="r1")
-    assert place(exact).reference.endswith("/publish")
+    assert task_key(exact).reference.endswith("/publish")
 
 
 # What a later try does
@@ -291,7 +291,7 @@ def test_refused_is_sent_again_under_the_next_key(task: Task) -> None:
         submit(task, vendor)
     assert task.record["state"] == "refused"
     task.retry()
-    record = submit(task, vendor, vendor.order({"name": "corrected"}))
+    record = submit(task, vendor, vendor.request({"name": "corrected"}))
     assert record.generation == 2
     assert next(call.idempotency_key for call in vendor.sent) != record.key
     assert vendor.executed == [(record.key, {"name": "corrected"})]
@@ -300,7 +300,7 @@ def test_refused_is_sent_again_under_the_next_key(task: Task) -> None:
 def test_failed_at_the_vendor_is_sent_again_under_the_next_key(task: Task) -> None:
     vendor = Vendor()
     first = submit(task, vendor)
-    Submission(task.store, place(task)).fail(first)
+    Submission(task.store, task_key(task)).fail(first)
     task.retry()
     second = submit(task, vendor)
     assert (first.generation, second.generation) == (1, 2)
@@ -321,7 +321,7 @@ def test_changed_request_is_an_error_that_names_the_fields(task: Task) -> None:
     submit(task, vendor)
     task.retry()
     with pytest.raises(ValidationError, match="these fields differ: extra, size") as caught:
-        submit(task, vendor, vendor.order({"name": "a", "size": 2, "extra": "x"}))
+        submit(task, vendor, vendor.request({"name": "a", "size": 2, "extra": "x"}))
     assert "airflow mkt submissions forget" in str(caught.value)
     assert "Vendor" in str(caught.value)
     assert len(vendor.sent) == 1
@@ -333,7 +333,7 @@ def test_changed_request_is_an_error_for_a_doubtful_one_too(task: Task) -> None:
         submit(task, vendor)
     task.retry()
     with pytest.raises(ValidationError, match="these fields differ: size"):
-        submit(task, vendor, vendor.order({"name": "a", "size": 2}))
+        submit(task, vendor, vendor.request({"name": "a", "size": 2}))
     assert len(vendor.sent) == 1
 
 
@@ -343,13 +343,13 @@ def test_preparation_happens_before_anything_is_recorded(task: Task) -> None:
 
     vendor = Vendor()
     with pytest.raises(ValidationError, match="in the past"):
-        submit(task, vendor, vendor.order(prepare=refuse))
+        submit(task, vendor, vendor.request(prepare=refuse))
     assert task.store.values == {}
     assert vendor.sent == []
-    submit(task, vendor, vendor.order(prepare=lambda: {"was": 1}))
+    submit(task, vendor, vendor.request(prepare=lambda: {"was": 1}))
     task.retry()
     # What can only be refused at first is not asked of a try that attaches.
-    assert submit(task, vendor, vendor.order(prepare=refuse)).baseline == {"was": 1}
+    assert submit(task, vendor, vendor.request(prepare=refuse)).baseline == {"was": 1}
 
 
 # Once, and nobody can know
@@ -523,7 +523,7 @@ def test_failing_to_ask_the_vendor_changes_nothing(task: Task) -> None:
         raise NotSentError("no route")
 
     with pytest.raises(NotSentError):
-        Submission(task.store, place(task)).submit(vendor.order(), vendor.send, deaf)
+        Submission(task.store, task_key(task)).submit(vendor.request(), vendor.send, deaf)
     assert submit(task, vendor).receipt == {"id": "id_1"}
     assert len(vendor.sent) == 1
 
@@ -535,9 +535,9 @@ def test_adopted_ids_are_attached_to(task: Task) -> None:
     vendor = Vendor(keyed=False, script=[(True, unknown())])
     with pytest.raises(OutcomeUnknownError):
         submit(task, vendor)
-    record = Submission(task.store, place(task)).record()
+    record = Submission(task.store, task_key(task)).record()
     assert record is not None
-    Submission(task.store, place(task))._save(record.adopt(["id_7"]))
+    Submission(task.store, task_key(task))._save(record.adopt(["id_7"]))
     task.clear()
     assert submit(task, vendor).receipt["id"] == "id_7"
     assert len(vendor.sent) == 1
@@ -547,28 +547,28 @@ def test_adopted_ids_are_attached_to_once_even_when_asked_to_submit_anew(task: T
     vendor = Vendor(keyed=False, script=[(True, unknown())])
     with pytest.raises(OutcomeUnknownError):
         submit(task, vendor)
-    record = Submission(task.store, place(task)).record()
+    record = Submission(task.store, task_key(task)).record()
     assert record is not None
-    Submission(task.store, place(task))._save(record.adopt(["id_7"]))
+    Submission(task.store, task_key(task))._save(record.adopt(["id_7"]))
     task.clear()
-    assert submit(task, vendor, anew=True).receipt["id"] == "id_7"
+    assert submit(task, vendor, resubmit=True).receipt["id"] == "id_7"
     task.retry()
-    assert submit(task, vendor, anew=True).receipt["id"] == "id_7"
+    assert submit(task, vendor, resubmit=True).receipt["id"] == "id_7"
     assert len(vendor.sent) == 1
     task.clear()
-    assert submit(task, vendor, anew=True).generation == 2
+    assert submit(task, vendor, resubmit=True).generation == 2
 
 
 def test_forgotten_is_sent_under_the_next_key(task: Task) -> None:
     vendor = Vendor(script=[(True, unknown())])
     with pytest.raises(OutcomeUnknownError):
         submit(task, vendor)
-    submission = Submission(task.store, place(task))
+    submission = Submission(task.store, task_key(task))
     record = submission.record()
     assert record is not None
     submission._save(record.forget())
     task.clear()
-    again = submit(task, vendor, vendor.order({"name": "b", "size": 2}))
+    again = submit(task, vendor, vendor.request({"name": "b", "size": 2}))
     assert (again.generation, again.receipt) == (2, {"id": "id_2"})
     assert len({call.idempotency_key for call in vendor.sent}) == 2
 
@@ -577,13 +577,13 @@ def test_an_open_submission_is_not_taken_to_another_account(task: Task) -> None:
     vendor = Vendor(script=[(True, unknown())])
     with pytest.raises(OutcomeUnknownError):
         submit(task, vendor)
-    elsewhere = Submission(task.store, replace(place(task), conn_id="other"), clock=Clock())
+    elsewhere = Submission(task.store, replace(task_key(task), conn_id="other"), clock=Clock())
     with pytest.raises(ValidationError, match="'vendor_default'; now it is 'other'"):
-        elsewhere.submit(vendor.order(), vendor.send, vendor.run)
+        elsewhere.submit(vendor.request(), vendor.send, vendor.run)
     assert len(vendor.sent) == 1
     # A record of an earlier version does not say where it was sent.
     task.store.set("mkt.submission.0", {name: value for name, value in task.record.items() if name != "conn_id"})
-    assert elsewhere.submit(vendor.order(), vendor.send, vendor.run).receipt == {"id": "id_1"}
+    assert elsewhere.submit(vendor.request(), vendor.send, vendor.run).receipt == {"id": "id_1"}
     # With a receipt there is nothing to be sent.
     assert submit(task, vendor).receipt == {"id": "id_1"}
 
@@ -603,15 +603,15 @@ def test_adopting_takes_one_id_where_there_is_one(task: Task, ids: list[str]) ->
 
 def test_anew_counts_once_per_clear(task: Task) -> None:
     vendor = Vendor()
-    assert submit(task, vendor, anew=True).generation == 1
+    assert submit(task, vendor, resubmit=True).generation == 1
     task.retry()
-    assert submit(task, vendor, anew=True).generation == 1
+    assert submit(task, vendor, resubmit=True).generation == 1
     task.clear()
-    assert submit(task, vendor, anew=True).generation == 2
+    assert submit(task, vendor, resubmit=True).generation == 2
     task.retry()
-    assert submit(task, vendor, anew=True).generation == 2
+    assert submit(task, vendor, resubmit=True).generation == 2
     task.clear()
-    assert submit(task, vendor, anew=True).generation == 3
+    assert submit(task, vendor, resubmit=True).generation == 3
     assert len({key for key, _ in vendor.executed}) == 3
 
 
@@ -619,22 +619,22 @@ def test_anew_takes_the_changed_request(task: Task) -> None:
     vendor = Vendor()
     submit(task, vendor)
     task.clear()
-    record = submit(task, vendor, vendor.order({"name": "b"}), anew=True)
+    record = submit(task, vendor, vendor.request({"name": "b"}), resubmit=True)
     assert record.body == {"name": "b"}
     task.retry()
     with pytest.raises(ValidationError, match="differ: name"):
-        submit(task, vendor, vendor.order({"name": "c"}), anew=True)
+        submit(task, vendor, vendor.request({"name": "c"}), resubmit=True)
 
 
 def test_anew_is_the_way_on_after_an_unknown_outcome(task: Task) -> None:
     vendor = Vendor(keyed=False, script=[(False, unknown())])
     with pytest.raises(OutcomeUnknownError):
-        submit(task, vendor, anew=True)
+        submit(task, vendor, resubmit=True)
     task.retry()
     with pytest.raises(OutcomeUnknownError):
-        submit(task, vendor, anew=True)
+        submit(task, vendor, resubmit=True)
     task.clear()
-    assert submit(task, vendor, anew=True).generation == 2
+    assert submit(task, vendor, resubmit=True).generation == 2
 
 
 def test_anew_that_is_refused_at_once_keeps_what_is_recorded(task: Task) -> None:
@@ -645,7 +645,7 @@ def test_anew_that_is_refused_at_once_keeps_what_is_recorded(task: Task) -> None
     first = submit(task, vendor)
     task.clear()
     with pytest.raises(ValidationError):
-        submit(task, vendor, vendor.order(prepare=refuse), anew=True)
+        submit(task, vendor, vendor.request(prepare=refuse), resubmit=True)
     task.retry()
     assert submit(task, vendor).receipt == first.receipt
 
@@ -665,7 +665,7 @@ class Attempts(RuleBasedStateMachine):
         self.task = Task(retries=3)
         self.vendor = Vendor(self.keyed, self.traceable, self.conclusive)
         self.clock = Clock()
-        self.anew = False
+        self.resubmit = False
         self.changed = False
         self.handed: Record | None = None  # what a person has made of the record, until a try goes by it
         self.wanted = 1  # how many effects there may be
@@ -675,8 +675,8 @@ class Attempts(RuleBasedStateMachine):
     def state(self) -> str | None:
         return (self.task.store.get("mkt.submission.0") or {}).get("state")
 
-    def order(self) -> SubmissionRequest:
-        return self.vendor.order({"name": "b" if self.changed else "a"})
+    def request(self) -> SubmissionRequest:
+        return self.vendor.request({"name": "b" if self.changed else "a"})
 
     def effects(self, key: str) -> int:
         return len(self.vendor.ids(key))
@@ -724,7 +724,7 @@ class Attempts(RuleBasedStateMachine):
         record: Record | None = None
         sent = len(self.vendor.sent)
         try:
-            record = submit(self.task, self.vendor, self.order(), anew=self.anew, clock=self.clock)
+            record = submit(self.task, self.vendor, self.request(), resubmit=self.resubmit, clock=self.clock)
         except (ApiError, WorkerDiedError) as caught:
             error = caught
         finally:
@@ -759,7 +759,7 @@ class Attempts(RuleBasedStateMachine):
         if new_generation and before is not None:
             absent = before["state"] == "intent" and self.conclusive
             settled = before["state"] in ("refused", "failed") or absent
-            asked = self.anew and before["clear_count"] not in (after["clear_count"], ADOPTED)
+            asked = self.resubmit and before["clear_count"] not in (after["clear_count"], ADOPTED)
             assert settled or asked
             self.wanted += asked and before["state"] in ("intent", "submitted")
             if before["state"] == "refused" or (absent and not asked):
@@ -792,7 +792,7 @@ class Attempts(RuleBasedStateMachine):
     @rule(value=st.booleans())
     def ask_for_resubmission(self, value: bool) -> None:
         """The author sets, or removes, ``resubmit=True``."""
-        self.anew = value
+        self.resubmit = value
 
     @rule(value=st.booleans())
     def change(self, value: bool) -> None:
@@ -808,7 +808,7 @@ class Attempts(RuleBasedStateMachine):
     @rule()
     def fails_at_the_vendor(self) -> None:
         """The vendor confirms that nothing came of it."""
-        submission = Submission(self.task.store, place(self.task))
+        submission = Submission(self.task.store, task_key(self.task))
         record = submission.record()
         assert record is not None
         submission.fail(record)
@@ -835,12 +835,12 @@ class Attempts(RuleBasedStateMachine):
         task = replace(self.task, store=Store(values))
         vendor = replace(self.vendor, script=[], executed=[*self.vendor.executed], kept={**self.vendor.kept}, sent=[])
         task.try_number, task.max_tries = self.task.try_number, self.task.max_tries
-        record = Submission(task.store, place(task)).record()
+        record = Submission(task.store, task_key(task)).record()
         if record is not None and record.state == INTENT:
             record = poll(task, vendor)
         task.clear()
         there = record is not None and record.state == SUBMITTED
-        done = submit(task, vendor, vendor.order(record.body if record else {"name": "a"}), clock=self.clock)
+        done = submit(task, vendor, vendor.request(record.body if record else {"name": "a"}), clock=self.clock)
         assert vendor.ids(done.key) == [done.receipt["id"]]
         assert len(vendor.executed) == len(self.vendor.executed) + (not there)
 

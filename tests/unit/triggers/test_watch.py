@@ -16,7 +16,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.module_loading import import_string
 
-from airflow_provider_mkt.exceptions import AuthenticationError, NotFoundError, RateLimitError, ServerError
+from airflow_provider_mkt.exceptions import ApiError, AuthenticationError, NotFoundError, RateLimitError, ServerError
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.retry_policy import DEFAULT
@@ -24,7 +24,7 @@ from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.triggers import watch as watch_module
 from airflow_provider_mkt.triggers.watch import FIRST_LOOK as SHIPPED_FIRST_LOOK
-from airflow_provider_mkt.triggers.watch import WatchTrigger, error_event, event_error
+from airflow_provider_mkt.triggers.watch import WatchTrigger
 from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 from airflow_provider_mkt.waiting.flow_social import PostWatch
 from tests.unit.context import FIRST_LOOK, Task, Waits, fired
@@ -72,7 +72,7 @@ def test_serialize_round_trip(ids: list[str]) -> None:
 
 def test_tells_success(ids: list[str]) -> None:
     payload = fired(trigger(ids)).payload
-    assert payload["stand"] == "done"
+    assert payload["state"] == "done"
     assert payload["status"] == "published"
     assert sorted(payload["answer"]) == sorted(ids)
     assert json.loads(json.dumps(payload)) == payload
@@ -82,12 +82,12 @@ def test_tells_failure(ids: list[str], vendors: Sandbox) -> None:
     for each in ids:
         FlowLivingHook().update_campaign_status(each, "cancelled")
     payload = fired(trigger(ids)).payload
-    assert (payload["stand"], payload["status"], payload["untouched"]) == ("failed", "cancelled", False)
+    assert (payload["state"], payload["status"], payload["untouched"]) == ("failed", "cancelled", False)
 
 
 def test_tells_one_thing_and_ends(ids: list[str]) -> None:
     async def every_event() -> list[Any]:
-        return [event.payload["stand"] async for event in trigger(ids).run()]
+        return [event.payload["state"] async for event in trigger(ids).run()]
 
     assert asyncio.run(every_event()) == ["done"]
 
@@ -96,7 +96,7 @@ def test_first_look_is_not_at_once(ids: list[str], vendors: Sandbox, waits: Wait
     before = len(vendors.requests("flow_living"))
     seen: list[int] = []
     waits.happenings = [lambda: seen.append(len(vendors.requests("flow_living")))]
-    assert fired(trigger(ids)).payload["stand"] == "done"
+    assert fired(trigger(ids)).payload["state"] == "done"
     assert waits.each == [FIRST_LOOK]
     assert seen == [before]
     assert FIRST_LOOK == SHIPPED_FIRST_LOOK
@@ -110,7 +110,7 @@ def test_tells_at_once_what_cannot_be_cured(fault: dict[str, Any], kind: str, id
     before = len(vendors.requests("flow_living"))
     vendors.fault(STATUS, "status", count=None, **fault)
     payload = fired(trigger(ids)).payload
-    assert (payload["stand"], payload["kind"]) == ("error", kind)
+    assert (payload["state"], payload["kind"]) == ("error", kind)
     assert payload["facts"]["status"] == fault["status"]
     assert len(vendors.requests("flow_living")) == before + 1
 
@@ -130,9 +130,9 @@ def test_tells_a_bad_connection(ids: list[str], connect: Callable[..., str]) -> 
 def test_tells_a_missing_connection_after_ten_looks(ids: list[str], waits: Waits) -> None:
     """Airflow says the same of one that it cannot read for a moment, so it is nothing that a retry could not cure."""
     payload = fired(trigger(ids, conn_id="nowhere")).payload
-    assert (payload["stand"], payload["kind"]) == ("error", "ApiError")
+    assert (payload["state"], payload["kind"]) == ("error", "ApiError")
     assert "nowhere" in payload["message"]
-    assert DEFAULT.evaluate(event_error(payload), 1, 2).action.value == "default"
+    assert DEFAULT.evaluate(ApiError.from_event(payload), 1, 2).action.value == "default"
     assert len(waits.each) == 10
 
 
@@ -149,7 +149,7 @@ def test_outlasts_airflow_and_the_store(
 
     monkeypatch.setattr(WatchTrigger, "_client", client)
     vendors.advance(700)
-    assert fired(trigger(ids)).payload["stand"] == "done"
+    assert fired(trigger(ids)).payload["state"] == "done"
     assert troubles == []
 
 
@@ -168,12 +168,12 @@ def test_outlasts_nine_failed_looks_again_and_again(ids: list[str], vendors: San
         vendors.fault(STATUS, "status", status=503, count=45)
         # One look that works, of two parts, which are not there yet.
         vendors.fault(STATUS, "status", status=200, body={"status": "queued"}, count=2)
-    assert fired(trigger(ids)).payload["stand"] == "done"
+    assert fired(trigger(ids)).payload["state"] == "done"
 
 
 def test_renews_an_expired_token(ids: list[str], vendors: Sandbox) -> None:
     vendors.fault(STATUS, "expired_token")
-    assert fired(trigger(ids)).payload["stand"] == "done"
+    assert fired(trigger(ids)).payload["state"] == "done"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,17 @@ def test_renews_an_expired_token(ids: list[str], vendors: Sandbox) -> None:
     ],
 )
 def test_errors_travel(error: Any) -> None:
-    again = event_error(json.loads(json.dumps(error_event(error))))
+    event = error.to_event()
+    for sent in (event, {"stand": event["state"], **{name: event[name] for name in ("kind", "message", "facts")}}):
+        _same(ApiError.from_event(json.loads(json.dumps(sent))), error)
+
+
+@pytest.mark.parametrize("kind", ["Exception", "json", "__builtins__", "KINDS", None])
+def test_an_event_names_errors_and_nothing_else(kind: Any) -> None:
+    assert type(ApiError.from_event({"state": "error", "kind": kind, "message": "m"})) is ApiError
+
+
+def _same(again: Any, error: Any) -> None:
     assert type(again) is type(error)
     assert str(again) == str(error)
     assert (again.vendor, again.status, again.retry_after, again.code, again.request_id) == (
@@ -389,11 +399,11 @@ def test_a_hundred_triggers_at_once(ids: list[str], vendors: Sandbox) -> None:
     async def watch() -> tuple[list[str], float]:
         since = time.thread_time()
         events = await asyncio.gather(*(anext(trigger([each]).run()) for each in ids * 50))
-        return [event.payload["stand"] for event in events], time.thread_time() - since
+        return [event.payload["state"] for event in events], time.thread_time() - since
 
     begun_at = time.monotonic()
-    stands, busy = asyncio.run(asyncio.wait_for(watch(), 20))
-    assert stands == ["done"] * 100
+    states, busy = asyncio.run(asyncio.wait_for(watch(), 20))
+    assert states == ["done"] * 100
     assert time.monotonic() - begun_at < 5, "one after the other they would take 10 s"
     assert busy < 1, "the loop's own part of each look is some milliseconds"
     assert sum(thread.name.startswith("mkt-http") for thread in threading.enumerate()) <= 32

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.client.redaction import Redactor
-from airflow_provider_mkt.exceptions import NotFoundError, ServerError, ValidationError
+from airflow_provider_mkt.exceptions import ApiError, NotFoundError, ServerError, ValidationError
 from airflow_provider_mkt.waiting.base import TOLERATED, FailedPolls, Verdict, WaitState, Watch, overall
 from airflow_provider_mkt.waiting.flinque import CampaignWatch as InfluencerCampaignWatch
 from airflow_provider_mkt.waiting.flinque import ReportWatch
@@ -46,7 +46,7 @@ def campaign(*statuses: str, targets: Sequence[str] = ("published", "completed")
 
 
 @pytest.mark.parametrize(
-    ("status", "stand"),
+    ("status", "state"),
     [
         ("queued", PENDING),
         ("in_progress", PENDING),
@@ -60,12 +60,12 @@ def campaign(*statuses: str, targets: Sequence[str] = ("published", "completed")
         ("", UNKNOWN),
     ],
 )
-def test_campaign(status: str, stand: WaitState) -> None:
-    assert campaign(status).stand is stand
+def test_campaign(status: str, state: WaitState) -> None:
+    assert campaign(status).state is state
 
 
 @pytest.mark.parametrize(
-    ("status", "targets", "stand"),
+    ("status", "targets", "state"),
     [
         ("paused", ["paused"], DONE),
         ("published", ["paused"], PENDING),
@@ -77,12 +77,12 @@ def test_campaign(status: str, stand: WaitState) -> None:
         ("under_review", ["under_review"], DONE),
     ],
 )
-def test_campaign_with_other_targets(status: str, targets: list[str], stand: WaitState) -> None:
-    assert campaign(status, targets=targets).stand is stand
+def test_campaign_with_other_targets(status: str, targets: list[str], state: WaitState) -> None:
+    assert campaign(status, targets=targets).state is state
 
 
 @pytest.mark.parametrize(
-    ("statuses", "stand"),
+    ("statuses", "state"),
     [
         (("published", "completed"), DONE),
         (("published", "queued"), PENDING),
@@ -93,9 +93,9 @@ def test_campaign_with_other_targets(status: str, targets: list[str], stand: Wai
         (("failed", "failed"), FAILED),
     ],
 )
-def test_campaign_in_parts(statuses: tuple[str, ...], stand: WaitState) -> None:
+def test_campaign_in_parts(statuses: tuple[str, ...], state: WaitState) -> None:
     verdict = campaign(*statuses)
-    assert verdict.stand is stand
+    assert verdict.state is state
     assert all(f"queue_{number}: {status}" in verdict.message for number, status in enumerate(statuses))
 
 
@@ -113,19 +113,19 @@ def test_campaign_tells_why_it_failed() -> None:
 
 def test_new_campaign_may_not_be_known_yet() -> None:
     young = CampaignWatch(["queue_1"], ["published"], time.time() - QUEUE_DELAY + 5)
-    assert seen(young, [NotFoundError("404")]).stand is PENDING
+    assert seen(young, [NotFoundError("404")]).state is PENDING
     for old in (CampaignWatch(["queue_1"], ["published"], time.time() - QUEUE_DELAY - 5), CampaignWatch(["q"], ["p"])):
         with pytest.raises(NotFoundError):
             seen(old, [NotFoundError("404")])
 
 
 @pytest.mark.parametrize(
-    ("status", "stand"),
+    ("status", "state"),
     [("queued", PENDING), ("flowing", PENDING), ("done", DONE), ("blocked", FAILED), ("draft", UNKNOWN)],
 )
-def test_post(status: str, stand: WaitState) -> None:
+def test_post(status: str, state: WaitState) -> None:
     verdict = seen(PostWatch(["post_1"], ["done"]), [{"id": "post_1", "status": status}])
-    assert verdict.stand is stand
+    assert verdict.state is state
     # A blocked post may have been delivered on some of its networks.
     assert not verdict.untouched
     assert verdict.answer == {"post_1": status}
@@ -133,16 +133,16 @@ def test_post(status: str, stand: WaitState) -> None:
 
 def test_posts_with_other_targets() -> None:
     flowing = PostWatch(["post_1"], ["flowing"])
-    assert seen(flowing, [{"status": "flowing"}]).stand is DONE
-    assert seen(flowing, [{"status": "done"}]).stand is FAILED
+    assert seen(flowing, [{"status": "flowing"}]).state is DONE
+    assert seen(flowing, [{"status": "done"}]).state is FAILED
 
 
 def test_posts_that_differ() -> None:
     both = PostWatch(["post_1", "post_2"], ["done"])
     verdict = seen(both, [{"status": "blocked"}, {"status": "done"}])
-    assert verdict.stand is FAILED
+    assert verdict.state is FAILED
     assert not verdict.untouched
-    assert seen(both, [{"status": "blocked"}, {"status": "queued"}]).stand is PENDING
+    assert seen(both, [{"status": "blocked"}, {"status": "queued"}]).state is PENDING
 
 
 MANY = [f"post_{number}" for number in range(250)]
@@ -155,14 +155,14 @@ def listed(*statuses: str) -> dict[str, Any]:
 def test_one_of_many_posts_that_is_under_way_is_enough() -> None:
     foreign = {"data": [{"id": f"other_{number}", "status": "queued"} for number in range(100)]}
     verdict = seen(PostWatch(MANY, ["done"]), [foreign, listed("queued")])
-    assert verdict.stand is PENDING
+    assert verdict.state is PENDING
     assert verdict.message == "Flow Social: not all of 250 posts have gone out"
 
 
 def test_many_posts_are_settled_by_the_list() -> None:
     pages = [{"data": [{"id": each, "status": "done"} for each in MANY[at : at + 100]]} for at in (0, 100, 200)]
     verdict = seen(PostWatch(MANY, ["done"], 1_780_000_000.0), [{"data": []}, *pages])
-    assert verdict.stand is DONE
+    assert verdict.state is DONE
     assert verdict.answer == dict.fromkeys(MANY, "done")
     assert verdict.message == "Flow Social posts 250 done"
 
@@ -171,10 +171,10 @@ def test_a_post_that_the_list_leaves_out_is_asked_for() -> None:
     """A list that is walked while it changes may skip rows, and nothing is taken for done unseen."""
     ids = MANY[:12]
     walked = [{"data": []}, listed(*["done"] * 11)]
-    assert seen(PostWatch(ids, ["done"], 1.0), [*walked, {"status": "done"}]).stand is DONE
-    assert seen(PostWatch(ids, ["done"], 1.0), [*walked, {"status": "queued"}]).stand is PENDING
+    assert seen(PostWatch(ids, ["done"], 1.0), [*walked, {"status": "done"}]).state is DONE
+    assert seen(PostWatch(ids, ["done"], 1.0), [*walked, {"status": "queued"}]).state is PENDING
     blocked = seen(PostWatch(ids, ["done"], 1.0), [*walked, {"status": "blocked"}])
-    assert blocked.stand is FAILED
+    assert blocked.state is FAILED
     assert blocked.message == "Flow Social posts 1 blocked, 11 done (not as wanted: post_11)"
     assert not blocked.untouched
     with pytest.raises(NotFoundError):
@@ -184,34 +184,34 @@ def test_a_post_that_the_list_leaves_out_is_asked_for() -> None:
 def test_a_list_that_does_not_filter_by_status_is_not_believed() -> None:
     ids = MANY[:12]
     done = listed(*["done"] * 12)
-    assert seen(PostWatch(ids, ["done"], 1.0), [done, done]).stand is DONE
+    assert seen(PostWatch(ids, ["done"], 1.0), [done, done]).state is DONE
     # With a post among them that is under way, the first answer is enough.
-    assert seen(PostWatch(ids, ["done"], 1.0), [listed("done", "queued")]).stand is PENDING
+    assert seen(PostWatch(ids, ["done"], 1.0), [listed("done", "queued")]).state is PENDING
 
 
 def test_many_posts_of_unknown_age_are_read_when_none_is_under_way() -> None:
     answers = [{"status": "done"}] * 12
-    assert seen(PostWatch(MANY[:12], ["done"]), [{"data": []}, *answers]).stand is DONE
+    assert seen(PostWatch(MANY[:12], ["done"]), [{"data": []}, *answers]).state is DONE
 
 
 def test_many_posts_with_a_target_on_the_way() -> None:
     flowing = seen(PostWatch(MANY[:12], ["queued", "flowing"], 1.0), [listed(*["queued"] * 11, "flowing")])
-    assert flowing.stand is DONE
+    assert flowing.state is DONE
 
 
 @pytest.mark.parametrize(
-    ("status", "stand"),
+    ("status", "state"),
     [("pending", PENDING), ("processing", PENDING), ("ready", DONE), ("failed", FAILED), ("archived", UNKNOWN)],
 )
-def test_report(status: str, stand: WaitState) -> None:
+def test_report(status: str, state: WaitState) -> None:
     rows = [{"id": "re_2", "status": "ready"}, {"id": "re_1", "status": status}]
     verdict = seen(ReportWatch("re_1"), [{"data": rows}])
-    assert verdict.stand is stand
-    assert verdict.untouched is (stand is FAILED)
+    assert verdict.state is state
+    assert verdict.untouched is (state is FAILED)
 
 
 @pytest.mark.parametrize(
-    ("status", "targets", "stand"),
+    ("status", "targets", "state"),
     [
         ("draft", ["active", "completed"], PENDING),
         ("paused", ["active", "completed"], PENDING),
@@ -228,9 +228,9 @@ def test_report(status: str, stand: WaitState) -> None:
         (None, ["active"], UNKNOWN),
     ],
 )
-def test_influencer_campaign(status: str | None, targets: list[str], stand: WaitState) -> None:
+def test_influencer_campaign(status: str | None, targets: list[str], state: WaitState) -> None:
     verdict = seen(InfluencerCampaignWatch("ca_1", targets), [{"id": "ca_1", "status": status}])
-    assert verdict.stand is stand
+    assert verdict.state is state
     assert not verdict.untouched
     assert verdict.message == f"Flinque campaign ca_1: {status}"
 
@@ -238,9 +238,9 @@ def test_influencer_campaign(status: str | None, targets: list[str], stand: Wait
 def test_report_on_a_later_page_or_on_none() -> None:
     first = {"data": [{"id": "re_9", "status": "ready"}], "meta": {"page": 1, "per_page": 1, "total": 2}}
     second = {"data": [{"id": "re_1", "status": "ready"}], "meta": {"page": 2, "per_page": 1, "total": 2}}
-    assert seen(ReportWatch("re_1"), [first, second]).stand is DONE
+    assert seen(ReportWatch("re_1"), [first, second]).state is DONE
     missing = seen(ReportWatch("re_7"), [first, second])
-    assert missing.stand is UNKNOWN
+    assert missing.state is UNKNOWN
     assert "lists no report re_7" in missing.message
 
 
@@ -252,7 +252,7 @@ BEFORE, AFTER = "2026-06-08T09:00:00.000Z", "2026-06-08T09:05:00.000Z"
 
 
 @pytest.mark.parametrize(
-    ("answer", "stand"),
+    ("answer", "state"),
     [
         (integration("syncing", BEFORE), PENDING),
         (integration("syncing", AFTER), PENDING),
@@ -268,23 +268,23 @@ BEFORE, AFTER = "2026-06-08T09:00:00.000Z", "2026-06-08T09:05:00.000Z"
         (integration("migrating", AFTER), UNKNOWN),
     ],
 )
-def test_sync(answer: list[dict[str, Any]], stand: WaitState) -> None:
+def test_sync(answer: list[dict[str, Any]], state: WaitState) -> None:
     verdict = seen(SyncWatch("int_1", BEFORE), answer)
-    assert verdict.stand is stand
+    assert verdict.state is state
     assert not verdict.untouched
 
 
 def test_any_sync_counts_without_a_moment() -> None:
-    assert seen(SyncWatch("int_1"), integration("connected", BEFORE)).stand is DONE
-    assert seen(SyncWatch("int_1"), integration("connected", None)).stand is PENDING
+    assert seen(SyncWatch("int_1"), integration("connected", BEFORE)).state is DONE
+    assert seen(SyncWatch("int_1"), integration("connected", None)).state is PENDING
 
 
 def test_error_from_before_the_request_is_not_its_result_for_a_minute() -> None:
     now = time.time()
     fresh, old = (SyncWatch("int_1", BEFORE, digest("no access"), now - age) for age in (GRACE - 5, GRACE + 5))
-    assert seen(fresh, integration("error", BEFORE, "no access")).stand is PENDING
-    assert seen(fresh, integration("error", BEFORE, "another")).stand is FAILED
-    assert seen(old, integration("error", BEFORE, "no access")).stand is FAILED
+    assert seen(fresh, integration("error", BEFORE, "no access")).state is PENDING
+    assert seen(fresh, integration("error", BEFORE, "another")).state is FAILED
+    assert seen(old, integration("error", BEFORE, "no access")).state is FAILED
     assert "no access" not in repr(fresh)
 
 
@@ -297,7 +297,7 @@ def test_moment_that_cannot_be_read_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stands", "expected"),
+    ("states", "expected"),
     [
         ([DONE], DONE),
         ([DONE, PENDING, FAILED], PENDING),
@@ -305,8 +305,8 @@ def test_moment_that_cannot_be_read_is_named() -> None:
         ([DONE, FAILED], FAILED),
     ],
 )
-def test_parts_are_settled_together(stands: list[WaitState], expected: WaitState) -> None:
-    assert overall(stands) is expected
+def test_parts_are_settled_together(states: list[WaitState], expected: WaitState) -> None:
+    assert overall(states) is expected
 
 
 @pytest.mark.parametrize(
@@ -326,11 +326,19 @@ def test_watches_travel_as_plain_data(watch: Watch) -> None:
     assert import_string(watch.path)(**arguments) == watch
 
 
-@pytest.mark.parametrize("stand", list(WaitState))
-def test_verdicts_travel_as_plain_data(stand: WaitState) -> None:
-    verdict = Verdict(stand, "status", "message", {"a": [1]}, untouched=True)
+@pytest.mark.parametrize("state", list(WaitState))
+def test_verdicts_travel_as_plain_data(state: WaitState) -> None:
+    verdict = Verdict(state, "status", "message", {"a": [1]}, untouched=True)
     assert Verdict.of(json.loads(json.dumps(verdict.event()))) == verdict
-    assert verdict.final is (stand in (DONE, FAILED))
+    assert verdict.final is (state in (DONE, FAILED))
+
+
+@pytest.mark.parametrize("state", list(WaitState))
+def test_verdicts_of_tasks_deferred_by_an_earlier_version_are_read(state: WaitState) -> None:
+    """As version 0.1 wrote them."""
+    event = {"stand": state.value, "status": "s", "message": "m", "answer": {"a": [1]}, "untouched": False}
+    assert Verdict.of(event) == Verdict(state, "s", "m", {"a": [1]})
+    assert ApiError.from_event(event) is None
 
 
 def test_verdicts_show_no_secrets() -> None:
@@ -360,8 +368,8 @@ def test_news_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     patience = FailedPolls()
     with caplog.at_level("INFO", "airflow_provider_mkt"):
         for status in ("queued", "queued", "strange", "strange", "queued"):
-            stand = UNKNOWN if status == "strange" else PENDING
-            patience.reset(Verdict(stand, status, f"campaign: {status}"))
+            state = UNKNOWN if status == "strange" else PENDING
+            patience.reset(Verdict(state, status, f"campaign: {status}"))
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", "campaign: queued"),
         ("WARNING", "campaign: strange"),

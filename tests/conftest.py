@@ -31,7 +31,7 @@ def running_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The vendors, as new, behind the five default connections; no rate limits unless the test sets some."""
+    """The vendors, as new, behind their default connections; no rate limits unless the test sets some."""
     running_sandbox.reset()
     running_sandbox.limits({"*": None})
     for conn_id, connection in running_sandbox.connections.items():

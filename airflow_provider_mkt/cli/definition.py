@@ -42,7 +42,7 @@ def _sandbox(args: argparse.Namespace) -> None:
 
 SANDBOX = ActionCommand(
     name="sandbox",
-    help="Simulate all five vendors over HTTP, for development and tests",
+    help="Simulate the vendors over HTTP, for development and tests",
     func=_sandbox,
     args=(_SandboxArguments(flags=("--port",)),),  # type: ignore[no-untyped-call]
 )

@@ -1,2 +1,2 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The five vendors, simulated over real HTTP on one port. It shares no code with the clients of this package."""
+"""The vendors, simulated over real HTTP on one port. It shares no code with the clients of this package."""

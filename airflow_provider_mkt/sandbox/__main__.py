@@ -13,7 +13,7 @@ def main() -> int:
     """Parse the command line, run the sandbox, return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_mkt.sandbox",
-        description="Serve Flinque, Flow Social, Flodesk, Flow Living and Flokit, simulated, on one port.",
+        description="Serve the simulated marketing vendors on one port.",
     )
     add_arguments(parser)
     return run(parser.parse_args())

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
     def announce() -> None:
         print(  # noqa: T201
-            f"Sandbox of five marketing vendors at {args.public_url or address} (speed {args.speed:g}); "
+            f"Sandbox of the marketing vendors at {args.public_url or address} (speed {args.speed:g}); "
             f"ledger of side effects: {address}/__sandbox__/ledger; stop with Ctrl-C",
             flush=True,
         )

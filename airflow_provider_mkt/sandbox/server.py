@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import Any
 from urllib.parse import urlencode
@@ -18,9 +18,11 @@ import uvicorn
 
 from airflow_provider_mkt.sandbox.address import listen, url_host
 from airflow_provider_mkt.sandbox.connections import connections
-from airflow_provider_mkt.sandbox.engine.world import World
+from airflow_provider_mkt.sandbox.engine.vendor import Vendor
 from airflow_provider_mkt.sandbox.http.app import build
 from airflow_provider_mkt.sandbox.http.protocol import BreakableProtocol
+from airflow_provider_mkt.sandbox.simulation import Simulation
+from airflow_provider_mkt.sandbox.vendors.registry import VENDORS
 
 START_DEADLINE = 20.0
 """Seconds after which a start in the background is given up."""
@@ -53,8 +55,10 @@ class _Server(uvicorn.Server):
         self.force_exit = True
 
 
-def _server(world: World, *, public_url: str | None, log_requests: bool, ready: Callable[[], None]) -> _Server:
-    application = build(world, public_url=public_url, log_requests=log_requests)
+def _server(
+    simulation: Simulation, *, public_url: str | None, log_requests: bool, ready: Callable[[], None]
+) -> _Server:
+    application = build(simulation, public_url=public_url, log_requests=log_requests)
     config = uvicorn.Config(
         application,
         http=BreakableProtocol,
@@ -84,7 +88,7 @@ def serve(
 
     :param ready: called once connections are accepted
     """
-    server = _server(World(speed), public_url=public_url, log_requests=log_requests, ready=ready)
+    server = _server(Simulation(speed), public_url=public_url, log_requests=log_requests, ready=ready)
     # uvicorn raises the signal again after its orderly shutdown; both of them end here instead of killing the process.
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -106,11 +110,21 @@ class Sandbox:
             assert sandbox.ledger(effect="sync.started") == []
 
     :param speed: vendor seconds in one real second
+    :param host: address to listen on
     :param port: 0 for a free one
+    :param vendor_types: the simulated vendors
     """
 
-    def __init__(self, speed: float = 1.0, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        speed: float = 1.0,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        vendor_types: Sequence[type[Vendor]] = VENDORS,
+    ) -> None:
         self.speed = speed
+        self.vendor_types = vendor_types
         self._host = host
         self._port = port
         self.url = ""
@@ -119,7 +133,8 @@ class Sandbox:
         self._listener = listen(self._host, self._port)
         self.url = f"http://{url_host(self._host)}:{self._listener.getsockname()[1]}"
         ready = threading.Event()
-        self._server = _server(World(self.speed), public_url=self.url, log_requests=False, ready=ready.set)
+        simulation = Simulation(self.speed, vendor_types=self.vendor_types)
+        self._server = _server(simulation, public_url=self.url, log_requests=False, ready=ready.set)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._listener]}, name="sandbox", daemon=True
         )
@@ -140,7 +155,7 @@ class Sandbox:
     @property
     def connections(self) -> dict[str, dict[str, Any]]:
         """The Airflow connections to this sandbox, by id."""
-        return connections(self.url)
+        return connections(self.url, self.vendor_types)
 
     def reset(self) -> None:
         """Back to the first moment."""

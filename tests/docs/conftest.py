@@ -33,7 +33,7 @@ def running_quick_vendors() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def quick_vendors(running_quick_vendors: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The five vendors, as new, behind the default connections, and nothing known of what they had before."""
+    """The vendors, as new, behind the default connections, and nothing known of what they had before."""
     running_quick_vendors.reset()
     store().run(lambda connection: connection.execute(text("DELETE FROM mkt_webhook")))
     running_quick_vendors.limits({"*": None})

@@ -56,7 +56,7 @@ def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def vendors(running_vendors: Sandbox, monkeypatch: pytest.MonkeyPatch, no_waits: None, strangers: None) -> Sandbox:
-    """The five vendors, as new, behind the default connections. Time passes by ``advance`` only."""
+    """The vendors, as new, behind the default connections. Time passes by ``advance`` only."""
     running_vendors.reset()
     running_vendors.limits({"*": None})
     for conn_id, connection in running_vendors.connections.items():

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Faults on order: which request is hit, how often, by what. Carrying them out is the task of :mod:`breakage`."""
+"""Faults on order: which request is hit, how often, by what. ``http/fault_effects.py`` carries them out."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Outcome:
     limit: int | None = None
 
 
-class Outcomes:
+class ForcedOutcomes:
     """Orders in the sequence in which they were given; the first that matches is used."""
 
     def __init__(self) -> None:

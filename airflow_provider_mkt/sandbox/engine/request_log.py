@@ -45,7 +45,7 @@ def redact(value: Any) -> Any:
     return value
 
 
-class Journal:
+class RequestLog:
     """Bounded request log; the oldest entries fall out."""
 
     def __init__(self) -> None:

@@ -9,16 +9,14 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Depends, Request
 
 from airflow_provider_mkt.sandbox.engine.answer import Answer, json_answer
 from airflow_provider_mkt.sandbox.engine.limits import Limit, Reading
 from airflow_provider_mkt.sandbox.engine.switches import Switch
-
-if TYPE_CHECKING:
-    from airflow_provider_mkt.sandbox.engine.world import World
+from airflow_provider_mkt.sandbox.engine.world import World
 
 MEGABYTE = 1024 * 1024
 
@@ -210,13 +208,12 @@ TheCall = Annotated[Call, Depends(_current_call)]
 """Handler parameter: the call being answered."""
 
 
-def store_of(name: str) -> Any:
-    """Handler dependency: the vendor instance called ``name``."""
+async def _current_vendor(request: Request) -> Any:
+    return request.scope["sandbox.vendor"]
 
-    async def current(request: Request) -> Any:
-        return request.app.state.world.vendors[name]
 
-    return Depends(current)
+THE_VENDOR = Depends(_current_vendor)
+"""Handler dependency: the vendor that is asked. Its own class completes it: ``Annotated[Flokit, THE_VENDOR]``."""
 
 
 def page_of(rows: Sequence[Any], page: int, size: int) -> Sequence[Any]:

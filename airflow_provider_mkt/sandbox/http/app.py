@@ -11,20 +11,21 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_mkt.sandbox.engine.vendor import VendorError, refusal
-from airflow_provider_mkt.sandbox.engine.world import World
 from airflow_provider_mkt.sandbox.http import control
 from airflow_provider_mkt.sandbox.http.gate import Gate
+from airflow_provider_mkt.sandbox.simulation import Simulation
 
 
-def build(world: World, *, public_url: str | None = None, log_requests: bool = False) -> Gate:
-    """The ASGI application of a world.
+def build(simulation: Simulation, *, public_url: str | None = None, log_requests: bool = False) -> Gate:
+    """The ASGI application of a simulation.
 
     :param public_url: address under which clients reach it, None to take it from each request
+    :param log_requests: print one line for each vendor request
     """
     app = FastAPI(openapi_url=None, redirect_slashes=False)
-    app.state.world = world
+    app.state.simulation = simulation
     app.state.public_url = public_url
-    for vendor in type(world).vendor_types():
+    for vendor in simulation.vendor_types:
         for router in vendor.routers:
             app.include_router(router)
     app.include_router(control.router)
@@ -32,7 +33,7 @@ def build(world: World, *, public_url: str | None = None, log_requests: bool = F
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _crash)
-    return Gate(app, world, log_requests=log_requests)
+    return Gate(app, simulation, log_requests=log_requests)
 
 
 def _answer(request: Request, error: VendorError) -> Response:

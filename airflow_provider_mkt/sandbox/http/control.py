@@ -16,13 +16,18 @@ from airflow_provider_mkt.sandbox.engine.vendor import MEGABYTE, VendorError
 from airflow_provider_mkt.sandbox.engine.world import World
 from airflow_provider_mkt.sandbox.http.openapi import describe
 from airflow_provider_mkt.sandbox.http.payload import read
+from airflow_provider_mkt.sandbox.simulation import Simulation
 
 router = APIRouter(prefix="/__sandbox__", include_in_schema=False)
 
 
+async def _simulation(request: Request) -> Simulation:
+    simulation: Simulation = request.app.state.simulation
+    return simulation
+
+
 async def _world(request: Request) -> World:
-    world: World = request.app.state.world
-    return world
+    return (await _simulation(request)).world
 
 
 async def _order(request: Request) -> dict[str, Any]:
@@ -39,28 +44,29 @@ async def _order(request: Request) -> dict[str, Any]:
     return order
 
 
+TheSimulation = Annotated[Simulation, Depends(_simulation)]
 TheWorld = Annotated[World, Depends(_world)]
 Order = Annotated[dict[str, Any], Depends(_order)]
 
 
 @router.get("/health")
-async def health(world: TheWorld) -> Any:
+async def health(simulation: TheSimulation) -> Any:
     """Whether the sandbox answers, and how fast its time goes."""
-    return {"status": "ok", "speed": world.clock.speed, "vendors": list(world.vendors)}
+    return {"status": "ok", "speed": simulation.world.clock.speed, "vendors": list(simulation.vendors)}
 
 
 @router.post("/reset")
-async def reset(world: TheWorld) -> Any:
+async def reset(simulation: TheSimulation) -> Any:
     """Back to the first moment."""
-    world.reset()
+    simulation.reset()
     return {"status": "ok"}
 
 
 @router.post("/seed")
-async def seed(world: TheWorld, order: Order) -> Any:
+async def seed(simulation: TheSimulation, order: Order) -> Any:
     """Add data in bulk: ``{"flinque": {"attribution_orders": 1000000}}``."""
     try:
-        world.bulk_seed(order)
+        simulation.bulk_seed(order)
     except ValueError as error:
         raise VendorError(400, str(error)) from None
     return {"status": "ok"}
@@ -83,7 +89,7 @@ async def summary(world: TheWorld) -> Any:
 @router.get("/requests")
 async def requests(world: TheWorld, vendor: str | None = None, since: Annotated[int, Query(ge=0)] = 0) -> Any:
     """The request log; ``since`` is a ``seq``."""
-    return JSONResponse(world.journal.entries(vendor, since))
+    return JSONResponse(world.request_log.entries(vendor, since))
 
 
 @router.get("/faults")
@@ -162,38 +168,38 @@ async def advance(world: TheWorld, order: Order) -> Any:
 @router.get("/outcomes")
 async def get_outcomes(world: TheWorld) -> Any:
     """Open orders for outcomes."""
-    return world.outcomes.describe()
+    return world.forced_outcomes.describe()
 
 
 @router.post("/outcomes")
-async def add_outcome(world: TheWorld, order: Order) -> Any:
+async def add_outcome(simulation: TheSimulation, order: Order) -> Any:
     """Force how the next matching campaign, post, report or sync ends."""
-    if order.get("vendor") not in world.vendors or not isinstance(order.get("outcome"), str):
-        raise VendorError(400, f"vendor must be one of {', '.join(world.vendors)}, outcome a text")
+    if order.get("vendor") not in simulation.vendors or not isinstance(order.get("outcome"), str):
+        raise VendorError(400, f"vendor must be one of {', '.join(simulation.vendors)}, outcome a text")
     try:
-        world.outcomes.add(Outcome(**order))
+        simulation.world.forced_outcomes.add(Outcome(**order))
     except TypeError as error:
         raise VendorError(400, str(error)) from None
-    return world.outcomes.describe()
+    return simulation.world.forced_outcomes.describe()
 
 
 @router.get("/credentials")
-async def credentials(world: TheWorld) -> Any:
+async def credentials(simulation: TheSimulation) -> Any:
     """Everything that is accepted as a credential at the moment."""
-    return {name: vendor.credentials() for name, vendor in world.vendors.items()}
+    return {name: vendor.credentials() for name, vendor in simulation.vendors.items()}
 
 
 @router.get("/connections")
-async def get_connections(request: Request) -> Any:
+async def get_connections(simulation: TheSimulation, request: Request) -> Any:
     """The Airflow connections to this sandbox."""
-    return connections(_base(request))
+    return connections(_base(request), simulation.vendor_types)
 
 
 @router.get("/openapi.json")
-async def openapi(request: Request, vendor: str | None = None) -> Any:
+async def openapi(simulation: TheSimulation, request: Request, vendor: str | None = None) -> Any:
     """The OpenAPI description of a vendor, or of all."""
     try:
-        return describe(request.app, _base(request), vendor)
+        return describe(request.app, simulation.vendor_types, _base(request), vendor)
     except ValueError as error:
         raise VendorError(400, str(error)) from None
 

@@ -13,7 +13,6 @@ from urllib.parse import parse_qsl
 from airflow_provider_mkt.sandbox.engine.answer import Answer
 from airflow_provider_mkt.sandbox.engine.request_log import redact
 from airflow_provider_mkt.sandbox.engine.vendor import Call, Vendor, VendorError, refusal
-from airflow_provider_mkt.sandbox.engine.world import World
 from airflow_provider_mkt.sandbox.http import payload
 from airflow_provider_mkt.sandbox.http.fault_effects import (
     BREAKS_AFTER,
@@ -27,6 +26,7 @@ from airflow_provider_mkt.sandbox.http.fault_effects import (
     spoil,
 )
 from airflow_provider_mkt.sandbox.http.protocol import TRANSPORT
+from airflow_provider_mkt.sandbox.simulation import Simulation
 
 Scope = MutableMapping[str, Any]
 
@@ -53,19 +53,20 @@ class Gate:
     :param log_requests: print one line for each request: method, path without query, status, milliseconds
     """
 
-    def __init__(self, app: Any, world: World, *, log_requests: bool = False) -> None:
+    def __init__(self, app: Any, simulation: Simulation, *, log_requests: bool = False) -> None:
         self._app = app
-        self._world = world
+        self._simulation = simulation
+        self._world = simulation.world
         self._log_requests = log_requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self._world.vendor_at(scope["path"]) if scope["type"] == "http" else None
+        found = self._simulation.vendor_at(scope["path"]) if scope["type"] == "http" else None
         if found is None:
             await self._app(scope, receive, send)
             return
         vendor, prefix = found
         call = _call(scope, prefix)
-        entry = self._world.journal.open(
+        entry = self._world.request_log.open(
             vendor.name, call.method, call.path, call.query, call.headers.items(), self._world.clock.now()
         )
         begun = time.monotonic()
@@ -213,11 +214,14 @@ def _shown_body(call: Call) -> Any:
     return redact(call.json)
 
 
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
 def _call(scope: Scope, prefix: str) -> Call:
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     path = scope["path"]
-    return Call(scope["method"], path, path[len(prefix) :] or "/", query, headers)
+    return Call(scope["method"], path, path[len(prefix) :] or "/", query, _headers(scope))
 
 
 def _print(call: Call, status: int | None, seconds: float) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,23 +11,24 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from airflow_provider_mkt.sandbox.engine.vendor import Vendor
-from airflow_provider_mkt.sandbox.vendors.registry import VENDORS
 
 TITLE = "Marketing vendors sandbox"
 _OF_FASTAPI = ("HTTPValidationError", "ValidationError")
 """Validation errors that never leave the sandbox: they are answered in the vendors' envelopes."""
 
 
-def describe(app: FastAPI, base: str, name: str | None = None) -> dict[str, Any]:
+def describe(app: FastAPI, vendor_types: Sequence[type[Vendor]], base: str, name: str | None = None) -> dict[str, Any]:
     """The description of one vendor, with paths as its documents write them, or of all, with paths of the sandbox.
 
+    :param app: the application, whose routes are described
+    :param vendor_types: the simulated vendors
     :param base: address under which clients reach the sandbox
     :param name: the vendor's name, such as ``flodesk``; None for all
     :raises ValueError: there is no such vendor
     """
-    chosen = [kind for kind in VENDORS if name in (None, kind.name)]
+    chosen = [kind for kind in vendor_types if name in (None, kind.name)]
     if not chosen:
-        raise ValueError(f"vendor must be one of {', '.join(kind.name for kind in VENDORS)}")
+        raise ValueError(f"vendor must be one of {', '.join(kind.name for kind in vendor_types)}")
     # Making one takes half a second, in which the sandbox would answer nobody.
     made: dict[str | None, dict[str, Any]] = vars(app).setdefault("descriptions", {})
     if name not in made:

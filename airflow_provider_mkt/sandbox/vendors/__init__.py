@@ -1,2 +1,2 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The five simulated vendors."""
+"""The simulated vendors: a module or a package each, whose ``VENDOR`` is the class."""

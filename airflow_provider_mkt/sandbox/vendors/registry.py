@@ -1,13 +1,31 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The simulated vendors. A further vendor is one more entry here."""
+"""The simulated vendors: those of this folder, and those that other packages name in their entry points."""
 
 from __future__ import annotations
 
-from airflow_provider_mkt.sandbox.engine.vendor import Vendor
-from airflow_provider_mkt.sandbox.vendors.flinque import Flinque
-from airflow_provider_mkt.sandbox.vendors.flodesk import Flodesk
-from airflow_provider_mkt.sandbox.vendors.flokit import Flokit
-from airflow_provider_mkt.sandbox.vendors.flow_living import FlowLiving
-from airflow_provider_mkt.sandbox.vendors.flow_social import FlowSocial
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from pkgutil import iter_modules
 
-VENDORS: tuple[type[Vendor], ...] = (Flinque, FlowSocial, Flodesk, FlowLiving, Flokit)
+from airflow_provider_mkt.sandbox.engine.vendor import Vendor
+
+ENTRY_POINTS = "airflow_provider_mkt.sandbox"
+"""Group of entry points; each leads to a subclass of :class:`Vendor`."""
+
+
+def _of_this_folder() -> Iterator[type[Vendor]]:
+    """Yield the class of every vendor whose module or package lies here: that is all it takes to be simulated."""
+    here = __name__.rpartition(".")[0]
+    for module in iter_modules([str(Path(__file__).parent)]):
+        if module.name != "registry":
+            yield import_module(f"{here}.{module.name}").VENDOR
+
+
+def _of_other_packages() -> Iterator[type[Vendor]]:
+    for entry in entry_points(group=ENTRY_POINTS):
+        yield entry.load()
+
+
+VENDORS: tuple[type[Vendor], ...] = (*_of_this_folder(), *_of_other_packages())

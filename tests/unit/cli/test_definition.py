@@ -48,7 +48,7 @@ def test_airflow_knows_the_sandbox() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["mkt", "--help"], ["sandbox", "Simulate all five vendors"]),
+        (["mkt", "--help"], ["sandbox", "Simulate the vendors"]),
         (["mkt", "sandbox", "--help"], ["--port", "--speed", "--print-connections", "--public-url", "--log-requests"]),
     ],
 )

@@ -14,4 +14,4 @@ Flinque.routers = (
     reports.router,
 )
 
-__all__ = ["Flinque"]
+VENDOR = Flinque

@@ -16,7 +16,7 @@ from airflow_provider_mkt.sandbox.engine.clock import iso
 from airflow_provider_mkt.sandbox.engine.limits import Limit, Reading
 from airflow_provider_mkt.sandbox.engine.switches import Switch
 from airflow_provider_mkt.sandbox.engine.timeline import Timeline
-from airflow_provider_mkt.sandbox.engine.vendor import Call, Vendor, VendorError, page_of, store_of, whole
+from airflow_provider_mkt.sandbox.engine.vendor import THE_VENDOR, Call, Vendor, VendorError, page_of, whole
 from airflow_provider_mkt.sandbox.vendors.flinque.orders import Orders
 
 TOKEN_ROUTE = "/oauth/token"  # noqa: S105 - a path
@@ -239,4 +239,4 @@ def listing(rows: Sequence[Any], page: int, per_page: int) -> dict[str, Any]:
     return {"data": page_of(newest_first, page, per_page), "meta": meta}
 
 
-Flinq = Annotated[Flinque, store_of("flinque")]
+Flinq = Annotated[Flinque, THE_VENDOR]

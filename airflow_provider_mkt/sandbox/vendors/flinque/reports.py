@@ -105,7 +105,7 @@ async def generate(flinque: Flinq, call: TheCall, order: ReportOrder) -> Any:
         find(flinque, call, order.campaign_id)
     number = flinque.number("report")
     reference = order.name or f"{order.type}:{order.campaign_id or 'all'}"
-    outcome = flinque.world.outcomes.draw(flinque.name, reference)
+    outcome = flinque.world.forced_outcomes.draw(flinque.name, reference)
     clock = flinque.world.clock
     steps = [(0.0, "pending"), (PENDING_FOR, "processing"), (READY_AFTER, "ready")]
     report = Report(

@@ -26,4 +26,4 @@ Flodesk.routers = (
     campaigns.router,
 )
 
-__all__ = ["Flodesk"]
+VENDOR = Flodesk

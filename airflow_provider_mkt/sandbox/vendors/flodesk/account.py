@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from airflow_provider_mkt.sandbox.engine.limits import Limit, Reading
 from airflow_provider_mkt.sandbox.engine.switches import Switch
-from airflow_provider_mkt.sandbox.engine.vendor import Call, Vendor, VendorError, page_of, store_of, whole
+from airflow_provider_mkt.sandbox.engine.vendor import THE_VENDOR, Call, Vendor, VendorError, page_of, whole
 from airflow_provider_mkt.sandbox.vendors.flodesk.tokens import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, Grants
 
 API_KEY = "sandbox-flodesk-api-key"
@@ -252,4 +252,4 @@ def paged(rows: Sequence[Any], page: int, per_page: int) -> dict[str, Any]:
     return {"meta": meta, "data": page_of(rows, page, per_page)}
 
 
-Desk = Annotated[Flodesk, store_of("flodesk")]
+Desk = Annotated[Flodesk, THE_VENDOR]

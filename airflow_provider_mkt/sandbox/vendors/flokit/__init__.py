@@ -8,4 +8,4 @@ from airflow_provider_mkt.sandbox.vendors.flokit.routes import Flokit
 
 Flokit.routers = (integrations.router, events.router, reports.router, routes.router)
 
-__all__ = ["Flokit"]
+VENDOR = Flokit

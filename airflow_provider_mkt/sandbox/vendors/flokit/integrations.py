@@ -124,7 +124,7 @@ async def trigger_sync(kit: Kit, call: TheCall, integration_id: str) -> Any:
         stage = integration.sync.at(clock.ticks())
         integration.synced_at = clock.real_at(integration.sync.began(stage))
         integration.events += 12
-    outcome = kit.world.outcomes.draw(kit.name, integration_id)
+    outcome = kit.world.forced_outcomes.draw(kit.name, integration_id)
     steps = [(0.0, "syncing"), (SYNC_TAKES, "connected")]
     integration.sync = plan(clock.ticks(), steps, None if outcome is None else _final(outcome.outcome))
     sync_id = f"sync_{kit.number('sync')}"

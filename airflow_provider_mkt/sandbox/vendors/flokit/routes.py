@@ -14,7 +14,7 @@ from airflow_provider_mkt.sandbox.engine.clock import iso
 from airflow_provider_mkt.sandbox.engine.limits import Limit
 from airflow_provider_mkt.sandbox.engine.switches import Switch
 from airflow_provider_mkt.sandbox.engine.timeline import Timeline
-from airflow_provider_mkt.sandbox.engine.vendor import Call, TheCall, Vendor, VendorError, store_of
+from airflow_provider_mkt.sandbox.engine.vendor import THE_VENDOR, Call, TheCall, Vendor, VendorError
 
 WRITE_KEY = "sandbox-flokit-read-write-key"
 READ_KEY = "sandbox-flokit-read-only-key"
@@ -191,7 +191,7 @@ def _action(action_id: str, kind: str, status: str, title: str) -> dict[str, Any
     }
 
 
-Kit = Annotated[Flokit, store_of("flokit")]
+Kit = Annotated[Flokit, THE_VENDOR]
 
 
 @router.get("/actions", response_model=Actions)

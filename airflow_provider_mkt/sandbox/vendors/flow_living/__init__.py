@@ -8,4 +8,4 @@ from airflow_provider_mkt.sandbox.vendors.flow_living.account import FlowLiving
 
 FlowLiving.routers = (routes.router, analytics.router)
 
-__all__ = ["FlowLiving"]
+VENDOR = FlowLiving

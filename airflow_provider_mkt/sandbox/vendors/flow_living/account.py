@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from airflow_provider_mkt.sandbox.engine.limits import Limit
 from airflow_provider_mkt.sandbox.engine.switches import Switch
-from airflow_provider_mkt.sandbox.engine.vendor import Call, Vendor, VendorError, store_of
+from airflow_provider_mkt.sandbox.engine.vendor import THE_VENDOR, Call, Vendor, VendorError
 from airflow_provider_mkt.sandbox.vendors.flow_living import jwt
 from airflow_provider_mkt.sandbox.vendors.flow_living.campaigns import Campaign, course
 from airflow_provider_mkt.sandbox.vendors.flow_living.schemas import Failure, Publish
@@ -163,7 +163,7 @@ class FlowLiving(Vendor):
     def publish(self, order: Publish) -> list[str]:
         """Create the campaigns of an order: one for each listing and one more, so ids never match listings."""
         reference = reference_of(order)
-        outcome = self.world.outcomes.draw(self.name, reference)
+        outcome = self.world.forced_outcomes.draw(self.name, reference)
         born, now = self.world.clock.ticks(), self.world.clock.now()
         run = None if order.endDate is None else order.endDate.timestamp() - now
         ids: list[str] = []
@@ -192,4 +192,4 @@ def reference_of(order: Publish) -> str:
     return order.orderRef or f"{order.planRef}:{','.join(order.listingExternalIds)}"
 
 
-Living = Annotated[FlowLiving, store_of("flow_living")]
+Living = Annotated[FlowLiving, THE_VENDOR]

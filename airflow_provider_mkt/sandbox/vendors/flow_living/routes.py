@@ -111,7 +111,7 @@ async def update_status(living: Living, call: TheCall, campaign_tracking_id: str
     ticks = living.world.clock.ticks()
     error = _UNSUCCESSFUL.format(verb=_VERBS[update.status])
     reference = f"{campaign.order_ref or ''} {campaign_tracking_id}"
-    if living.world.outcomes.draw(living.name, reference, only=frozenset({"update_error"})) is not None:
+    if living.world.forced_outcomes.draw(living.name, reference, only=frozenset({"update_error"})) is not None:
         return {"status": update.status, "message": f"Campaign successfully {update.status}.", "error": error}
     if not campaign.update(update.status, ticks):
         current = campaign.status(ticks)

@@ -26,4 +26,4 @@ FlowSocial.routers = (
     usage.router,
 )
 
-__all__ = ["FlowSocial"]
+VENDOR = FlowSocial

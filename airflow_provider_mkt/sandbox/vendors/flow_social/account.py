@@ -15,7 +15,7 @@ from airflow_provider_mkt.sandbox.engine.clock import iso, millis
 from airflow_provider_mkt.sandbox.engine.limits import Limit, Reading
 from airflow_provider_mkt.sandbox.engine.switches import Switch
 from airflow_provider_mkt.sandbox.engine.timeline import Timeline
-from airflow_provider_mkt.sandbox.engine.vendor import MEGABYTE, Call, Vendor, VendorError, store_of, whole
+from airflow_provider_mkt.sandbox.engine.vendor import MEGABYTE, THE_VENDOR, Call, Vendor, VendorError, whole
 
 API_KEY = "flow_sk_live_sandbox1_0123456789abcdef0123456789abcdef"
 READ_KEY = "flow_sk_live_sandbox2_fedcba9876543210fedcba9876543210"
@@ -261,5 +261,5 @@ def stamp(seconds: float) -> int:
     return millis(seconds)
 
 
-Social = Annotated[FlowSocial, store_of("flow_social")]
+Social = Annotated[FlowSocial, THE_VENDOR]
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]

@@ -160,7 +160,7 @@ def create(social: FlowSocial, call: Call, new: NewPost) -> dict[str, Any]:
     now = social.world.clock.now()
     scheduled = now if new.scheduledFor is None else new.scheduledFor / 1000
     content = new.content or ""
-    outcome = social.world.outcomes.draw(social.name, content)
+    outcome = social.world.forced_outcomes.draw(social.name, content)
     number = social.number("post")
     timeline = course(social, scheduled - now, outcome.outcome if outcome else None)
     post = Post(f"post_{number}", new.channelId, content, list(new.mediaKeys), scheduled, now, timeline)

@@ -73,5 +73,12 @@ def run(args: argparse.Namespace) -> int:
             flush=True,
         )
 
-    serve(listener, speed=args.speed, public_url=args.public_url, log_requests=args.log_requests, ready=announce)
+    serve(
+        listener,
+        host=args.host,
+        speed=args.speed,
+        public_url=args.public_url,
+        log_requests=args.log_requests,
+        ready=announce,
+    )
     return 0

@@ -56,9 +56,14 @@ class _Server(uvicorn.Server):
 
 
 def _server(
-    simulation: Simulation, *, public_url: str | None, log_requests: bool, ready: Callable[[], None]
+    simulation: Simulation,
+    *,
+    host: str,
+    public_url: str | None,
+    log_requests: bool,
+    ready: Callable[[], None],
 ) -> _Server:
-    application = build(simulation, public_url=public_url, log_requests=log_requests)
+    application = build(simulation, host=host, public_url=public_url, log_requests=log_requests)
     config = uvicorn.Config(
         application,
         http=BreakableProtocol,
@@ -79,6 +84,7 @@ def _server(
 def serve(
     listener: socket.socket,
     *,
+    host: str,
     speed: float = 1.0,
     public_url: str | None = None,
     log_requests: bool = False,
@@ -86,9 +92,10 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
+    :param host: name or address that ``listener`` was bound to
     :param ready: called once connections are accepted
     """
-    server = _server(Simulation(speed), public_url=public_url, log_requests=log_requests, ready=ready)
+    server = _server(Simulation(speed), host=host, public_url=public_url, log_requests=log_requests, ready=ready)
     # uvicorn raises the signal again after its orderly shutdown; both of them end here instead of killing the process.
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -134,7 +141,7 @@ class Sandbox:
         self.url = f"http://{url_host(self._host)}:{self._listener.getsockname()[1]}"
         ready = threading.Event()
         simulation = Simulation(self.speed, vendor_types=self.vendor_types)
-        self._server = _server(simulation, public_url=self.url, log_requests=False, ready=ready.set)
+        self._server = _server(simulation, host=self._host, public_url=self.url, log_requests=False, ready=ready.set)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._listener]}, name="sandbox", daemon=True
         )

@@ -11,14 +11,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_mkt.sandbox.engine.vendor import VendorError, refusal
-from airflow_provider_mkt.sandbox.http import control
+from airflow_provider_mkt.sandbox.http import control, page
 from airflow_provider_mkt.sandbox.http.gate import Gate
 from airflow_provider_mkt.sandbox.simulation import Simulation
 
 
-def build(simulation: Simulation, *, public_url: str | None = None, log_requests: bool = False) -> Gate:
+def build(simulation: Simulation, *, host: str = "", public_url: str | None = None, log_requests: bool = False) -> Gate:
     """The ASGI application of a simulation.
 
+    :param host: name or address that it listens on
     :param public_url: address under which clients reach it, None to take it from each request
     :param log_requests: print one line for each vendor request
     """
@@ -29,11 +30,13 @@ def build(simulation: Simulation, *, public_url: str | None = None, log_requests
         for router in vendor.routers:
             app.include_router(router)
     app.include_router(control.router)
+    app.include_router(page.router)
     app.add_exception_handler(VendorError, _vendor_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _crash)
-    return Gate(app, simulation, log_requests=log_requests)
+    own = [each for each in (host, public_url) if each]
+    return Gate(app, simulation, own=own, log_requests=log_requests)
 
 
 def _answer(request: Request, error: VendorError) -> Response:

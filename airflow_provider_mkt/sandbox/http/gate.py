@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import MutableMapping
+from collections.abc import Collection, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from airflow_provider_mkt.sandbox.engine.answer import Answer
+from airflow_provider_mkt.sandbox.engine.answer import Answer, json_answer
 from airflow_provider_mkt.sandbox.engine.request_log import redact
 from airflow_provider_mkt.sandbox.engine.vendor import Call, Vendor, VendorError, refusal
 from airflow_provider_mkt.sandbox.http import payload
@@ -25,6 +25,7 @@ from airflow_provider_mkt.sandbox.http.fault_effects import (
     pause,
     spoil,
 )
+from airflow_provider_mkt.sandbox.http.origins import refusal_of
 from airflow_provider_mkt.sandbox.http.protocol import TRANSPORT
 from airflow_provider_mkt.sandbox.simulation import Simulation
 
@@ -50,19 +51,23 @@ class _Exchange:
 class Gate:
     """ASGI middleware around the handlers.
 
+    :param own: URLs or names under which clients reach the sandbox, besides this machine's address
     :param log_requests: print one line for each request: method, path without query, status, milliseconds
     """
 
-    def __init__(self, app: Any, simulation: Simulation, *, log_requests: bool = False) -> None:
+    def __init__(
+        self, app: Any, simulation: Simulation, *, own: Collection[str] = (), log_requests: bool = False
+    ) -> None:
         self._app = app
         self._simulation = simulation
         self._world = simulation.world
+        self._own = own
         self._log_requests = log_requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._simulation.vendor_at(scope["path"]) if scope["type"] == "http" else None
         if found is None:
-            await self._app(scope, receive, send)
+            await self._open_route(scope, receive, send)
             return
         vendor, prefix = found
         call = _call(scope, prefix)
@@ -79,6 +84,15 @@ class Gate:
         await self._serve(exchange)
         if self._log_requests:
             _print(call, entry["status"], time.monotonic() - begun)
+
+    async def _open_route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what needs no credentials: the control routes and the page."""
+        server = scope.get("server") or ("", None)
+        reason = refusal_of(_headers(scope), server[0], self._own) if scope["type"] == "http" else None
+        if reason is None:
+            await self._app(scope, receive, send)
+        else:
+            await deliver(json_answer(403, {"error": reason}), None, None, receive, send)
 
     async def _serve(self, exchange: _Exchange) -> None:
         transport = exchange.scope.get(TRANSPORT)

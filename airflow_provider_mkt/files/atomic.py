@@ -70,7 +70,7 @@ def checked_path(field: str, value: Any) -> ObjectStoragePath:
         return path
 
 
-def there(path: ObjectStoragePath) -> int | None:
+def size_of(path: ObjectStoragePath) -> int | None:
     """Return the size of the file at ``path`` in bytes, None when there is none.
 
     :raises NotWrittenError: when the storage cannot be asked

@@ -74,10 +74,10 @@ def events(asset: str) -> list[dict[str, Any]]:
         return [event.extra for event in found]
 
 
-def test_books_and_events_are_kept_by_airflow(
+def test_cursor_and_events_are_kept_by_airflow(
     vendor: Vendor, dag: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three runs, the second of which dies between its file and its books."""
+    """Three runs, the second of which dies between its file and its cursor."""
     vendor.orders = [order(number) for number in range(120)]
     assert dag.test().state == "success"
     assert exported(tmp_path) == ids(*range(120))

@@ -16,7 +16,7 @@ from airflow_provider_mkt.client.endpoint import Priority
 from airflow_provider_mkt.client.page_walk import Page, walk_pages
 from airflow_provider_mkt.client.paging import MAX_PAGE, LargePages
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
-from airflow_provider_mkt.files.atomic import AtomicFile, checked_path, there
+from airflow_provider_mkt.files.atomic import AtomicFile, checked_path, size_of
 from airflow_provider_mkt.files.formats import EXTRA, Columns
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flinque.hook import orders_call
@@ -35,7 +35,8 @@ COLUMNS = ("id", "campaign_id", "creator_id", "amount", "currency", "attributed_
 """Fields of an order (assumed). Amounts are decimal text."""
 RECORD = "mkt.export"
 """What a task keeps its own file under, in the task state store."""
-BOOKS = "mkt.flinque_orders"
+CURSOR = "mkt.flinque_orders"
+"""What the cursor is kept under, in the asset state store."""
 
 
 class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
@@ -44,8 +45,8 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
     How far it has come is kept with its asset, the first one of ``outlets``. Each run writes one file of the orders
     that are in none of the earlier ones; without any there is no file. A cleared run that has its file keeps it.
 
-    With ``start`` or ``end`` it writes the orders of that window instead, whatever was exported before, and keeps no
-    books: for backfills.
+    With ``start`` or ``end`` it writes the orders of that window instead, whatever was exported before, and leaves the
+    cursor alone: for backfills.
 
     :param path: a file of its own for each run: ``.jsonl``, ``.jsonl.gz`` or ``.parquet``
     :param since: where to begin as long as nothing was exported, ISO 8601; by default with the first order
@@ -91,7 +92,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
 
     @property
     def asset(self) -> Asset:
-        """The asset that the books are kept with."""
+        """The asset that the cursor is kept with."""
         return next(outlet for outlet in self.outlets if isinstance(outlet, Asset))
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -109,47 +110,47 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
 
     def _export_new(self, context: Context) -> dict[str, Any]:
         path = self.rows_destination()
-        books = ExportCursorStore(self._store(context), f"{BOOKS}.{self.conn_id}")
-        books.settle(_is_there)
+        export = ExportCursorStore(self._store(context), f"{CURSOR}.{self.conn_id}")
+        export.recover(_exists)
         record = cast("dict[str, Any] | None", context["task_state_store"].get(RECORD))
-        if record is not None and _is_there(record["result"]["path"], record["result"]["bytes"]):
+        if record is not None and _exists(record["result"]["path"], record["result"]["bytes"]):
             self.log.info("This run has written its file already; it is kept, and nothing is exported again.")
             _remember(context, {**record, "done": True})
             return cast("dict[str, Any]", record["result"])
         if record is not None and record["done"]:
             return self._export_again(context, record)
-        if there(path) is not None:
+        if size_of(path) is not None:
             raise ValidationError(
                 f"path: {path} is there already, and this run has not written it. Its orders would be lost: give each "
                 "run a file of its own, such as orders-{{ run_id }}.jsonl, or remove the file."
             )
-        start = books.cursor.start(self.overlap, _moment("since", self.since))
-        with closing(Seen(books.marks())) as seen, AtomicFile(path) as file:
+        start = export.cursor.start(self.overlap, _moment("since", self.since))
+        with closing(Seen(export.marks())) as seen, AtomicFile(path) as file:
             walk = OrderWalk(seen, self.time_field, start)
             rows = self.write_rows(file, walk.new_rows(self._pages(start, None)), Columns(self.columns))
             if not rows:
-                return _result(None, 0, books.cursor.watermark, start, None)
-            watermark = self._watermark(walk, books)
+                return _result(None, 0, export.cursor.watermark, start, None)
+            watermark = self._watermark(walk, export)
             result = _result(file, rows, watermark.isoformat(), start, None)
             record = {"result": result, "done": False, "latest": walk.latest and walk.latest.isoformat()}
-            self._commit(context, file, books, record, to_remember(seen, start, watermark, self.overlap))
+            self._commit(context, file, export, record, to_remember(seen, start, watermark, self.overlap))
             return result
 
     def _commit(
         self,
         context: Context,
         file: AtomicFile,
-        books: ExportCursorStore,
+        export: ExportCursorStore,
         record: dict[str, Any],
         remembered: tuple[datetime, list[Mark]],
     ) -> None:
-        """Let the file appear: announced in the books before, noted there after."""
+        """Let the file appear, between the begin and the commit of its export."""
         (floor, marks), result = remembered, record["result"]
         _remember(context, record)
-        books.announce(result["path"], result["bytes"], result["watermark"], floor.isoformat(), marks)
+        export.begin(result["path"], result["bytes"], result["watermark"], floor.isoformat(), marks)
         file.commit()
         try:
-            books.note()
+            export.commit()
         except ApiError:
             # The other run has the same orders in a file of its own.
             file.path.unlink(missing_ok=True)
@@ -157,7 +158,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
         _remember(context, {**record, "done": True})
 
     def _export_again(self, context: Context, record: dict[str, Any]) -> dict[str, Any]:
-        """Write the file of this run anew, which somebody has removed. The books stay as they are."""
+        """Write the file of this run anew, which somebody has removed. The cursor stays as it is."""
         self.log.warning(
             "The file of this run is gone: its window is exported again. Orders that earlier or later runs have "
             "exported from that window are in it as well; the watermark stays where it is."
@@ -190,12 +191,12 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
     def _store(self, context: Context) -> Any:
         if not self._named and context["ti"].map_index not in {None, -1}:
             raise ValidationError(
-                "A mapped task needs an asset for its books: add outlets=[Asset('my_orders')] to partial()."
+                "A mapped task needs an asset for its cursor: add outlets=[Asset('my_orders')] to partial()."
             )
         return context["asset_state_store"][self.asset]
 
-    def _watermark(self, walk: OrderWalk, books: ExportCursorStore) -> datetime:
-        before = _moment("watermark", books.cursor.watermark)
+    def _watermark(self, walk: OrderWalk, export: ExportCursorStore) -> datetime:
+        before = _moment("watermark", export.cursor.watermark)
         found = [moment for moment in (before, walk.newest) if moment is not None]
         if not found:
             raise ValidationError(
@@ -215,10 +216,10 @@ def _remember(context: Context, record: dict[str, JsonValue]) -> None:
     context["task_state_store"].set(RECORD, record, retention=NEVER_EXPIRE)
 
 
-def _is_there(path: str, size: int) -> bool:
+def _exists(path: str, size: int) -> bool:
     from airflow.sdk import ObjectStoragePath  # noqa: PLC0415
 
-    return there(ObjectStoragePath(path)) == size
+    return size_of(ObjectStoragePath(path)) == size
 
 
 def _result(

@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """How far an incremental export has come, kept in Airflow's asset state store.
 
-Written ahead: before a file appears, the store says which file it will be and how things stand once it is there.
-Whoever comes next looks for the file, and knows. The rows of a file are therefore noted exactly when the file is there,
-however often tasks die in between, and whoever runs next.
+A write-ahead record: before a file appears, the store names the file and the cursor that holds once it is there. The
+next run looks for the file, and so knows which cursor is true. The rows of a file therefore count as exported exactly
+when the file exists, however often tasks die in between.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ class Cursor:
 
 
 class ExportCursorStore:
-    """The books of one export.
+    """The cursor of one export, and the file that is about to appear.
 
     :param store: the asset's state store
-    :param key: what they are kept under
+    :param key: what the cursor is kept under
     """
 
     def __init__(self, store: Store, key: str) -> None:
@@ -78,17 +78,17 @@ class ExportCursorStore:
         self.cursor = Cursor(**kept.get("cursor", {}))
         self._pending: dict[str, Any] | None = kept.get("pending")
 
-    def settle(self, is_there: Callable[[str, int], bool]) -> None:
-        """Find out whether the last file that was announced has appeared, and note that.
+    def recover(self, exists: Callable[[str, int], bool]) -> None:
+        """Find out whether the file of an export that was begun and not committed has appeared; commit it if so.
 
-        :param is_there: whether a path holds a file of so many bytes
+        :param exists: whether a path holds a file of so many bytes
         """
         if self._pending is None:
             return
         path = self._pending["path"]
-        if is_there(path, self._pending["bytes"]):
-            log.warning("A task died after it had written %s and before it had noted that; noted now.", path)
-            self.note()
+        if exists(path, self._pending["bytes"]):
+            log.warning("A task died after it had written %s and before it had recorded that; recorded now.", path)
+            self.commit()
         else:
             log.warning("A task died before %s was written; its rows are exported now.", path)
             self._pending = None
@@ -108,15 +108,15 @@ class ExportCursorStore:
             found += [_unpacked(packed[at : at + MARK]) for at in range(0, len(packed), MARK)]
         return found
 
-    def announce(self, path: str, size: int, watermark: str, floor: str, marks: Sequence[Mark]) -> None:
-        """Say which file is about to appear, and how things stand then.
+    def begin(self, path: str, size: int, watermark: str, floor: str, marks: Sequence[Mark]) -> None:
+        """Record which file is about to appear, and the cursor that holds from then on.
 
         :param path: the file
         :param size: its bytes
         :param watermark: the new watermark
         :param floor: the moment from which on ``marks`` are complete
         :param marks: the rows to remember
-        :raises ApiError: when another run has exported or announced in the meantime
+        :raises ApiError: when another run has begun or committed an export in the meantime
         """
         if (self._store.get(self._key) or {}) != self._kept:
             raise _another_run()
@@ -129,20 +129,20 @@ class ExportCursorStore:
         self._pending = {"path": path, "bytes": size, "cursor": asdict(following)}
         self._keep({"cursor": asdict(self.cursor), "pending": self._pending})
 
-    def note(self) -> None:
-        """Note that the announced file is there.
+    def commit(self) -> None:
+        """Record that the file has appeared.
 
-        :raises ApiError: when another run has announced a file in the meantime: it has taken this one for dead, and
+        :raises ApiError: when another run has begun an export in the meantime: it has taken this one for dead, and
             exports the same rows
         """
         if self._pending is None:
-            raise ValueError("no file was announced")
-        noted = {"cursor": self._pending["cursor"]}
+            raise ValueError("no export was begun")
+        committed = {"cursor": self._pending["cursor"]}
         current = self._store.get(self._key) or {}
-        # Another run may have found the file, and noted it already.
-        if current != noted and current.get("pending") != self._pending:
+        # Another run may have found the file, and committed it already.
+        if current != committed and current.get("pending") != self._pending:
             raise _another_run()
-        self._keep(noted)
+        self._keep(committed)
         self.cursor, self._pending = Cursor(**self._pending["cursor"]), None
 
     def _keep(self, value: dict[str, Any]) -> None:

@@ -108,11 +108,11 @@ class OrderWalk:
 
     def _is_new(self, row: dict[str, Any]) -> bool:
         at = moment_of(row.get(self.time_field))
-        sight = self.seen.poll(Mark(digest_of(row), seconds_of(at)))
-        self._again = self._again + 1 if sight is Novelty.AGAIN else 0
+        novelty = self.seen.add(Mark(digest_of(row), seconds_of(at)))
+        self._again = self._again + 1 if novelty is Novelty.AGAIN else 0
         if self._again >= MAX_AGAIN:
             raise _malformed("Flinque's list of orders goes round in circles. Nothing was written.")
-        if sight is Novelty.AGAIN:
+        if novelty is Novelty.AGAIN:
             return False
         self._met += 1
         self._dated += at is not None
@@ -120,8 +120,8 @@ class OrderWalk:
         if at is not None and not self._within(at):
             self._elsewhere += 1
             return False
-        self.earlier += sight is Novelty.EARLIER
-        if sight is Novelty.EARLIER:
+        self.earlier += novelty is Novelty.EARLIER
+        if novelty is Novelty.EARLIER:
             return False
         if at is None:
             self.undated += 1

@@ -70,10 +70,10 @@ class Seen:
         self._store.execute("BEGIN")
         self._store.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, 0)", earlier)
 
-    def poll(self, mark: Mark) -> Novelty:
+    def add(self, mark: Mark) -> Novelty:
         """Remember a row and say whether it is new."""
-        add = self._store.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, 1)", mark)
-        if add.rowcount:
+        added = self._store.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, 1)", mark)
+        if added.rowcount:
             return Novelty.NEW
         first = self._store.execute("UPDATE seen SET walked = 1 WHERE digest = ? AND walked = 0", mark[:1])
         return Novelty.EARLIER if first.rowcount else Novelty.AGAIN

@@ -81,7 +81,7 @@ class FlodeskSubscribersToObjectStorageOperator(ToObjectStorageOperator):
         totals, met = Totals(), 0
         for page in walk_pages(client, call, pages(MAX_PAGE)):
             totals.add(page)
-            rows = [row for row in page.rows if seen.poll(Mark(digest_of(row), 0)) is Novelty.NEW]
+            rows = [row for row in page.rows if seen.add(Mark(digest_of(row), 0)) is Novelty.NEW]
             met += len(rows)
             yield rows
         if met < totals.least:

@@ -22,7 +22,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from airflow_provider_mkt.files import atomic
-from airflow_provider_mkt.files.atomic import AtomicFile, NotWrittenError, there
+from airflow_provider_mkt.files.atomic import AtomicFile, NotWrittenError, size_of
 
 PART = 300_000
 
@@ -110,9 +110,9 @@ def written(path: ObjectStoragePath, data: bytes) -> None:
     with AtomicFile(path) as file:
         for at in range(0, len(data), 65_536):
             file.write(data[at : at + 65_536])
-        assert there(path) is None
+        assert size_of(path) is None
         file.seal()
-        assert there(path) is None
+        assert size_of(path) is None
         file.commit()
         assert file.size == len(data)
 
@@ -121,7 +121,7 @@ def written(path: ObjectStoragePath, data: bytes) -> None:
 def test_appears_when_it_is_committed(size: int, path: ObjectStoragePath) -> None:
     data = os.urandom(size)
     written(path, data)
-    assert there(path) == size
+    assert size_of(path) == size
     assert content(path) == data
     assert len(everything(path)) == 1
 

@@ -128,14 +128,14 @@ class Airflow:
     """The runs of one DAG, and what Airflow keeps for them."""
 
     folder: Path
-    books: Store = field(default_factory=Store)
+    asset_state: Store = field(default_factory=Store)
     tasks: dict[str, Task] = field(default_factory=dict)
     events: dict[str, SimpleNamespace] = field(default_factory=dict)
     ending: str = ".jsonl"
 
     def __getitem__(self, asset: Asset) -> Store:
         assert asset == ASSET
-        return self.books
+        return self.asset_state
 
     def task(self, run: str) -> Task:
         return self.tasks.setdefault(run, Task(run_id=run, task_id="export"))
@@ -168,8 +168,8 @@ class Airflow:
 
     @property
     def watermark(self) -> str | None:
-        """What the books say."""
-        kept = self.books.get("mkt.flinque_orders.lying") or {}
+        """What the asset state store holds of the cursor."""
+        kept = self.asset_state.get("mkt.flinque_orders.lying") or {}
         return (kept.get("cursor") or {}).get("watermark")
 
     def files(self) -> set[str]:

@@ -86,11 +86,11 @@ def test_a_run_without_news_writes_no_file(vendor: Vendor, airflow: Airflow) -> 
     }
     add(vendor, 1)
     airflow.export("1")
-    before = airflow.books.values.copy()
+    before = airflow.asset_state.values.copy()
     result = airflow.export("2")
     assert (result["path"], result["rows"], result["watermark"]) == (None, 0, airflow.watermark)
     assert airflow.files() == {"orders-1.jsonl"}
-    assert airflow.books.values == before
+    assert airflow.asset_state.values == before
     assert airflow.events["2"].extra["rows"] == 0
 
 
@@ -374,7 +374,7 @@ def test_a_page_that_keeps_failing_leaves_nothing(vendor: Vendor, airflow: Airfl
     with pytest.raises(ApiError):
         airflow.export("1")
     assert airflow.files() == set()
-    assert airflow.books.values == {}
+    assert airflow.asset_state.values == {}
     vendor.between, vendor.failures = None, []
     airflow.task("1").retry()
     airflow.export("1")
@@ -401,7 +401,7 @@ def die_at(step: str, airflow: Airflow, run: str, monkeypatch: pytest.MonkeyPatc
     def task_store(when: str, value: Any) -> None:
         at(when, "done" if value["done"] else "record")
 
-    def books(when: str, value: Any) -> None:
+    def asset_state(when: str, value: Any) -> None:
         at(when, "part" if "rows" in value else "announced" if "pending" in value else "noted")
 
     whole = atomic._Local.commit
@@ -411,12 +411,12 @@ def die_at(step: str, airflow: Airflow, run: str, monkeypatch: pytest.MonkeyPatc
         whole(self)
         at("after", "file")
 
-    airflow.task(run).store.interrupt, airflow.books.interrupt = task_store, books
+    airflow.task(run).store.interrupt, airflow.asset_state.interrupt = task_store, asset_state
     monkeypatch.setattr(atomic._Local, "commit", commit)
     with pytest.raises(WorkerDiedError):
         airflow.export(run)
     monkeypatch.undo()
-    airflow.task(run).store.interrupt = airflow.books.interrupt = None
+    airflow.task(run).store.interrupt = airflow.asset_state.interrupt = None
 
 
 @pytest.mark.parametrize("retried", ["retried", "never retried", "retried after the next run"])
@@ -461,12 +461,12 @@ def test_a_cleared_run_keeps_its_file(vendor: Vendor, airflow: Airflow) -> None:
     first = airflow.export("1")
     add(vendor, 2)
     airflow.export("2")
-    books, asked = airflow.books.values.copy(), len(vendor.asked)
+    asset_state, asked = airflow.asset_state.values.copy(), len(vendor.asked)
     airflow.task("1").clear()
     airflow.events.clear()
     assert airflow.export("1") == first
     assert airflow.events["1"].extra == first
-    assert (airflow.books.values, len(vendor.asked)) == (books, asked)
+    assert (airflow.asset_state.values, len(vendor.asked)) == (asset_state, asked)
     assert airflow.ids() == ids(1, 2)
 
 
@@ -477,14 +477,14 @@ def test_a_cleared_run_whose_file_is_gone_writes_its_window_again(vendor: Vendor
     airflow.export("2", overlap=timedelta(hours=1))
     vendor.orders.append(order(8, NOON + timedelta(hours=8)))
     airflow.export("3", overlap=timedelta(hours=1))
-    books = airflow.books.values.copy()
+    asset_state = airflow.asset_state.values.copy()
     (airflow.folder / "orders-2.jsonl").unlink()
     airflow.task("2").clear()
     result = airflow.export("2", overlap=timedelta(hours=1))
     # The overlap with run 1 comes again; nothing of run 3 does.
     assert airflow.ids("2") == ids(3, 4, 5, 6, 7)
     assert result["watermark"] == (NOON + timedelta(hours=7)).isoformat()
-    assert airflow.books.values == books
+    assert airflow.asset_state.values == asset_state
     airflow.export("4")
     assert airflow.watermark == (NOON + timedelta(hours=8)).isoformat()
 
@@ -498,16 +498,16 @@ def test_an_older_run_that_comes_later_takes_what_is_there(vendor: Vendor, airfl
     assert airflow.watermark == (NOON + timedelta(minutes=9)).isoformat()
 
 
-def test_a_window_keeps_no_books_and_can_be_repeated(vendor: Vendor, airflow: Airflow) -> None:
+def test_a_window_leaves_the_cursor_alone_and_can_be_repeated(vendor: Vendor, airflow: Airflow) -> None:
     vendor.orders = [order(number, NOON + timedelta(hours=number)) for number in range(6)]
     airflow.export("now")
-    books = airflow.books.values.copy()
+    asset_state = airflow.asset_state.values.copy()
     window = {"start": NOON + timedelta(hours=1), "end": NOON + timedelta(hours=3)}
     for _ in range(2):
         result = airflow.export("window", **window)
         assert airflow.ids("window") == ids(1, 2)
         assert (result["rows"], result["start"]) == (2, window["start"].isoformat())
-    assert airflow.books.values == books
+    assert airflow.asset_state.values == asset_state
     empty = airflow.export("window", start="2030-01-01", end="2030-01-02")
     assert (empty["rows"], empty["bytes"]) == (0, 0)
     assert airflow.rows("window") == []
@@ -628,7 +628,7 @@ def test_a_crowd_in_one_second_is_never_lost(vendor: Vendor, airflow: Airflow, m
 def test_no_value_in_the_store_is_larger_than_airflow_likes(vendor: Vendor, airflow: Airflow) -> None:
     vendor.orders = [order(number, NOON) for number in range(3_100)]
     airflow.export("1")
-    sizes = [len(value) for value in airflow.books.values.values()]
+    sizes = [len(value) for value in airflow.asset_state.values.values()]
     assert max(sizes) < 64 * 1024
     assert len(sizes) == 3
     assert airflow.export("2")["rows"] == 0
@@ -639,8 +639,8 @@ def test_memory_of_the_overlap_that_is_damaged(
 ) -> None:
     add(vendor, 1, 2)
     airflow.export("1")
-    key = next(key for key in airflow.books.values if key.endswith(".b.0"))
-    airflow.books.set(key, {"token": "of another run", "rows": ""})
+    key = next(key for key in airflow.asset_state.values if key.endswith(".b.0"))
+    airflow.asset_state.set(key, {"token": "of another run", "rows": ""})
     add(vendor, 3)
     airflow.export("2")
     assert "max_active_runs=1" in caplog.text
@@ -706,4 +706,4 @@ def test_full_disk(vendor: Vendor, airflow: Airflow, monkeypatch: pytest.MonkeyP
     with pytest.raises(AirflowException, match=r"No space left on device.*Make room"):
         airflow.export("1")
     assert airflow.files() == set()
-    assert airflow.books.values == {}
+    assert airflow.asset_state.values == {}

@@ -17,7 +17,7 @@ def mark(number: int, at: int = 100) -> Mark:
 
 def test_new_earlier_again() -> None:
     with closing(Seen([mark(1)])) as seen:
-        assert [seen.poll(mark(number)) for number in (1, 1, 2, 2)] == [
+        assert [seen.add(mark(number)) for number in (1, 1, 2, 2)] == [
             Novelty.EARLIER,
             Novelty.AGAIN,
             Novelty.NEW,
@@ -28,7 +28,7 @@ def test_new_earlier_again() -> None:
 def test_the_newest_are_remembered() -> None:
     with closing(Seen([mark(1, 5), mark(2, 0)])) as seen:
         for number in range(3, 9):
-            seen.poll(mark(number, number))
+            seen.add(mark(number, number))
         assert seen.dated(5, 3) == [mark(8, 8), mark(7, 7), mark(6, 6)]
         assert seen.dated(5, 99) == [mark(8, 8), mark(7, 7), mark(6, 6), *sorted([mark(1, 5), mark(5, 5)])]
         assert seen.undated(9) == [mark(2, 0)]

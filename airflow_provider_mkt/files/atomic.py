@@ -9,17 +9,16 @@ import fcntl
 import logging
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
 
 from airflow.sdk.exceptions import AirflowException
 
-from airflow_provider_mkt import validation
-from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.files.paths import LOCAL
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,7 +29,6 @@ log = logging.getLogger(__name__)
 
 BLOCK = 8 * 1024 * 1024
 """Bytes that an upload holds in memory; S3 takes parts of 5 MiB or more, and 10,000 of them."""
-LOCAL = frozenset({"", "file", "local"})
 COMMITTING = frozenset({"s3", "s3a", "gs", "gcs"})
 """Stores whose uploads stay invisible until they are completed."""
 OWNER_ONLY = 0o600
@@ -42,32 +40,6 @@ ABANDONED = timedelta(days=1)
 
 class NotWrittenError(AirflowException):
     """A file could not be written. Unless the message says otherwise, what was there before is still there."""
-
-
-def checked_path(field: str, value: Any) -> ObjectStoragePath:
-    """Return ``value`` as a path on storage that Airflow can reach.
-
-    :param field: what messages call it
-    :param value: for example ``s3://my_conn@bucket/orders.jsonl``, ``gs://…``, ``file:///…`` or a plain path
-    :raises ValidationError: when it names no file, holds a password, or no installed package knows its scheme
-    """
-    from airflow.sdk import ObjectStoragePath  # noqa: PLC0415
-
-    text = validation.text(field, str(value) if isinstance(value, ObjectStoragePath) else value, longest=2_048)
-    if ":" in urlsplit(text).netloc.rpartition("@")[0]:
-        raise ValidationError(f"{field} holds a password; keep it in an Airflow connection: s3://my_conn@bucket/file.")
-    if text.endswith("/"):
-        raise ValidationError(f"{field} must name a file, not a folder: {text}")
-    try:
-        path = ObjectStoragePath(text)
-        path.fs  # noqa: B018 - looks for the package that knows the scheme
-    except (ValueError, ImportError) as error:
-        raise ValidationError(
-            f"{field}: {error}. Install the Airflow provider of that storage, for example "
-            "apache-airflow-providers-amazon[s3fs] for s3:// or apache-airflow-providers-google for gs://."
-        ) from None
-    else:
-        return path
 
 
 def size_of(path: ObjectStoragePath) -> int | None:
@@ -203,7 +175,7 @@ class _Local:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         for other in path.parent.iterdir():
-            if _is_left_over(other.name, path.name) and not _is_written(other):
+            if _is_left_over(other.name, path.name) and _is_unlocked(other):
                 other.unlink(missing_ok=True)
         self._path, self._part = path, path.with_name(_unfinished(path.name))
         descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
@@ -233,16 +205,19 @@ class _Local:
             self._file.close()
 
 
-def _is_written(part: Path) -> bool:
-    """Say whether somebody is at work on a part."""
+def _is_unlocked(part: Path) -> bool:
+    """Say whether a part is a regular file that no living task writes. What else may bear such a name is not opened."""
     try:
-        with part.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
+        descriptor = os.open(part, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
-        return True
-    return False
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return stat.S_ISREG(os.fstat(descriptor).st_mode)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 class _Upload:

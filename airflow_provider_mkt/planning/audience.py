@@ -13,7 +13,7 @@ from uuid import UUID
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ValidationError
-from airflow_provider_mkt.files.atomic import checked_path
+from airflow_provider_mkt.files.paths import checked_path
 
 T = TypeVar("T")
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
-from airflow_provider_mkt.files.atomic import AtomicFile, checked_path
+from airflow_provider_mkt.files.atomic import AtomicFile
 from airflow_provider_mkt.files.formats import Columns, Row, checked_format, rows_to
+from airflow_provider_mkt.files.paths import checked_path
 from airflow_provider_mkt.operators.base import MarketingOperator
 
 if TYPE_CHECKING:

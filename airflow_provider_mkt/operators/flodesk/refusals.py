@@ -9,7 +9,8 @@ from collections import Counter
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from airflow_provider_mkt.files.atomic import AtomicFile, checked_path
+from airflow_provider_mkt.files.atomic import AtomicFile
+from airflow_provider_mkt.files.paths import checked_path
 
 MAX_CODES = 50
 CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")

@@ -90,7 +90,7 @@ class FlowSocialUploadMediaOperator(SubmittingOperator):
             return media_file(self.path)
         from airflow.sdk import ObjectStoragePath  # noqa: PLC0415
 
-        from airflow_provider_mkt.files.atomic import checked_path  # noqa: PLC0415
+        from airflow_provider_mkt.files.paths import checked_path  # noqa: PLC0415
 
         checked = checked_path("path", self.path)
         source = self.path if isinstance(self.path, ObjectStoragePath) else checked

@@ -16,8 +16,9 @@ from airflow_provider_mkt.client.endpoint import Priority
 from airflow_provider_mkt.client.page_walk import Page, walk_pages
 from airflow_provider_mkt.client.paging import MAX_PAGE, LargePages
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
-from airflow_provider_mkt.files.atomic import AtomicFile, checked_path, size_of
+from airflow_provider_mkt.files.atomic import AtomicFile, size_of
 from airflow_provider_mkt.files.formats import EXTRA, Columns
+from airflow_provider_mkt.files.paths import checked_path
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flinque.hook import orders_call
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -16,6 +17,7 @@ from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.files.paths import checked_path
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 OWN_COLUMNS = frozenset({"id", "email", "first_name", "last_name", "optin_ip", "optin_timestamp"})
 
@@ -66,19 +68,37 @@ def _person(cells: Mapping[str, str]) -> dict[str, Any]:
     return {**own, **({"custom_fields": custom} if custom else {})}
 
 
-def queried_audience(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each person of a query's result with its place, such as ``row 7 of the query``.
+def queried_audience(
+    rows: Iterable[Mapping[str, Any]],
+) -> Iterator[tuple[str, dict[str, Any] | ValidationError]]:
+    """Yield each person of a query's result with its place, such as ``row 7 of the query``; or what is wrong with it.
+
+    An ``id`` beside an ``email`` is the database's own, and is left out: sent as Flodesk's, it would name another one.
 
     :param rows: rows by column; columns as in a CSV file, NULL as an empty cell there
-    :raises ValidationError: when no column names people, or a value cannot be written as text
+    :raises ValidationError: when no column names people
     """
     for number, row in enumerate(rows, start=1):
         if "email" not in row and "id" not in row:
             raise ValidationError(
                 "sql: no column is called 'email'; name one with AS (in quotes where names turn up in capitals)."
             )
+        if number == 1 and "email" in row and "id" in row:
+            log.info("The column 'id' beside 'email' is not sent: Flodesk's ids are others.")
         place = f"row {number} of the query"
-        yield place, _person({column: _text(place, column, value).strip() for column, value in row.items()})
+        try:
+            person = _queried_person(place, row)
+        except ValidationError as error:
+            yield place, error
+        else:
+            yield place, person
+
+
+def _queried_person(place: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    cells = {column: _text(place, column, value).strip() for column, value in row.items()}
+    if "email" in cells and cells.pop("id", "") and not cells["email"]:
+        raise ValidationError(f"{place}: the column 'email' is empty, and 'id' beside it is not Flodesk's.")
+    return _person(cells)
 
 
 def _text(place: str, column: str, value: Any) -> str:

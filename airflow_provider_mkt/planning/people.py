@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -51,22 +51,26 @@ class People:
     ) -> None:
         self._base.close()
 
-    def add(self, place: str, body: dict[str, Any]) -> dict[str, Any]:
+    def add(
+        self, place: str, body: dict[str, Any], check: Callable[[dict[str, Any]], object] = lambda _: None
+    ) -> dict[str, Any]:
         """Take somebody in, and return the upsert of all that was said about them.
 
         :param place: where they are named, for messages
         :param body: the checked upsert
+        :param check: is given that upsert; when it raises, everything stays as it was
         """
         key = identity(body)
         known = self._base.execute("SELECT number, body FROM people WHERE key = ?", (key,)).fetchone()
+        whole = body if known is None else merged(json.loads(known[1]), body)
+        check(whole)
         if known is None:
             self._base.execute("INSERT INTO people (key, place, body) VALUES (?, ?, ?)", (key, place, json.dumps(body)))
         else:
-            body = merged(json.loads(known[1]), body)
             self._base.execute(
-                "UPDATE people SET place = ?, body = ? WHERE number = ?", (place, json.dumps(body), known[0])
+                "UPDATE people SET place = ?, body = ? WHERE number = ?", (place, json.dumps(whole), known[0])
             )
-        return body
+        return whole
 
     def __len__(self) -> int:
         count: int = self._base.execute("SELECT count(*) FROM people").fetchone()[0]

@@ -21,8 +21,18 @@ UNNAMED = "?column?"
 """What PostgreSQL calls an expression without a name."""
 STATEMENT_AT_FAULT = "42"
 """Class of the SQLSTATEs that blame the statement: syntax, unknown names, rights. Their texts quote no rows."""
-SQLITE_BLAMES = ("no such ", "near ", "ambiguous column name", "unrecognized token", "incomplete input")
-"""How SQLite's texts of that kind begin."""
+SQLITE_BLAMES = (
+    "no such ",
+    "near ",
+    "ambiguous column name",
+    "unrecognized token",
+    "incomplete input",
+    "Incorrect number of bindings",
+    "You did not supply a value for binding",
+)
+"""How SQLite's texts of that kind begin. They quote the statement, never a row or a parameter."""
+BLAMES_THE_CALLER = frozenset({"ProgrammingError", "NotSupportedError"})
+"""Errors of Python's database API (PEP 249) that a repetition cannot cure."""
 
 
 def sql_rows(
@@ -47,8 +57,7 @@ def sql_rows(
             "[value]."
         )
     hook = database_hook(conn_id)
-    if not isinstance(sql, str) or not sql.strip():
-        raise ValidationError("sql is empty; write one statement that returns rows.")
+    sql = only_statement(sql)
     with closing(hook.get_conn()) as connection, closing(_cursor(connection)) as cursor:
         cursor.arraysize = chunk
         rows = _fetched(conn_id, cursor, chunk, statement=(sql, *([parameters] if parameters else [])))
@@ -59,6 +68,33 @@ def sql_rows(
                 # A connection may be set up to return rows that are dicts already.
                 yield dict(zip(columns, row.values() if isinstance(row, Mapping) else row, strict=True))
             rows = _fetched(conn_id, cursor, chunk)
+
+
+def only_statement(sql: Any) -> str:
+    """Return the one statement that ``sql`` holds, without empty ones behind it.
+
+    Some drivers run several and return the rows of one of them, others refuse them in words of their own.
+
+    :raises ValidationError: when there is none, or more than one
+    """
+    import sqlparse  # noqa: PLC0415 - comes with the provider that database hooks need
+    from sqlparse import tokens  # noqa: PLC0415
+
+    def says_something(statement: str) -> bool:
+        pieces = sqlparse.lexer.tokenize(statement)  # type: ignore[no-untyped-call]
+        return any(
+            text != ";" and kind not in tokens.Whitespace and kind not in tokens.Comment for kind, text in pieces
+        )
+
+    statements = [each for each in sqlparse.split(sql) if says_something(each)] if isinstance(sql, str) else []
+    if not statements:
+        raise ValidationError("sql is empty; write one statement that returns rows.")
+    if len(statements) > 1:
+        raise ValidationError(
+            f"sql holds {len(statements)} statements; only one is run. Write one that returns the rows, with a view or "
+            "WITH … AS in place of the others."
+        )
+    return statements[0]
 
 
 def database_hook(conn_id: str) -> DbApiHook:
@@ -118,10 +154,15 @@ def _failure(conn_id: str, error: Exception) -> Exception:
     if sqlite or state.startswith(STATEMENT_AT_FAULT):
         told = _first_line(error)
         return ValidationError(f"The database of connection {conn_id!r} refused the query ({name}): {told}")
-    return AirflowException(
-        f"The database of connection {conn_id!r} failed on the query ({name}). Its message may quote rows, so it is "
-        "not shown; run the query in a database client to see it."
-    )
+    hidden = "Its message may quote rows, so it is not shown; run the query in a database client to see it."
+    # Placeholders and parameters that do not fit are plain Python errors in some drivers.
+    if isinstance(error, (TypeError, LookupError, ValueError)) or BLAMES_THE_CALLER & {
+        each.__name__ for each in type(error).__mro__
+    }:
+        return ValidationError(
+            f"The database of connection {conn_id!r} refused the query ({name}). Check sql and parameters. {hidden}"
+        )
+    return AirflowException(f"The database of connection {conn_id!r} failed on the query ({name}). {hidden}")
 
 
 def _first_line(error: Exception) -> str:

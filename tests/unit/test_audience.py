@@ -104,7 +104,7 @@ def test_unreadable_files(name: str, text: str | bytes, problem: str, tmp_path: 
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="The audience file .* cannot be opened: FileNotFoundError"):
+    with pytest.raises(ValidationError, match=r"The audience file .* cannot be opened: FileNotFoundError"):
         list(read_audience(str(tmp_path / "none.csv")))
     with pytest.raises(ValidationError, match="is a folder, not a regular file"):
         list(read_audience(str(tmp_path)))

@@ -3,39 +3,42 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.client.redaction import Redactor, personal_values
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.hooks.flodesk.audience import subscriber_body
 from airflow_provider_mkt.operators.base import MarketingOperator
-from airflow_provider_mkt.operators.flodesk.refusals import OTHER, Refusal, Refusals
+from airflow_provider_mkt.operators.flodesk.answer import refused_in
+from airflow_provider_mkt.operators.flodesk.refusals import Refusal, Refusals
 from airflow_provider_mkt.planning.audience import read_audience
-from airflow_provider_mkt.planning.people import People, Person, identity
+from airflow_provider_mkt.planning.people import People
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-WORDS = re.compile(r"[A-Za-z0-9]+")
-UNACCOUNTED = "unaccounted"
-"""Our code for people whom the vendor's answer does not mention."""
-Audience = Generator[tuple[str, Mapping[str, Any]], None, None]
+INVALID = "invalid"
+"""Our code for people who cannot be sent."""
+SHOWN = 20
+"""People who cannot be sent that a message names."""
+Audience = Generator[tuple[str, Mapping[str, Any] | ValidationError], None, None]
+"""People with their places; an error stands for somebody who cannot be read."""
 
 
 class SubscriberUpsert(MarketingOperator):
     """Upserts an audience, 50 people to a request; a subclass says where it comes from.
 
-    All people are read and checked before the first is sent. Memory does not grow with their number.
+    All people are read and checked before the first is sent. Memory does not grow with their number. Somebody who
+    cannot be sent counts as refused, with the code ``invalid``; unless failures are allowed, nobody is sent then.
 
     :param segment_ids: segments that all of them join, in addition to their own
-    :param allow_failures: succeed although the vendor refused some of them
+    :param allow_failures: succeed although some of them cannot be sent, or the vendor refused them
     :param failures_path: file for the refused, as JSON lines with ``place``, ``code``, ``message``, and ``email`` or
         ``id``; it holds personal data. Local (for its owner only), or anything that ``ObjectStoragePath`` opens
     :param flodesk_conn_id: connection
@@ -67,51 +70,60 @@ class SubscriberUpsert(MarketingOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Upsert all of them, in batches."""
         with People() as people, Refusals(self.failures_path) as refusals:
-            with closing(self.audience(context)) as audience:
-                for place, body in self._checked(audience):
-                    whole = people.add(place, body)
-                    segments = whole.get("segment_ids", [])
-                    validation.texts(f"{place}: segment_ids", segments, most=flodesk.MAX_SEGMENTS, least=0)
-            total = len(people)
+            self._read(context, people, refusals)
+            total = len(people) + len(refusals)
             if not total and self.nobody:
                 raise ValidationError(self.nobody)
-            done = 0
-            for batch in people.batches(flodesk.MAX_IN_BATCH):
-                for refusal in self._upsert(batch, first=not done):
-                    refusals.add(refusal)
-                done += len(batch)
-                self.log.info("Flodesk: %d of %d subscribers sent, %d of them refused.", done, total, len(refusals))
+            self._send(people, refusals)
             refusals.publish()
-            if refusals.codes and not self.allow_failures:
+            failed = len(refusals)
+            if failed and not self.allow_failures:
                 # Not the vendor's words: they may quote people.
                 shown = ", ".join(f"{code} ({number})" for code, number in sorted(refusals.codes.items()))
-                where = "See failures_path" if self.failures_path else "Give failures_path a file"
                 raise ApiError(
-                    f"Flodesk refused {len(refusals)} of {total} subscribers: {shown}. {where} for who and why.",
+                    f"Flodesk refused {failed} of {total} subscribers: {shown}. {self._where} for who and why.",
                     vendor=flodesk.VENDOR.name,
                 )
-            failed = len(refusals)
             return {"upserted": total - failed, "failed": failed, "failed_by_code": dict(refusals.codes)}
 
-    def _checked(self, audience: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
-        segments = validation.texts("segment_ids", self.segment_ids or [], most=flodesk.MAX_SEGMENTS, least=0)
-        for place, person in audience:
-            body = subscriber_body(person, place)
-            joined = list(dict.fromkeys([*body.get("segment_ids", []), *segments]))
-            yield place, {**body, "segment_ids": joined} if joined else body
+    def _read(self, context: Context, people: People, refusals: Refusals) -> None:
+        """Take in everybody who can be sent, and refuse the others. Nobody is sent yet.
 
-    def _upsert(self, batch: list[Person], *, first: bool) -> list[Refusal]:
+        :raises ValidationError: naming those who cannot be sent, unless failures are allowed
+        """
+        segments = validation.texts("segment_ids", self.segment_ids or [], most=flodesk.MAX_SEGMENTS, least=0)
+        problems: list[str] = []
+        with closing(self.audience(context)) as audience:
+            for place, person in audience:
+                try:
+                    people.add(place, _body(place, person, segments), partial(_check_segments, place))
+                except ValidationError as error:
+                    refusals.add(Refusal(place, INVALID, str(error), _who(person)))
+                    problems += [str(error)] if len(problems) < SHOWN else []
+        if problems and not self.allow_failures:
+            refusals.publish()
+            more = len(refusals) - len(problems)
+            told = " ".join(problems) + (f" … and {more:,} more." if more else "")
+            if len(refusals) > 1:
+                told = f"{len(refusals):,} of {len(people) + len(refusals):,} people cannot be sent: {told}"
+            raise ValidationError(f"{told} Nobody was sent. {self._where} for all of them.")
+
+    def _send(self, people: People, refusals: Refusals) -> None:
         hook: FlodeskHook = self.hook  # type: ignore[assignment]
-        bodies = [person.body for person in batch]
-        # Coming back starts over. Later on it costs a try, or a quota below the audience's size had it go on for ever.
-        with reschedule_when_rate_limited() if first else nullcontext():
-            answer = hook.upsert_subscribers(bodies)
-        found = refused(bodies, answer)
-        if not found:
-            return []
-        quoted = set(_quoted(bodies, found))
-        redactor = hook.redactor.with_values(quoted)
-        return [_refusal(batch, index, failure, redactor, quoted) for index, failure in found]
+        done, total = 0, len(people)
+        for batch in people.batches(flodesk.MAX_IN_BATCH):
+            # Coming back starts over. Later on it costs a try, or a quota below the audience's size had it go on for
+            # ever.
+            with nullcontext() if done else reschedule_when_rate_limited():
+                answer = hook.upsert_subscribers([person.body for person in batch])
+            for refusal in refused_in(answer, batch, hook.redactor):
+                refusals.add(refusal)
+            done += len(batch)
+            self.log.info("Flodesk: %d of %d subscribers sent, %d refused so far.", done, total, len(refusals))
+
+    @property
+    def _where(self) -> str:
+        return "See failures_path" if self.failures_path else "Give failures_path a file"
 
 
 class FlodeskUpsertSubscribersOperator(SubscriberUpsert):
@@ -125,7 +137,7 @@ class FlodeskUpsertSubscribersOperator(SubscriberUpsert):
     :param path: a CSV or JSON-lines file (local, or anything ``ObjectStoragePath`` opens): columns ``email``,
         ``first_name``, ``last_name``, ``optin_ip``, ``optin_timestamp``; every other column is a custom field
     :param segment_ids: segments that all of them join, in addition to their own
-    :param allow_failures: succeed although the vendor refused some of them
+    :param allow_failures: succeed although some of them cannot be sent, or the vendor refused them
     :param failures_path: file for the refused; see :class:`SubscriberUpsert`
     :param flodesk_conn_id: connection
     """
@@ -161,66 +173,24 @@ class FlodeskUpsertSubscribersOperator(SubscriberUpsert):
             yield f"subscribers[{index}]", person
 
 
-def refused(batch: Sequence[Mapping[str, Any]], answer: Mapping[str, Any]) -> list[tuple[int | None, Any]]:
-    """Return who of a batch was not stored: their index (None when the vendor does not say whose it is) and its reason.
+def _body(place: str, person: Mapping[str, Any] | ValidationError, segments: Sequence[str]) -> dict[str, Any]:
+    """Return the upsert of somebody, who joins ``segments``.
 
-    Whom the answer does not mention at all was not stored either, unless it mentions as many others: then the vendor
-    spells their addresses in another way.
+    :raises ValidationError: when there is none
     """
-    names = [_names(person) for person in batch]
-    found: dict[int, Any] = {}
-    nobodys: list[Any] = []
-    for failure in answer["failures"]:
-        index = _index(failure, names)
-        if index is None or index in found:
-            nobodys.append(failure)
-        else:
-            found[index] = failure
-    stored = [_names(success) for success in answer["successes"]]
-    known = set().union(*stored)
-    silent = [index for index, own in enumerate(names) if index not in found and not own & known]
-    strangers = sum(1 for success in stored if success and not any(success & own for own in names))
-    for index in silent if len(silent) > strangers else []:
-        found[index] = (
-            nobodys.pop(0) if nobodys else {"code": UNACCOUNTED, "message": "the answer does not mention them"}
-        )
-    # One who contradicts himself may name more failures than there are people.
-    return [*sorted(found.items()), *((None, failure) for failure in nobodys)][: len(batch)]
+    if isinstance(person, ValidationError):
+        raise person
+    body = subscriber_body(person, place)
+    joined = list(dict.fromkeys([*body.get("segment_ids", []), *segments]))
+    return {**body, "segment_ids": joined} if joined else body
 
 
-def _quoted(bodies: list[dict[str, Any]], found: list[tuple[int | None, Any]]) -> Iterator[str]:
-    """Yield the personal data that reasons may quote, however spelled: letters and digits always stand for themselves.
-
-    A pattern for each value of each batch would cost more time than the requests do.
-    """
-    told = str([failure for _, failure in found]).casefold()
-    return (value for value in personal_values(bodies) if all(word.casefold() in told for word in WORDS.findall(value)))
+def _check_segments(place: str, body: Mapping[str, Any]) -> None:
+    segments = body.get("segment_ids", [])
+    validation.texts(f"{place}: segment_ids", segments, most=flodesk.MAX_SEGMENTS, least=0)
 
 
-def _names(person: Any) -> set[str]:
-    """Return what somebody is recognised by: each alone is enough."""
-    own = person if isinstance(person, Mapping) else {}
-    return {identity({name: own[name]}) for name in ("email", "id") if isinstance(own.get(name), str) and own[name]}
-
-
-def _index(failure: Any, names: list[set[str]]) -> int | None:
-    told = _names(failure)
-    index = failure.get("index") if isinstance(failure, Mapping) else None
-    usable = isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(names)
-    # A name is trusted more than a number.
-    return next((number for number, own in enumerate(names) if own & told), index if usable else None)
-
-
-def _refusal(
-    batch: list[Person], index: int | None, failure: Any, redactor: Redactor, quoted: Collection[str]
-) -> Refusal:
-    told = failure if isinstance(failure, Mapping) else {"message": "unreadable reason"}
-    code, message = str(told.get("code") or "refused"), str(told.get("message") or "no reason given")
-    # A code that quotes somebody is no code.
-    words = set(WORDS.findall(code.casefold()))
-    named = any(words.issuperset(own) for value in quoted if (own := WORDS.findall(value.casefold())))
-    code = code if redactor.text(code) == code and not named else OTHER
-    if index is None:
-        return Refusal("unknown", code, redactor.text(message), {})
-    who: dict[str, Any] = {name: batch[index].body[name] for name in ("email", "id") if name in batch[index].body}
-    return Refusal(batch[index].place, code, redactor.text(message), who)
+def _who(person: Any) -> dict[str, Any]:
+    """Return what somebody is known by, as far as that was written down."""
+    known = person if isinstance(person, Mapping) else {}
+    return {name: known[name] for name in ("email", "id") if isinstance(known.get(name), str) and known[name]}

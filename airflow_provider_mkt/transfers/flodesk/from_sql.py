@@ -22,17 +22,18 @@ __all__ = ["FlodeskSubscribersToObjectStorageOperator", "SqlToFlodeskSubscribers
 class SqlToFlodeskSubscribersOperator(SubscriberUpsert):
     """Creates or updates subscribers from the rows of a query. Repeating it changes nothing.
 
-    Columns are as in an audience file: ``email`` or ``id``, ``first_name``, ``last_name``, ``optin_ip``,
-    ``optin_timestamp``; every other column is a custom field of that key. NULL leaves a field as it is. All rows are
-    read and checked before the first is sent, so the database is not kept waiting for Flodesk's rate limit; people who
-    come twice are merged. No rows are no error. Returns ``upserted``, ``failed`` and ``failed_by_code``.
+    Columns are as in an audience file: ``email``, ``first_name``, ``last_name``, ``optin_ip``, ``optin_timestamp``;
+    every other column is a custom field of that key. Without ``email``, ``id`` is Flodesk's id; beside it, ``id`` is
+    the database's own, and is not sent. NULL leaves a field as it is. All rows are read and checked before the first is
+    sent, so the database is not kept waiting for Flodesk's rate limit; people who come twice are merged.
+    No rows are no error. Returns ``upserted``, ``failed`` and ``failed_by_code``.
 
     :param sql: one statement that returns rows, or a ``.sql`` file. It is stored and shown: no personal data in it
     :param sql_conn_id: connection to the database; its provider has to be installed
     :param parameters: values for the statement's placeholders, in the driver's style; rendered, but neither stored nor
         shown
     :param segment_ids: segments that all of them join
-    :param allow_failures: succeed although the vendor refused some of them
+    :param allow_failures: succeed although some of them cannot be sent, or the vendor refused them
     :param failures_path: file for the refused; see :class:`SubscriberUpsert`
     :param flodesk_conn_id: connection
     """

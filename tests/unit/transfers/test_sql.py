@@ -19,6 +19,7 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowException
 
 from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.transfers.sql import sql_rows
 
 POSTGRES = os.environ.get("MKT_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
@@ -86,11 +87,46 @@ def test_no_rows(crm: str) -> None:
         ("UPDATE people SET budget = 1", "sql returned no columns"),
         ("SELECT phone FROM people", "refused the query .*: no such column: phone"),
         ("SELEC email FROM people", "refused the query .*: near"),
+        ("SELECT email FROM people WHERE budget = ?", "refused the query .*: Incorrect number of bindings"),
+        ("SELECT email FROM people WHERE budget = :least", "refused the query .*ProgrammingError"),
     ],
 )
 def test_bad_statements(sql: Any, problem: str, crm: str) -> None:
-    with pytest.raises(ValidationError, match=problem):
+    with pytest.raises(ValidationError, match=problem) as caught:
+        list(sql_rows(crm, sql, [1, 2] if "?" in str(sql) else None))
+    assert DEFAULT.evaluate(caught.value, 1, 2).action.value == "fail"
+
+
+SEVERAL = {
+    "two": ("SELECT 1 AS a; SELECT 2 AS a", 2),
+    "one that changes": ("SELECT email FROM people; DELETE FROM people;", 2),
+    "with a prologue": ("SET x = 1;\n\nSELECT email FROM people -- all\n;", 2),
+    "three": ("SELECT 1 AS a;;SELECT 2 AS a;/* and */SELECT 3 AS a", 3),
+}
+SINGLE = {
+    "plain": "SELECT email FROM people WHERE budget = 4",
+    "ended": "SELECT email FROM people WHERE budget = 4;",
+    "ended twice": "SELECT email FROM people WHERE budget = 4 ;\n ; ",
+    "comment behind": "SELECT email FROM people WHERE budget = 4; -- the richest; really",
+    "comment block behind": "SELECT email FROM people WHERE budget = 4; /* the; richest */",
+    "comment before": "-- people; all\nSELECT email FROM people WHERE budget = 4",
+    "in a text": "SELECT email FROM people WHERE budget = 4 AND email <> 'a;b' AND email <> 'it''s; on'",
+    "in a name": 'SELECT email AS "email" FROM people AS "a;b" WHERE budget = 4',
+}
+
+
+@pytest.mark.parametrize("case", SEVERAL)
+def test_several_statements_are_refused_before_any_runs(case: str, crm: str) -> None:
+    sql, number = SEVERAL[case]
+    with pytest.raises(ValidationError, match=f"sql holds {number} statements; .* one") as caught:
         list(sql_rows(crm, sql))
+    assert DEFAULT.evaluate(caught.value, 1, 2).action.value == "fail"
+    assert len(list(sql_rows(crm, "SELECT email FROM people"))) == 5
+
+
+@pytest.mark.parametrize("case", SINGLE)
+def test_what_is_one_statement(case: str, crm: str) -> None:
+    assert list(sql_rows(crm, SINGLE[case])) == [{"email": "person4@example.com"}]
 
 
 def test_nothing_is_committed(crm: str) -> None:
@@ -164,6 +200,7 @@ def test_postgres_streams(factory: str | None, postgres: str, monkeypatch: pytes
     ("sql", "error", "problem"),
     [
         ("SELECT 1 + 1", ValidationError, "column 1 has no proper name"),
+        ("SELECT 1 AS a; DELETE FROM pg_class", ValidationError, "sql holds 2 statements"),
         ("SELECT nope", ValidationError, "refused the query .UndefinedColumn, SQLSTATE 42703."),
         ("CREATE TEMP TABLE a (b INT)", ValidationError, "SQLSTATE 42601"),
         ("SELECT 'ada@example.com'::int AS a", AirflowException, "SQLSTATE 22P02.*may quote rows"),

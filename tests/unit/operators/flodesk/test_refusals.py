@@ -14,8 +14,8 @@ import pytest
 from airflow_provider_mkt.exceptions import ApiError, ServerError, ValidationError
 from airflow_provider_mkt.operators.flodesk import FlodeskUpsertSubscribersOperator
 from airflow_provider_mkt.operators.flodesk import refusals as refusals_module
+from airflow_provider_mkt.operators.flodesk.answer import refused
 from airflow_provider_mkt.operators.flodesk.refusals import Refusal, Refusals
-from airflow_provider_mkt.operators.flodesk.upsert import refused
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.context import Task
 

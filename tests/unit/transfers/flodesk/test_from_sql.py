@@ -167,6 +167,7 @@ WINTER = datetime(2026, 1, 31, 12, 30, tzinfo=timezone(timedelta(hours=2)))
 def test_values_become_text(column: str, value: Any, expected: str | None) -> None:
     ((place, person),) = queried_audience([{"email": "ada@example.com", column: value}])
     assert place == "row 1 of the query"
+    assert isinstance(person, dict)
     found = person if column == "optin_timestamp" else person.get("custom_fields", {})
     assert found.get(column) == expected
 

@@ -16,7 +16,7 @@ from airflow_provider_mkt.state.budgets.shared import snapshot
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.encryption import configured_encryptor
 from airflow_provider_mkt.state.errors import StoreError
-from airflow_provider_mkt.state.key_rotation import reseal
+from airflow_provider_mkt.state.key_rotation import reencrypt_all
 from airflow_provider_mkt.state.webhook_secrets import Kept, WebhookSecrets
 from airflow_provider_mkt.vendors import VENDORS
 
@@ -37,14 +37,14 @@ def rotate_fernet_key(args: argparse.Namespace) -> None:  # noqa: ARG001 - Airfl
     there is nothing to wait for: they are the rest of an earlier rotation.
     """
     try:
-        sealer = configured_encryptor()
-        done = reseal(store(), sealer)
+        encryptor = configured_encryptor()
+        done = reencrypt_all(store(), encryptor)
     except StoreError as error:
         raise SystemExit(str(error)) from None
     told = f"Encrypted {done.encrypted} secrets with the present key."
     if done.unreadable:
         told += f" {done.unreadable} were left as they are: no key in [core] fernet_key decrypts them."
-        if not (sealer.rotating and done.encrypted):
+        if not (encryptor.rotating and done.encrypted):
             raise SystemExit(f"{told} If they are still needed, add the former key at the end of the list.")
     print(f"{told} The shared store no longer needs the former keys in the list.")  # noqa: T201
 
@@ -78,7 +78,7 @@ def _account(conn_id: str) -> Account:
 
 def _chosen(account: Account, secrets: WebhookSecrets, webhook_id: str | None) -> Kept:
     """Return the webhook of that id, also one that was replaced; without an id the only present one."""
-    rows = [each for each in secrets.rows() if each.sealed is not None]
+    rows = [each for each in secrets.rows() if each.encrypted is not None]
     found = [each for each in rows if each.webhook_id == webhook_id or (webhook_id is None and not each.retired)]
     if len(found) == 1:
         return found[0]

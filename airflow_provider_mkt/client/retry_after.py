@@ -8,6 +8,8 @@ from typing import Any
 
 from airflow_provider_mkt.client.durations import DAY
 
+RATE_HEADERS = "x-ratelimit-"
+"""What the names of most vendors' rate limit headers begin with."""
 MAX_RETRY_AFTER = DAY
 """Seconds. A vendor that names a longer wait is not believed: nobody is kept waiting for years by one header."""
 MAX_RESET = 60.0
@@ -42,9 +44,9 @@ def reset_after(headers: Mapping[str, str], now: float, least: float = 0.0) -> f
 
     :param now: as for :func:`retry_after`, as is ``least``
     """
-    if headers.get("x-ratelimit-remaining", "").strip() != "0":
+    if headers.get(f"{RATE_HEADERS}remaining", "").strip() != "0":
         return None
-    reset = reset_in(headers.get("x-ratelimit-reset"), headers, now)
+    reset = reset_in(headers.get(f"{RATE_HEADERS}reset"), headers, now)
     return None if reset is None or reset < least else min(reset, MAX_RESET)
 
 

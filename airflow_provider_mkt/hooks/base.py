@@ -101,7 +101,9 @@ class MarketingHook(BaseHook):
             read_timeout=account.extras["timeout"],
             verify=account.extras["verify"],
         )
-        budget = budget_for(account.identity, self.limits(account), account.extras["budget_share"])
+        budget = budget_for(
+            account.identity, self.limits(account), account.extras["budget_share"], self.vendor.rate_headers
+        )
         return ApiClient(settings, auth, budget, self.redactor)
 
     def get_conn(self) -> ApiClient:

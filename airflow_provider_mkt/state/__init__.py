@@ -9,7 +9,7 @@ tokens that can be fetched again
     Open: this process fetches its own and keeps it in memory, and says so once.
 single-use refresh tokens
     Closed: an access token in memory is used while it lives, but no refresh token is spent, because its successor could
-    not be stored. The task fails with a :class:`~.troubles.StoreError` and may be retried.
+    not be stored. The task fails with a :class:`~.errors.StoreError` and may be retried.
 webhook subscriptions
     Closed: none is created, because the secret that the vendor shows once could not be stored, and because two tasks
     could not take turns.

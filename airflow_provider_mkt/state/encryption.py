@@ -33,33 +33,33 @@ class Encryptor:
     def __repr__(self) -> str:
         return "<Encryptor>"
 
-    def seal(self, text: str) -> str:
+    def encrypt(self, text: str) -> str:
         """Encrypt ``text``."""
         return self._fernet.encrypt(text.encode()).decode()
 
-    def unseal(self, sealed: str) -> str:
-        """Decrypt what :meth:`seal` returned.
+    def decrypt(self, encrypted: str) -> str:
+        """Decrypt what :meth:`encrypt` returned.
 
         :raises StoreError: when none of the keys fits
         """
         try:
-            return self._fernet.decrypt(sealed).decode()
+            return self._fernet.decrypt(encrypted).decode()
         except InvalidToken:
             raise StoreError(StoreFailure.OTHER_KEY) from None
 
-    def reseal(self, sealed: str) -> str:
+    def reencrypt(self, encrypted: str) -> str:
         """Encrypt anew with the present key what any of the keys decrypts.
 
         :raises StoreError: when none of the keys fits
         """
         try:
-            return self._fernet.rotate(sealed).decode()
+            return self._fernet.rotate(encrypted).decode()
         except InvalidToken:
             raise StoreError(StoreFailure.OTHER_KEY) from None
 
 
 def configured_encryptor() -> Encryptor:
-    """Return the sealer with the keys that Airflow is configured with.
+    """Return the encryptor with the keys that Airflow is configured with.
 
     :raises StoreError: when there is no usable key
     """

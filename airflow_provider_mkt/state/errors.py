@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 
 class StoreFailure(Enum):
-    """A kind of trouble, and what to do about it."""
+    """A kind of failure, and what to do about it."""
 
     UNREACHABLE = "cannot be reached; check that it runs and that [mkt] state_url is right"
     NOT_ALLOWED = "refuses this user; check user, password and rights of [mkt] state_url"
@@ -36,20 +36,20 @@ class StoreFailure(Enum):
 class StoreError(AirflowException):
     """The shared state store cannot do its work.
 
-    :param trouble: what kind of trouble it is
+    :param failure: what kind of failure it is
     :param where: which store, without credentials
     :param said: the database's own words
     """
 
-    def __init__(self, trouble: StoreFailure, where: str = "", said: str = "") -> None:
+    def __init__(self, failure: StoreFailure, where: str = "", said: str = "") -> None:
         place = f" ({where})" if where else ""
-        super().__init__(f"The shared state store{place} {trouble.value}." + (f" It said: {said}." if said else ""))
-        self.trouble = trouble
+        super().__init__(f"The shared state store{place} {failure.value}." + (f" It said: {said}." if said else ""))
+        self.failure = failure
         self.where = where
         self.said = said
 
     def __reduce__(self) -> tuple[type[StoreError], tuple[StoreFailure, str, str]]:
-        return type(self), (self.trouble, self.where, self.said)
+        return type(self), (self.failure, self.where, self.said)
 
 
 # The beginnings of PostgreSQL's SQLSTATEs; the longer ones first.
@@ -98,9 +98,9 @@ def classify(error: SQLAlchemyError, where: str) -> StoreError:
     original = error.orig
     said = (str(original).strip().splitlines() or [type(original).__name__])[0]
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or ""
-    trouble = next((kind for code, kind in BY_STATE.items() if state.startswith(code)), None)
-    if trouble is None and not state:
-        trouble = next((kind for words, kind in BY_WORDS.items() if words in said.lower()), None)
-    if trouble is None and error.connection_invalidated:
-        trouble = StoreFailure.UNREACHABLE
-    return StoreError(trouble or StoreFailure.FAILED, where, said)
+    failure = next((kind for code, kind in BY_STATE.items() if state.startswith(code)), None)
+    if failure is None and not state:
+        failure = next((kind for words, kind in BY_WORDS.items() if words in said.lower()), None)
+    if failure is None and error.connection_invalidated:
+        failure = StoreFailure.UNREACHABLE
+    return StoreError(failure or StoreFailure.FAILED, where, said)

@@ -14,15 +14,15 @@ from airflow_provider_mkt.state.encryption import Encryptor
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.webhook_secrets import purge
 
-SEALED = {
+ENCRYPTED = {
     "mkt_token": (("name",), ("access", "refresh")),
     "mkt_webhook": (("account", "webhook_id"), ("secret",)),
 }
-"""Every table with secrets: the columns of its key, and those that are sealed."""
+"""Every table with secrets: the columns of its key, and those that are encrypted."""
 
 
 @dataclass(frozen=True)
-class Resealed:
+class Reencrypted:
     """What became of the stored secrets.
 
     :param encrypted: how many are encrypted with the present key now
@@ -33,7 +33,7 @@ class Resealed:
     unreadable: int
 
 
-def reseal(store: Store, sealer: Encryptor) -> Resealed:
+def reencrypt_all(store: Store, encryptor: Encryptor) -> Reencrypted:
     """Encrypt every stored secret anew with the present Fernet key, after a rotation of that key.
 
     Webhooks that were retired long ago are dropped. A secret that cannot be read keeps nobody from rotating: it may be
@@ -42,40 +42,40 @@ def reseal(store: Store, sealer: Encryptor) -> Resealed:
     :raises StoreError: when the store fails; nothing is changed then
     """
 
-    def work(connection: Connection) -> Resealed:
+    def work(connection: Connection) -> Reencrypted:
         purge(connection, store.clock)
         counts = Counter[bool]()
-        for table, (key, sealed) in SEALED.items():
-            counts += _reseal(connection, sealer, table, key, sealed)
-        return Resealed(counts[True], counts[False])
+        for table, (key, encrypted) in ENCRYPTED.items():
+            counts += _reencrypt_table(connection, encryptor, table, key, encrypted)
+        return Reencrypted(counts[True], counts[False])
 
     return store.run(work, durable=True)
 
 
-def _reseal(
-    connection: Connection, sealer: Encryptor, table: str, key: Sequence[str], sealed: Sequence[str]
+def _reencrypt_table(
+    connection: Connection, encryptor: Encryptor, table: str, key: Sequence[str], encrypted: Sequence[str]
 ) -> Counter[bool]:
     """Return how many secrets of a table could be read, and how many could not."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
-    changes, where = (", ".join(_set(sealed)), " AND ".join(_set(key)))
+    changes, where = (", ".join(_set(encrypted)), " AND ".join(_set(key)))
     update = text(f"UPDATE {table} SET {changes} WHERE {where}")  # noqa: S608 - constants
-    select = text(f"SELECT {', '.join((*key, *sealed))} FROM {table}")  # noqa: S608 - constants
+    select = text(f"SELECT {', '.join((*key, *encrypted))} FROM {table}")  # noqa: S608 - constants
     counts = Counter[bool]()
     for row in connection.execute(select).mappings().all():
-        secrets = {name: row[name] for name in sealed}
+        secrets = {name: row[name] for name in encrypted}
         for name, secret in secrets.items():
             if secret is not None:
-                secrets[name] = _resealed(sealer, secret)
+                secrets[name] = _reencrypted(encryptor, secret)
                 counts[secrets[name] is not None] += 1
         # What cannot be read stays: its key may be found yet.
-        connection.execute(update, {name: secrets.get(name) or row[name] for name in (*key, *sealed)})
+        connection.execute(update, {name: secrets.get(name) or row[name] for name in (*key, *encrypted)})
     return counts
 
 
-def _resealed(sealer: Encryptor, secret: str) -> str | None:
+def _reencrypted(encryptor: Encryptor, secret: str) -> str | None:
     try:
-        return sealer.reseal(secret)
+        return encryptor.reencrypt(secret)
     except StoreError:
         return None
 

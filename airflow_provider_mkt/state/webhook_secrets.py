@@ -2,7 +2,7 @@
 """The webhook subscriptions that were made from here, with the secrets that vendors show only once.
 
 A row is written as soon as the vendor's answer has arrived, before anything else is noted of it. It also remembers what
-a vendor's list may not show yet. Secrets are sealed, addresses are digests: some of them end with a token.
+a vendor's list may not show yet. Secrets are encrypted, addresses are digests: some of them end with a token.
 
 A subscription that is replaced or gone is retired. Its secret is kept for a day: deliveries signed with it may be under
 way, or be tried again.
@@ -54,7 +54,7 @@ class Kept:
     :param webhook_id: the vendor's id
     :param address: digest of the address that it was made for, without its token
     :param events: what it was made for
-    :param sealed: the sealed secret; None where the vendor does not sign
+    :param encrypted: the encrypted secret; None where the vendor does not sign
     :param made_by: key of the submission that made it; None when it was found at the vendor
     :param age: seconds since it was made or found
     :param retired: whether it was replaced, or is gone
@@ -63,7 +63,7 @@ class Kept:
     webhook_id: str
     address: str
     events: frozenset[str]
-    sealed: str | None = field(repr=False)
+    encrypted: str | None = field(repr=False)
     made_by: str | None
     age: float
     retired: bool
@@ -74,16 +74,16 @@ class WebhookSecrets:
 
     :param account: name of the account; it must stay the same when only its password changes
     :param get_store: returns the store
-    :param get_sealer: returns what encrypts secrets
+    :param get_encryptor: returns what encrypts secrets
     """
 
     def __init__(
         self,
         account: str,
         get_store: Callable[[], Store] = store,
-        get_sealer: Callable[[], Encryptor] = configured_encryptor,
+        get_encryptor: Callable[[], Encryptor] = configured_encryptor,
     ) -> None:
-        self._account, self._store, self._sealer = digest(account), get_store, get_sealer
+        self._account, self._store, self._encryptor = digest(account), get_store, get_encryptor
 
     def rows(self) -> list[Kept]:
         """Return what is remembered, the latest first.
@@ -100,20 +100,20 @@ class WebhookSecrets:
 
     def secret(self, kept: Kept) -> str | None:
         """Return the secret in the clear; None when there is none, or none of the present Fernet keys decrypts it."""
-        if kept.sealed is None:
+        if kept.encrypted is None:
             return None
         try:
-            return self._sealer().unseal(kept.sealed)
+            return self._encryptor().decrypt(kept.encrypted)
         except StoreError as error:
             log.warning("The secret of webhook %s cannot be read. %s", kept.webhook_id, error)
             return None
 
     def ready_for_secrets(self) -> None:
-        """Make sure that a secret could be sealed.
+        """Make sure that a secret could be encrypted.
 
         :raises StoreError: when there is no usable Fernet key
         """
-        self._sealer()
+        self._encryptor()
 
     def keep(
         self,
@@ -139,7 +139,7 @@ class WebhookSecrets:
             "address": digest(address),
             "events": json.dumps(sorted(events)),
             "made_by": made_by,
-            "secret": None if secret is None else self._sealer().seal(secret),
+            "secret": None if secret is None else self._encryptor().encrypt(secret),
         }
         deadline, pause = time.monotonic() + SAVE_PATIENCE, 0.1
         while True:
@@ -185,7 +185,7 @@ def _kept(row: Any) -> Kept:
         webhook_id=row.webhook_id,
         address=row.address,
         events=frozenset(json.loads(row.events)),
-        sealed=row.secret,
+        encrypted=row.secret,
         made_by=row.made_by,
         age=row.now - row.kept_at,
         retired=row.retired_at is not None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Limit
+from airflow_provider_mkt.client.retry_after import RATE_HEADERS
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Vendor:
     :param password: label of the connection's password
     :param extras: further keys of the connection
     :param limits: rate limits by budget name
+    :param rate_headers: what the names of its rate limit headers begin with, in lower case
     """
 
     conn_type: str
@@ -73,6 +75,7 @@ class Vendor:
     login_required: bool = False
     extras: Mapping[str, Extra] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
+    rate_headers: str = RATE_HEADERS
 
     @property
     def all_extras(self) -> Mapping[str, Extra]:

@@ -24,6 +24,7 @@ VENDOR = Vendor(
         "webhook_token": Extra("Token in the webhook address", secret=True),
     },
     limits={"default": Limit(100), "batch": Limit(20)},
+    rate_headers="x-fd-ratelimit-",
 )
 
 USER_AGENT = "airflow-provider-mkt (Apache Airflow)"

@@ -161,8 +161,8 @@ def test_a_refused_submission(vendors: Sandbox, task: Task, statsd: StatsdServer
 
 
 def test_a_refresh_token_that_is_spent(statsd: StatsdServer, tmp_path: object) -> None:
-    used, sealer = Store(f"sqlite:///{tmp_path}/state.db"), Encryptor(Fernet.generate_key().decode())
-    tokens = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
+    used, encryptor = Store(f"sqlite:///{tmp_path}/state.db"), Encryptor(Fernet.generate_key().decode())
+    tokens = Tokens(lambda: used, lambda: encryptor, mask=lambda _: None)
     key = "flodesk/https://api/client/conn"
     tokens.get_rotating(key, "seed", lambda _: Token("access", 3600.0, "next"))
     assert received(statsd, "mkt.tokens.refreshed") == [{"vendor": "flodesk", "value": "1"}]

@@ -46,13 +46,13 @@ class LocalBudget:
                 self._taken[name] = [*(one for one in self._taken[name] if one > now - self._spans[name]), slot]
             return slot - now
 
-    def observe(self, names: tuple[str, ...], taught: RateLimitHint) -> None:
+    def observe(self, names: tuple[str, ...], hint: RateLimitHint) -> None:
         """Be quiet after a 429."""
-        if taught.throttled:
+        if hint.throttled:
             with self._lock:
                 for name in names:
                     window = self._windows[name]
-                    wait = self._spans[name] if taught.wait is None else taught.wait
+                    wait = self._spans[name] if hint.wait is None else hint.wait
                     window.cooldown_until = max(window.cooldown_until, self._clock() + wait)
 
     def cooldown(self, names: tuple[str, ...]) -> float:

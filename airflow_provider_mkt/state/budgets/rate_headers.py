@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """What a vendor's answer says about its rate limits.
 
-Headers seen: ``X-RateLimit-Limit``, ``-Remaining``, ``-Reset`` (Flinque, Flow Social), ``X-Fd-RateLimit-Limit`` and
-``-Remaining`` without a reset (Flodesk), and ``Retry-After``, whose forms the client reads (``Outcome.retry_after``).
+Three headers are read: ``…Limit``, ``…Remaining`` and ``…Reset``, whose common beginning each vendor names
+(``Vendor.rate_headers``). The client reads ``Retry-After`` in all its forms (``Outcome.retry_after``).
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ from dataclasses import dataclass
 
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.client.outcome import Certainty, Outcome
-from airflow_provider_mkt.client.retry_after import MIN_429, reset_in
-
-PREFIXES = ("x-ratelimit-", "x-fd-ratelimit-")
+from airflow_provider_mkt.client.retry_after import MIN_429, RATE_HEADERS, reset_in
 
 
 @dataclass(frozen=True)
 class RateLimitHint:
-    """What one answer taught.
+    """What one answer says.
 
     :param throttled: it was a 429
     :param wait: seconds that the vendor asked to wait
@@ -35,7 +33,7 @@ class RateLimitHint:
     remaining: int | None = None
     reset: float | None = None
 
-    def wait_within(self, window: float) -> float | None:
+    def cooldown_within(self, window: float) -> float | None:
         """Return the seconds to be quiet after a 429, or None when it does not say: what was asked, else the reset.
 
         :param window: seconds; a reset that lies further ahead is not believed
@@ -46,7 +44,7 @@ class RateLimitHint:
             return None
         return min(self.reset, window)
 
-    def about(self, names: tuple[str, ...], limits: Mapping[str, Limit]) -> tuple[str, ...]:
+    def budgets_meant(self, names: tuple[str, ...], limits: Mapping[str, Limit]) -> tuple[str, ...]:
         """Return which of the request's budgets the answer speaks of.
 
         A vendor sends one set of headers although a request may count in two budgets. The stated limit tells which is
@@ -58,9 +56,11 @@ class RateLimitHint:
         return (next((name for name in ranked if limits[name].requests >= self.limit), ranked[-1]),)
 
 
-def lesson(outcome: Outcome) -> RateLimitHint:
-    """Return what ``outcome`` says about rate limits."""
-    prefix = next((prefix for prefix in PREFIXES if f"{prefix}limit" in outcome.headers), PREFIXES[0])
+def rate_limit_hint(outcome: Outcome, prefix: str = RATE_HEADERS) -> RateLimitHint:
+    """Return what ``outcome`` says about rate limits.
+
+    :param prefix: what the names of the vendor's headers begin with
+    """
     return RateLimitHint(
         throttled=outcome.known is Certainty.THROTTLED,
         wait=None if outcome.by_reset else outcome.retry_after,

@@ -20,9 +20,10 @@ from collections.abc import Callable, Mapping, Sequence
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.endpoint import Limit, Priority
 from airflow_provider_mkt.client.outcome import Outcome
+from airflow_provider_mkt.client.retry_after import RATE_HEADERS
 from airflow_provider_mkt.state.budgets.in_flight import Arrival, InFlight, PendingRequest
 from airflow_provider_mkt.state.budgets.local import ALONE, LocalBudget, too_far
-from airflow_provider_mkt.state.budgets.rate_headers import RateLimitHint, lesson
+from airflow_provider_mkt.state.budgets.rate_headers import RateLimitHint, rate_limit_hint
 from airflow_provider_mkt.state.budgets.sliding_window import MARGIN, place
 from airflow_provider_mkt.state.budgets.table import CONFIRMED_FOR, LATEST, BudgetTable, BudgetUse, Row, snapshot
 from airflow_provider_mkt.state.database.shared import store
@@ -47,6 +48,7 @@ class SharedBudget:
     :param share: the part of each limit to use, between 0 and 1; the rest is left to other users of the account
     :param get_store: returns the store
     :param clock: seconds that only go forward, for waits within this process
+    :param headers: what the names of the vendor's rate limit headers begin with
     """
 
     def __init__(
@@ -56,13 +58,16 @@ class SharedBudget:
         share: float = 1.0,
         get_store: Callable[[], Store] = store,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        headers: str = RATE_HEADERS,
     ) -> None:
+        self._headers = headers
         self._limits = limits
         self._table = BudgetTable(account, limits, share)
         self._store = get_store
         self._clock = clock
-        self._underway = InFlight(clock)
-        self._alone = LocalBudget(limits, share, clock)
+        self._in_flight = InFlight(clock)
+        self._local = LocalBudget(limits, share, clock)
         self._ask_again = 0.0
         self._troubled = False
 
@@ -83,7 +88,7 @@ class SharedBudget:
         if self._clock() >= self._ask_again:
             try:
                 used = self._store()
-                known = self._underway.arrivals()
+                known = self._in_flight.arrivals()
                 wait, sent = used.transact(
                     lambda execute: self._take(execute, used.kind, names, priority, longest, known)
                 )
@@ -91,12 +96,12 @@ class SharedBudget:
                 self._fall_back(error)
             else:
                 self._recover()
-                self._underway.told(known)
-                self._underway.add(sent)
+                self._in_flight.told(known)
+                self._in_flight.add(sent)
                 self._show(sent)
                 return wait
-        wait = self._alone.reserve(names, priority, longest)
-        self._underway.unsure(wait)
+        wait = self._local.reserve(names, priority, longest)
+        self._in_flight.unsure(wait)
         return wait
 
     def cooldown(self, names: tuple[str, ...]) -> float:
@@ -116,7 +121,7 @@ class SharedBudget:
 
         :param names: budget names of the request
         """
-        self._underway.answered(names, by_vendor=False)
+        self._in_flight.answered(names, by_vendor=False)
 
     def observe(self, names: tuple[str, ...], outcome: Outcome) -> None:
         """Learn from an answer. Asks the store only when there is something to tell it.
@@ -124,14 +129,14 @@ class SharedBudget:
         :param names: budget names of the request
         :param outcome: how it was answered
         """
-        taught = lesson(outcome)
-        self._alone.observe(names, taught)
-        sent = self._underway.answered(names, by_vendor=outcome.status is not None)
-        if self._clock() < self._ask_again or not self._news(taught, names, sent):
+        hint = rate_limit_hint(outcome, self._headers)
+        self._local.observe(names, hint)
+        sent = self._in_flight.answered(names, by_vendor=outcome.status is not None)
+        if self._clock() < self._ask_again or not self._news(hint, names, sent):
             return
         try:
             used = self._store()
-            used.transact(lambda execute: self._learn(execute, used.kind, names, taught, sent))
+            used.transact(lambda execute: self._learn(execute, used.kind, names, hint, sent))
         except StoreError as error:
             self._fall_back(error)
 
@@ -142,7 +147,7 @@ class SharedBudget:
                 return used.transact(lambda execute: self._table.cooldown(execute, used.kind, names))
             except StoreError as error:
                 self._fall_back(error)
-        return self._alone.cooldown(names)
+        return self._local.cooldown(names)
 
     def _take(  # noqa: PLR0917 - see `reserve`
         self,
@@ -156,7 +161,7 @@ class SharedBudget:
         begun = self._clock()
         rows, now = self._table.read(execute, kind, names)
         windows = {name: row.window for name, row in rows.items()}
-        self._alone.enter(windows, now - self._clock())
+        self._local.enter(windows, now - self._clock())
         for arrival in known:
             arrival.enter(windows)
         slot = place((*windows.values(),), now, priority)
@@ -176,40 +181,40 @@ class SharedBudget:
         return lowered and now - row.learned_at > CONFIRMED_FOR
 
     def _learn(
-        self, execute: Execute, kind: str, names: tuple[str, ...], taught: RateLimitHint, sent: PendingRequest | None
+        self, execute: Execute, kind: str, names: tuple[str, ...], hint: RateLimitHint, sent: PendingRequest | None
     ) -> None:
         rows, now = self._table.read(execute, kind, names)
         if sent and (late := min(self._clock() - sent.due, LATEST)) > MARGIN:
             for row in rows.values():
                 row.window.move(sent.slot, sent.slot + late - MARGIN)
-        for name in taught.about(names, self._limits):
+        for name in hint.budgets_meant(names, self._limits):
             row = rows[name]
-            if taught.throttled:
-                row.cool_down(taught, now)
+            if hint.throttled:
+                row.cool_down(hint, now)
                 continue
-            if taught.limit is not None:
+            if hint.limit is not None:
                 # As stated, although it may be more than this connection's own limit: another's may be higher.
-                row.learned, row.learned_at = taught.limit, now
+                row.learned, row.learned_at = hint.limit, now
                 row.window.limit = self._table.limit(name, row.learned)
             if sent and self._clock() - sent.due < LATEST:
-                row.leave_to_others(taught, sent.slot, now)
+                row.leave_to_others(hint, sent.slot, now)
         self._table.save(execute, rows, now)
 
-    def _news(self, taught: RateLimitHint, names: tuple[str, ...], sent: PendingRequest | None) -> bool:
+    def _news(self, hint: RateLimitHint, names: tuple[str, ...], sent: PendingRequest | None) -> bool:
         """Tell whether an answer says anything that the store does not know."""
-        if taught.throttled:
+        if hint.throttled:
             return True
         if sent is None:
             return False
         if self._clock() - sent.due > MARGIN:
             return True
-        for name in taught.about(names, self._limits):
+        for name in hint.budgets_meant(names, self._limits):
             known = self._limits[name].requests
-            if taught.limit is not None:
-                differs = min(taught.limit, known) != min(sent.learned[name] or known, known)
+            if hint.limit is not None:
+                differs = min(hint.limit, known) != min(sent.learned[name] or known, known)
                 if differs or name in sent.to_confirm:
                     return True
-            if taught.remaining is not None and taught.remaining < sent.left[name]:
+            if hint.remaining is not None and hint.remaining < sent.left[name]:
                 return True
         return False
 
@@ -230,27 +235,30 @@ class SharedBudget:
     def _recover(self) -> None:
         if self._troubled:
             self._troubled = False
-            self._alone.forget()
+            self._local.forget()
             log.info("The shared state store works again; rate limits are shared.")
 
     def after_fork(self) -> None:
         """Forget, in a forked child, what belongs to the parent."""
-        self._underway.clear()
-        self._alone.after_fork()
+        self._in_flight.clear()
+        self._local.after_fork()
 
 
 _budgets: dict[tuple[str, ...], SharedBudget] = {}
 
 
-def budget_for(account: tuple[str, ...], limits: Mapping[str, Limit], share: float) -> SharedBudget:
+def budget_for(
+    account: tuple[str, ...], limits: Mapping[str, Limit], share: float, headers: str = RATE_HEADERS
+) -> SharedBudget:
     """Return the budget of an account; all processes that name the same account share its slots.
 
     :param account: what the vendor counts by, e.g. vendor, base URL and a digest of the key
     :param limits: limits by budget name
     :param share: the part of them to use
+    :param headers: what the names of the vendor's rate limit headers begin with
     """
     settings = (*account, repr(sorted(limits.items())), str(share))
-    return _budgets.setdefault(settings, SharedBudget(account, limits, share))
+    return _budgets.setdefault(settings, SharedBudget(account, limits, share, headers=headers))
 
 
 def _after_fork() -> None:

@@ -51,10 +51,10 @@ class Row:
         """Count what a vendor may have counted of ours when it answered, by ``now``, the request in ``slot``."""
         return self.window.count(slot - self.window.span) - self.window.count(now)
 
-    def cool_down(self, taught: RateLimitHint, now: float) -> None:
+    def cool_down(self, hint: RateLimitHint, now: float) -> None:
         """Be quiet for as long as the vendor says; else for a window, twice as long each time it was not enough."""
         window = self.window
-        wait = taught.wait_within(window.limit.window)
+        wait = hint.cooldown_within(window.limit.window)
         if wait is None:
             wait = window.limit.window
             if now < window.cooldown_until:
@@ -64,17 +64,17 @@ class Row:
         if now + wait > window.cooldown_until:
             self.quiet_from, window.cooldown_until = now, now + wait
 
-    def leave_to_others(self, taught: RateLimitHint, slot: float, now: float) -> None:
+    def leave_to_others(self, hint: RateLimitHint, slot: float, now: float) -> None:
         """Take out of the window what others have used of it, going by what the vendor says is left.
 
-        :param taught: the answer to the request in ``slot``
+        :param hint: the answer to the request in ``slot``
         """
         window = self.window
-        if taught.remaining is None:
+        if hint.remaining is None:
             return
-        surplus = window.limit.requests - self.used(slot, now) - taught.remaining
-        if surplus > 0 and taught.remaining == 0 and taught.reset:
-            window.cooldown_until = max(window.cooldown_until, now + min(taught.reset, window.limit.window))
+        surplus = window.limit.requests - self.used(slot, now) - hint.remaining
+        if surplus > 0 and hint.remaining == 0 and hint.reset:
+            window.cooldown_until = max(window.cooldown_until, now + min(hint.reset, window.limit.window))
         else:
             for _ in range(surplus):
                 window.add(now)

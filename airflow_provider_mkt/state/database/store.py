@@ -184,8 +184,8 @@ class Store:
         except OSError as error:
             forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
             full = error.errno == errno.ENOSPC
-            trouble = StoreFailure.READ_ONLY if forbidden else StoreFailure.FULL if full else StoreFailure.UNREACHABLE
-            raise StoreError(trouble, self.where, str(error.strerror)) from None
+            failure = StoreFailure.READ_ONLY if forbidden else StoreFailure.FULL if full else StoreFailure.UNREACHABLE
+            raise StoreError(failure, self.where, str(error.strerror)) from None
         if not os.access(name, os.R_OK | os.W_OK):
             raise StoreError(StoreFailure.READ_ONLY, self.where)
         # The switch needs the file for itself, and SQLite does not wait for that.

@@ -9,16 +9,16 @@ from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError, Ou
 
 CLIENT_FAULTS = ("invalid_client", "unauthorized_client", "invalid_request", "unsupported_grant_type", "invalid_scope")
 """OAuth error codes that say something about the client or the request, not about the refresh token (RFC 6749, 5.2)."""
-AGAIN = (
+AUTHORISE_AGAIN = (
     "Authorise the account again: run `airflow mkt authorize` with the connection's id, or put a new refresh token "
     "into the connection's extra 'refresh_token'."
 )
-TAKEN = (
+GIVEN_TO_ANOTHER = (
     "This refresh token was given to another connection before, or to this one with another login, and may be "
     "spent: it works once, and using it again may end the access of both. Use that other connection, or authorise this "
     "one: run `airflow mkt authorize` with its id."
 )
-FIRST = (
+NOT_AUTHORISED = (
     "The account has not been authorised yet: run `airflow mkt authorize` with the connection's id, or put a refresh "
     "token into the connection's extra 'refresh_token'. To use an API key instead, empty the login."
 )
@@ -32,7 +32,7 @@ class RefreshOutcome(Enum):
     LOST = "lost"
 
 
-def fate(error: ApiError, *, again: bool) -> RefreshOutcome:
+def refresh_outcome(error: ApiError, *, again: bool) -> RefreshOutcome:
     """Return what a failed refresh says about the refresh token.
 
     :param error: what the call raised
@@ -61,4 +61,4 @@ def reauthorise_message(error: ApiError, begun: float | None) -> str:
         )
     else:
         cause = "The vendor does not accept the refresh token: it was used or revoked elsewhere, or has expired."
-    return f"{cause} {AGAIN} (The vendor said: {error.message})"
+    return f"{cause} {AUTHORISE_AGAIN} (The vendor said: {error.message})"

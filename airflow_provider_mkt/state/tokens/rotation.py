@@ -29,7 +29,13 @@ from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.encryption import Encryptor, digest
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.tokens.lease import LeaseHeartbeat
-from airflow_provider_mkt.state.tokens.refresh_outcome import FIRST, TAKEN, RefreshOutcome, fate, reauthorise_message
+from airflow_provider_mkt.state.tokens.refresh_outcome import (
+    GIVEN_TO_ANOTHER,
+    NOT_AUTHORISED,
+    RefreshOutcome,
+    reauthorise_message,
+    refresh_outcome,
+)
 from airflow_provider_mkt.state.tokens.table import ClaimSeed, TokenRow, change
 
 log = logging.getLogger(__name__)
@@ -76,7 +82,9 @@ class Claimed:
     again: bool
 
 
-def live(row: TokenRow, now: float, sealer: Encryptor, refused: Collection[str], *, stale: bool = False) -> Live | None:
+def live(
+    row: TokenRow, now: float, encryptor: Encryptor, refused: Collection[str], *, stale: bool = False
+) -> Live | None:
     """Return the row's access token, if there is one to use.
 
     :param refused: digests of tokens that a vendor refused; they are dropped from the row
@@ -86,7 +94,7 @@ def live(row: TokenRow, now: float, sealer: Encryptor, refused: Collection[str],
         return None
     if row.access_digest not in refused:
         try:
-            return Live(sealer.unseal(row.access), row.renew_at - now, row.expires_at - now)
+            return Live(encryptor.decrypt(row.access), row.renew_at - now, row.expires_at - now)
         except StoreError as error:
             log.warning("%s The access token is replaced.", error)
     row.drop_access()
@@ -97,7 +105,7 @@ class Rotation:
     """The way to a live token of one account.
 
     :param store: the store
-    :param sealer: encrypts secrets
+    :param encryptor: encrypts secrets
     :param key: the account
     :param seed: the connection's refresh token, or "" when only the store has one
     :param lease: seconds after which whoever was spending a token is taken to be dead
@@ -108,7 +116,7 @@ class Rotation:
     def __init__(
         self,
         store: Store,
-        sealer: Encryptor,
+        encryptor: Encryptor,
         key: str,
         seed: str,
         *,
@@ -117,7 +125,7 @@ class Rotation:
         refused: Collection[str] = (),
     ) -> None:
         self.store = store
-        self._sealer, self._key, self._seed, self._lease, self._refused = sealer, key, seed, lease, refused
+        self._encryptor, self._key, self._seed, self._lease, self._refused = encryptor, key, seed, lease, refused
         self._issued = digest(f"{issuer}\n{seed}")
         self._owner = uuid.uuid4().hex
         self._tried_twice = False
@@ -131,20 +139,20 @@ class Rotation:
         :raises OutcomeUnknownError: when it is too early to try a token of unknown fate again
         """
         if self._seed and digest(self._seed) not in row.seeds:
-            if not take_over(digest(self._seed), self._issued, TAKEN):
-                raise AuthenticationError(TAKEN)
-            row.seed_with(self._sealer, self._seed)
+            if not take_over(digest(self._seed), self._issued, GIVEN_TO_ANOTHER):
+                raise AuthenticationError(GIVEN_TO_ANOTHER)
+            row.seed_with(self._encryptor, self._seed)
         if self._seed and self._issued not in row.seeds:
             row.note_seed(self._issued)
         if row.refresh is None:
-            raise AuthenticationError(FIRST)
-        if row.dead:
-            raise AuthenticationError(row.dead)
+            raise AuthenticationError(NOT_AUTHORISED)
+        if row.unusable_reason:
+            raise AuthenticationError(row.unusable_reason)
         if began is not None and row.failed_at >= began:
             raise AuthenticationError(row.failure or "The vendor refused to issue a token.")
         busy = row.leased_to_another(self._owner, now)
         early = row.begun_at is not None and now < row.not_before
-        if (found := live(row, now, self._sealer, self._refused, stale=busy or early)) is not None:
+        if (found := live(row, now, self._encryptor, self._refused, stale=busy or early)) is not None:
             return found
         if early and not busy and row.not_before - now > self._lease:
             raise OutcomeUnknownError(
@@ -164,7 +172,7 @@ class Rotation:
         row.begun_at = row.begun_at if row.begun_at is not None else now
         row.not_before = now + min(self._lease * 2.0 ** min(row.tries, 20), MAX_PAUSE)
         row.tries += 1
-        return Claimed(self._sealer.unseal(row.refresh), row.refresh_digest, again)
+        return Claimed(self._encryptor.decrypt(row.refresh), row.refresh_digest, again)
 
     def spend(self, claimed: Claimed, refresh: Callable[[str], Token]) -> Token | None:
         """Make the vendor's call.
@@ -189,7 +197,7 @@ class Rotation:
 
     def _settle_failure(self, claimed: Claimed, error: ApiError) -> None:
         """Settle a failed call; return when another look at the store may help."""
-        verdict = fate(error, again=claimed.again)
+        verdict = refresh_outcome(error, again=claimed.again)
         log.warning("A token refresh failed, the refresh token is %s: %s", verdict.value, error)
         dead = change(self.store, self._key, lambda row, now: self._settle(row, now, claimed, error))
         if dead:
@@ -200,13 +208,13 @@ class Rotation:
 
     def _settle(self, row: TokenRow, now: float, claimed: Claimed, error: ApiError) -> str | None:
         """Note a failed call in the row. Returns why the account is dead, if it is now."""
-        verdict = fate(error, again=claimed.again)
+        verdict = refresh_outcome(error, again=claimed.again)
         row.release(self._owner)
         if row.refresh_digest != claimed.digest:
             return None
         if verdict is RefreshOutcome.REFUSED:
             begun = row.begun_at if claimed.again else None
-            row.dead = reauthorise_message(error, None if begun is None else now - begun)
+            row.unusable_reason = reauthorise_message(error, None if begun is None else now - begun)
         elif verdict is RefreshOutcome.UNSPENT:
             row.tries -= 1
             row.not_before = now
@@ -216,7 +224,7 @@ class Rotation:
                 row.failed_at, row.failure = now, error.message
         elif not self._tried_twice:
             row.not_before = now
-        return row.dead
+        return row.unusable_reason
 
     def save(self, claimed: Claimed, token: Token) -> Live | None:
         """Store the successor and the access token.
@@ -229,8 +237,8 @@ class Rotation:
         def work(row: TokenRow, now: float) -> Live | None:
             row.release(self._owner)
             if row.refresh_digest == claimed.digest:
-                row.set_refresh(self._sealer, successor)
-                row.set_access(self._sealer, token.value, token.lifetime, RENEW_AT, now)
+                row.set_refresh(self._encryptor, successor)
+                row.set_access(self._encryptor, token.value, token.lifetime, RENEW_AT, now)
             elif row.refresh_digest != digest(successor):
                 return None
             # Else it is stored already, and somebody may have begun to spend it.

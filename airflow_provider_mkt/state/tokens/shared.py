@@ -65,7 +65,7 @@ class Tokens:
     """Gets and keeps tokens.
 
     :param get_store: returns the store
-    :param get_sealer: returns what encrypts secrets
+    :param get_encryptor: returns what encrypts secrets
     :param clock: seconds that only go forward
     :param lease: seconds after which a process that was getting a token is taken to be dead
     :param mask: hides a secret in logs
@@ -75,14 +75,14 @@ class Tokens:
     def __init__(
         self,
         get_store: Callable[[], Store] = store,
-        get_sealer: Callable[[], Encryptor] = configured_encryptor,
+        get_encryptor: Callable[[], Encryptor] = configured_encryptor,
         *,
         clock: Callable[[], float] = time.monotonic,
         lease: float = LEASE,
         mask: Callable[[str], None] = _mask,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._store, self._sealer, self._clock, self._lease = get_store, get_sealer, clock, lease
+        self._store, self._encryptor, self._clock, self._lease = get_store, get_encryptor, clock, lease
         self._sleep = sleep
         self._kept = TokenCache(clock, mask)
         self._refused: set[str] = set()
@@ -125,7 +125,7 @@ class Tokens:
                 return kept
             try:
                 settings: dict[str, Any] = {"lease": self._lease, "issuer": issuer, "refused": self._refused}
-                rotation = Rotation(self._store(), self._sealer(), key, seed, **settings)
+                rotation = Rotation(self._store(), self._encryptor(), key, seed, **settings)
                 return self._kept.keep(key, self._rotate(key, rotation, refresh), seed)
             except StoreError as error:
                 if (kept := self._kept.alive(key, seed)) is None:
@@ -163,12 +163,12 @@ class Tokens:
         """
         if token.refresh_token is None:
             raise ValueError("the token has no refresh token")
-        successor, sealer = token.refresh_token, self._sealer()
+        successor, encryptor = token.refresh_token, self._encryptor()
 
         def replace(row: TokenRow, now: float) -> None:
-            row.seed_with(sealer, seed)
-            row.set_refresh(sealer, successor)
-            row.set_access(sealer, token.value, token.lifetime, RENEW_AT, now)
+            row.seed_with(encryptor, seed)
+            row.set_refresh(encryptor, successor)
+            row.set_access(encryptor, token.value, token.lifetime, RENEW_AT, now)
 
         with self._lock(key):
             self._kept.drop(key)
@@ -177,13 +177,13 @@ class Tokens:
 
     def _shared(self, key: str, fetch: Callable[[], Token]) -> Live:
         """Return the token that all processes share, getting it if nobody else does."""
-        used, sealer, owner = self._store(), self._sealer(), uuid.uuid4().hex
+        used, encryptor, owner = self._store(), self._encryptor(), uuid.uuid4().hex
 
         def claim(row: TokenRow, now: float, began: float | None, _: ClaimSeed) -> Live | Busy | Claimed:
             if began is not None and row.failed_at >= began:
                 raise AuthenticationError(row.failure or "The vendor refused to issue a token.")
             busy = row.leased_to_another(owner, now)
-            if (found := live(row, now, sealer, self._refused, stale=busy)) is not None:
+            if (found := live(row, now, encryptor, self._refused, stale=busy)) is not None:
                 return found
             if busy:
                 return Busy(now)
@@ -205,9 +205,9 @@ class Tokens:
         def save(row: TokenRow, now: float) -> Live:
             replaced = row.leased_to_another(owner, now) or row.lease is None
             row.release(owner)
-            if replaced and (found := live(row, now, sealer, self._refused)) is not None:
+            if replaced and (found := live(row, now, encryptor, self._refused)) is not None:
                 return found
-            row.set_access(sealer, token.value, token.lifetime, RENEW_AT, now)
+            row.set_access(encryptor, token.value, token.lifetime, RENEW_AT, now)
             return Live(token.value, token.lifetime * RENEW_AT, token.lifetime)
 
         try:

@@ -22,10 +22,10 @@ SEEDS_KEPT = 100
 
 @dataclass
 class TokenRow:
-    """What is known of one account's tokens. Secrets are sealed; moments are Unix seconds by the database's clock.
+    """What is known of one account's tokens. Secrets are encrypted; moments are Unix seconds by the database's clock.
 
     :param name: digest of the account's key
-    :param access: the sealed access token
+    :param access: the encrypted access token
     :param access_digest: its digest, to compare with a token that was refused
     :param renew_at: when to get another one
     :param expires_at: when it ends
@@ -34,12 +34,12 @@ class TokenRow:
     :param failed_at: when the vendor last refused to issue a token
     :param failure: what it said
     :param seeds: digests of the connection's refresh tokens that were seen: alone, and with who issued them
-    :param refresh: the sealed refresh token
+    :param refresh: the encrypted refresh token
     :param refresh_digest: its digest
     :param begun_at: the journal: when spending the refresh token was begun; None when it certainly is unspent
     :param tries: how often that was begun
     :param not_before: when it may be begun again
-    :param dead: why the refresh token is of no more use
+    :param unusable_reason: why the refresh token is of no more use
     """
 
     name: str
@@ -57,11 +57,11 @@ class TokenRow:
     begun_at: float | None = None
     tries: int = 0
     not_before: float = 0.0
-    dead: str | None = None
+    unusable_reason: str | None = None
 
-    def set_access(self, sealer: Encryptor, value: str, lifetime: float, renew_at: float, now: float) -> None:
+    def set_access(self, encryptor: Encryptor, value: str, lifetime: float, renew_at: float, now: float) -> None:
         """Keep a new access token."""
-        self.access, self.access_digest = sealer.seal(value), digest(value)
+        self.access, self.access_digest = encryptor.encrypt(value), digest(value)
         self.renew_at, self.expires_at = now + lifetime * renew_at, now + lifetime
         self.failed_at, self.failure = 0.0, None
 
@@ -70,11 +70,11 @@ class TokenRow:
         self.access = self.access_digest = None
         self.renew_at = self.expires_at = 0.0
 
-    def set_refresh(self, sealer: Encryptor, value: str) -> None:
+    def set_refresh(self, encryptor: Encryptor, value: str) -> None:
         """Keep a refresh token that is unspent."""
-        self.refresh, self.refresh_digest = sealer.seal(value), digest(value)
+        self.refresh, self.refresh_digest = encryptor.encrypt(value), digest(value)
         self.close_journal()
-        self.dead = None
+        self.unusable_reason = None
 
     def close_journal(self) -> None:
         """Note that the refresh token is certainly unspent."""
@@ -89,10 +89,10 @@ class TokenRow:
         """Tell whether somebody else is getting a token and believed to be alive."""
         return self.lease not in (None, owner) and now < self.lease_until
 
-    def seed_with(self, sealer: Encryptor, seed: str) -> None:
+    def seed_with(self, encryptor: Encryptor, seed: str) -> None:
         """Start afresh from another refresh token."""
         self.drop_access()
-        self.set_refresh(sealer, seed)
+        self.set_refresh(encryptor, seed)
         self.lease, self.lease_until = None, 0.0
         self.note_seed(digest(seed))
 
@@ -101,13 +101,15 @@ class TokenRow:
         self.seeds = [*(one for one in self.seeds if one != name), name][-SEEDS_KEPT:]
 
 
-COLUMNS = tuple(column.name for column in fields(TokenRow))
+COLUMNS = {field.name: "dead" if field.name == "unusable_reason" else field.name for field in fields(TokenRow)}
+"""The fields of a row, with the columns in which they are stored."""
+_SELECT = f"SELECT {', '.join(f'{column} AS {name}' for name, column in COLUMNS.items())} FROM mkt_token "  # noqa: S608
 _INSERT = text(
     "INSERT INTO mkt_token (name, renew_at, expires_at, lease_until, failed_at, seeds, tries, not_before) "
     "VALUES (:name, 0, 0, 0, 0, '[]', 0, 0) ON CONFLICT (name) DO NOTHING"
 )
 _UPDATE = text(
-    f"UPDATE mkt_token SET {', '.join(f'{name} = :{name}' for name in COLUMNS if name != 'name')} "  # noqa: S608
+    f"UPDATE mkt_token SET {', '.join(f'{column} = :{name}' for name, column in COLUMNS.items() if name != 'name')} "  # noqa: S608
     "WHERE name = :name"
 )
 
@@ -143,7 +145,7 @@ def update_row_and_claim(
 
 def _change(connection: Connection, clock: str, name: str, step: Callable[[TokenRow, float, ClaimSeed], T]) -> T:
     lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
-    select = text(f"SELECT {', '.join(COLUMNS)} FROM mkt_token WHERE name = :name{lock}")  # noqa: S608 - constants
+    select = text(f"{_SELECT}WHERE name = :name{lock}")
     found = connection.execute(select, {"name": name}).one_or_none()
     if found is None:
         connection.execute(_INSERT, {"name": name})

@@ -268,8 +268,8 @@ def refresh_at(base: str, refresh_token: str) -> Token:
 
 
 def tokens_over(url: str, keys: str, lease: float = 30.0) -> Tokens:
-    used, sealer = Store(url), Encryptor(keys)
-    return Tokens(lambda: used, lambda: sealer, lease=lease, mask=lambda _: None)
+    used, encryptor = Store(url), Encryptor(keys)
+    return Tokens(lambda: used, lambda: encryptor, lease=lease, mask=lambda _: None)
 
 
 def get_token(url: str, keys: str, base: str, results: Any, start: Any) -> None:

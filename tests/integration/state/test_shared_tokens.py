@@ -49,13 +49,13 @@ def test_sixteen_processes_force_a_rotation_at_once(url: str) -> None:
 
 
 def test_two_connections_with_one_refresh_token_at_once(url: str) -> None:
-    vendor, sealer = TokenVendor(), Encryptor(KEYS)
+    vendor, encryptor = TokenVendor(), Encryptor(KEYS)
     used, outcomes = Store(url), []
     used.run(lambda _: None)
     start = threading.Barrier(8)
 
     def get(key: str) -> None:
-        tokens = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
+        tokens = Tokens(lambda: used, lambda: encryptor, mask=lambda _: None)
         start.wait()
         try:
             outcomes.append(tokens.get_rotating(key, "refresh-0", lambda token: refresh_at(base, token)))
@@ -83,7 +83,7 @@ def test_a_server_that_takes_no_writes_is_found_out_beforehand(clean_postgres: s
     standby.run(lambda _: None)
     with pytest.raises(StoreError) as caught:
         check_writable(standby)
-    assert caught.value.trouble is StoreFailure.READ_ONLY
+    assert caught.value.failure is StoreFailure.READ_ONLY
 
 
 @pytest.mark.parametrize("grace", [True, False], ids=["grace", "no grace"])

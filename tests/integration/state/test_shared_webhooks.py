@@ -16,7 +16,7 @@ from airflow_provider_mkt.state.database import migrations
 from airflow_provider_mkt.state.database import store as stores
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.encryption import Encryptor
-from airflow_provider_mkt.state.key_rotation import Resealed, reseal
+from airflow_provider_mkt.state.key_rotation import Reencrypted, reencrypt_all
 from airflow_provider_mkt.state.tokens.table import change
 from airflow_provider_mkt.state.webhook_secrets import WebhookSecrets
 from tests.integration.state.crowd import PROCESSES, crowd
@@ -41,10 +41,10 @@ def test_store_of_the_first_version(url: str, monkeypatch: pytest.MonkeyPatch) -
     secrets = WebhookSecrets("account", lambda: store, lambda: Encryptor(old))
     assert secrets.rows() == []
     secrets.keep("wh_1", URL, EVENTS, "geheim", made_by="k" * 36)
-    assert reseal(store, Encryptor(f"{new},{old}")) == Resealed(2, 0)
+    assert reencrypt_all(store, Encryptor(f"{new},{old}")) == Reencrypted(2, 0)
     rotated = WebhookSecrets("account", lambda: store, lambda: Encryptor(new))
     assert [rotated.secret(each) for each in rotated.rows()] == ["geheim"]
-    assert change(store, "account", lambda row, _: Encryptor(new).unseal(row.access or "")) == "access"
+    assert change(store, "account", lambda row, _: Encryptor(new).decrypt(row.access or "")) == "access"
     rotated.retire(["wh_1"])
     assert [each.retired for each in rotated.rows()] == [True]
     store.close()

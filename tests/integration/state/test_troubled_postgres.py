@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What a task does while PostgreSQL is in trouble: requests go on slowly, tokens that can be fetched again are fetched,
-no single-use refresh token is spent, nothing hangs; and when the trouble is over, all is as before."""
+"""What a task does while PostgreSQL is in failure: requests go on slowly, tokens that can be fetched again are fetched,
+no single-use refresh token is spent, nothing hangs; and when the failure is over, all is as before."""
 
 from __future__ import annotations
 
@@ -174,10 +174,10 @@ def test_what_a_task_does(  # noqa: PLR0917
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(budget_module, "ASK_AGAIN", 0.3)
-    break_it, trouble = TROUBLES[name]
+    break_it, failure = TROUBLES[name]
     budget = SharedBudget(("v", "http://v", name), LIMITS, 1.0, lambda: used)
-    sealer = Encryptor(Fernet.generate_key().decode())
-    tokens = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
+    encryptor = Encryptor(Fernet.generate_key().decode())
+    tokens = Tokens(lambda: used, lambda: encryptor, mask=lambda _: None)
     calls: list[str] = []
 
     def refresh(refresh_token: str) -> Token:
@@ -193,8 +193,8 @@ def test_what_a_task_does(  # noqa: PLR0917
         with pytest.raises(StoreError) as caught:
             tokens.get_rotating("b", "seed", refresh)
         assert time.monotonic() - begun < 20.0
-    assert caught.value.trouble is trouble
-    assert trouble.value in caplog.text
+    assert caught.value.failure is failure
+    assert failure.value in caplog.text
     assert calls == []
     deadline = time.monotonic() + 10.0
     while budget.reserve(ONE) > 0.5:
@@ -209,8 +209,8 @@ def test_a_restart_in_the_middle_is_not_even_noticed(
 ) -> None:
     used = Store(clean_postgres)
     budget = SharedBudget(("v", "http://v", "k"), LIMITS, 1.0, lambda: used)
-    sealer = Encryptor(Fernet.generate_key().decode())
-    tokens = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
+    encryptor = Encryptor(Fernet.generate_key().decode())
+    tokens = Tokens(lambda: used, lambda: encryptor, mask=lambda _: None)
     for number in range(5):
         budget.reserve(ONE)
         tokens.get(f"account {number}", lambda: Token("t", 3600.0))
@@ -222,7 +222,7 @@ def test_a_restart_in_the_middle_is_not_even_noticed(
 
 def test_a_restart_between_the_call_and_the_commit(admin: Engine, used: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rotation, "SAVE_PATIENCE", 10.0)
-    sealer = Encryptor(Fernet.generate_key().decode())
+    encryptor = Encryptor(Fernet.generate_key().decode())
 
     def refresh(refresh_token: str) -> Token:
         with admin.connect() as connection:
@@ -235,9 +235,9 @@ def test_a_restart_between_the_call_and_the_commit(admin: Engine, used: Store, m
         with admin.connect() as connection:
             connection.execute(text("ALTER TABLE mkt_away RENAME TO mkt_token"))
 
-    first = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
+    first = Tokens(lambda: used, lambda: encryptor, mask=lambda _: None)
     assert first.get_rotating("a", "seed", refresh) == "after seed"
-    second = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
+    second = Tokens(lambda: used, lambda: encryptor, mask=lambda _: None)
     assert second.get_rotating("a", "seed", refresh) == "after seed"
 
 
@@ -290,7 +290,7 @@ def listens(port: int) -> bool:
 
 def test_through_a_pooler_that_shares_sessions(pooled: str) -> None:
     stores = [Store(pooled) for _ in range(8)]
-    sealer = Encryptor(Fernet.generate_key().decode())
+    encryptor = Encryptor(Fernet.generate_key().decode())
     calls: list[str] = []
 
     def refresh(refresh_token: str) -> Token:
@@ -298,7 +298,7 @@ def test_through_a_pooler_that_shares_sessions(pooled: str) -> None:
         return Token("access", 3600.0, "next")
 
     def use(used: Store) -> None:
-        tokens = Tokens(lambda: used, lambda: sealer, mask=lambda _: None)
+        tokens = Tokens(lambda: used, lambda: encryptor, mask=lambda _: None)
         budget = SharedBudget(("v", "http://v", "k"), LIMITS, 1.0, lambda: used)
         for _ in range(5):
             budget.reserve(ONE)
@@ -331,5 +331,5 @@ def test_the_settings_hold_in_every_transaction_and_no_longer(request: pytest.Fi
             assert shown(another)[:3] == ["0", "0", "0"]
     with pytest.raises(StoreError) as caught:
         used.run(lambda connection: connection.execute(text("SELECT pg_sleep(5)")))
-    assert caught.value.trouble is StoreFailure.LOCKED
+    assert caught.value.failure is StoreFailure.LOCKED
     used.close()

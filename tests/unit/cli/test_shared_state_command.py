@@ -179,7 +179,7 @@ class TestRotatingWithAnUnreadableSecret:
             assert "Encrypted 1 secrets with the present key. 1 were left" in capsys.readouterr().out
         monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", new)
         assert sorted(kept().values(), key=str) == before
-        assert sum(each.sealed is not None for each in secrets_of(FlowSocialHook().account).rows()) == 2
+        assert sum(each.encrypted is not None for each in secrets_of(FlowSocialHook().account).rows()) == 2
 
     def test_it_is_an_error_when_the_former_key_may_be_missing(self, keys: tuple[str, str]) -> None:
         """One key: whatever cannot be read may be what a rotation was to save."""

@@ -61,5 +61,5 @@ def store(make_store: Callable[..., Store], clock: Clock) -> Store:
 
 
 @pytest.fixture
-def sealer() -> Encryptor:
+def encryptor() -> Encryptor:
     return Encryptor(Fernet.generate_key().decode())

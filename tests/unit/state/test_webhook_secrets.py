@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Secrets of webhooks: kept sealed, by account, until a day after they were replaced."""
+"""Secrets of webhooks: kept encrypted, by account, until a day after they were replaced."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_mkt.state import webhook_secrets
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.encryption import Encryptor, digest
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
-from airflow_provider_mkt.state.key_rotation import Resealed, reseal
+from airflow_provider_mkt.state.key_rotation import Reencrypted, reencrypt_all
 from airflow_provider_mkt.state.tokens.table import change
 from airflow_provider_mkt.state.webhook_secrets import RETIRED_KEPT, WebhookSecrets
 from tests.unit.state.conftest import Clock
@@ -22,8 +22,8 @@ URL = "https://airflow.example.com/mkt/webhooks/mine"
 
 
 @pytest.fixture
-def secrets(store: Store, sealer: Encryptor) -> WebhookSecrets:
-    return WebhookSecrets("account", lambda: store, lambda: sealer)
+def secrets(store: Store, encryptor: Encryptor) -> WebhookSecrets:
+    return WebhookSecrets("account", lambda: store, lambda: encryptor)
 
 
 def test_kept_and_read_again(secrets: WebhookSecrets, clock: Clock) -> None:
@@ -41,8 +41,8 @@ def test_vendor_that_does_not_sign(secrets: WebhookSecrets) -> None:
     assert secrets.secret(kept) is None
 
 
-def test_accounts_do_not_see_each_other(secrets: WebhookSecrets, store: Store, sealer: Encryptor) -> None:
-    other = WebhookSecrets("other", lambda: store, lambda: sealer)
+def test_accounts_do_not_see_each_other(secrets: WebhookSecrets, store: Store, encryptor: Encryptor) -> None:
+    other = WebhookSecrets("other", lambda: store, lambda: encryptor)
     secrets.keep("wh_1", URL, ["a"], "mine")
     other.keep("wh_1", URL, ["a"], "theirs")
     other.retire(["wh_1"])
@@ -93,10 +93,10 @@ def test_new_fernet_key(store: Store) -> None:
     WebhookSecrets("account", lambda: store, lambda: Encryptor(old)).keep("wh_1", URL, ["a"], "geheim")
     WebhookSecrets("account", lambda: store, lambda: Encryptor(old)).keep("wh_2", URL, ["a"], None)
     change(store, "token", lambda row, now: row.set_access(Encryptor(old), "access", 10.0, 0.8, now))
-    assert reseal(store, Encryptor(f"{new},{old}")) == Resealed(2, 0)
+    assert reencrypt_all(store, Encryptor(f"{new},{old}")) == Reencrypted(2, 0)
     rotated = WebhookSecrets("account", lambda: store, lambda: Encryptor(new))
-    assert [rotated.secret(each) for each in rotated.rows() if each.sealed] == ["geheim"]
-    assert change(store, "token", lambda row, _: Encryptor(new).unseal(row.access or "")) == "access"
+    assert [rotated.secret(each) for each in rotated.rows() if each.encrypted] == ["geheim"]
+    assert change(store, "token", lambda row, _: Encryptor(new).decrypt(row.access or "")) == "access"
 
 
 def test_lost_fernet_key_is_a_secret_that_nobody_knows(
@@ -133,8 +133,8 @@ def test_saving_is_given_up(secrets: WebhookSecrets, monkeypatch: pytest.MonkeyP
         secrets.keep("wh_1", URL, ["a"], "geheim")
 
 
-def test_many_processes_keep_at_once(make_store: Callable[..., Store], sealer: Encryptor) -> None:
+def test_many_processes_keep_at_once(make_store: Callable[..., Store], encryptor: Encryptor) -> None:
     for number in range(5):
         store = make_store()
-        WebhookSecrets("account", lambda: store, lambda: sealer).keep(f"wh_{number}", URL, ["a"], "x")  # noqa: B023
-    assert len(WebhookSecrets("account", make_store, lambda: sealer).rows()) == 5
+        WebhookSecrets("account", lambda: store, lambda: encryptor).keep(f"wh_{number}", URL, ["a"], "x")  # noqa: B023
+    assert len(WebhookSecrets("account", make_store, lambda: encryptor).rows()) == 5

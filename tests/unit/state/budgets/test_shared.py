@@ -23,6 +23,7 @@ from airflow_provider_mkt.state.budgets.sliding_window import MARGIN
 from airflow_provider_mkt.state.budgets.table import CONFIRMED_FOR, LATEST, LEARNED_FOR
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
+from airflow_provider_mkt.vendors.flodesk import VENDOR as FLODESK
 
 LIMITS = {"default": Limit(10, 60.0), "posts": Limit(3, 60.0)}
 ACCOUNT = ("flow_social", "https://api.flowsocial.app/v1", "login", "digest")
@@ -226,8 +227,8 @@ class TestLearning:
         budget.observe(ONE, answer(3))  # the same five, not five more
         assert [budget.reserve(ONE) for _ in range(4)] == pytest.approx([0.0] * 3 + [ANSWERED], abs=0.01)
 
-    def test_flodesk_says_the_same_in_other_headers(self, make: Make) -> None:
-        budget = make()
+    def test_flodesk_says_the_same_in_other_headers(self, store: Store, clock: Any) -> None:
+        budget = SharedBudget(ACCOUNT, LIMITS, 1.0, lambda: store, clock, headers=FLODESK.rate_headers)
         budget.reserve(ONE)
         headers = {"x-fd-ratelimit-limit": "10", "x-fd-ratelimit-remaining": "0"}
         budget.observe(ONE, Outcome(Certainty.ANSWERED, 200, headers=headers))
@@ -412,7 +413,7 @@ class TestPromptAnswers:
         budget.reserve(ONE)
         wait = budget.reserve(ONE)
         assert wait > 2 * FORGOTTEN
-        failing.trouble = None
+        failing.failure = None
         clock.now += wait
         budget.reserve(ONE)
         budget.observe(ONE, FINE)
@@ -423,7 +424,7 @@ class TestPromptAnswers:
         failing = Failing(StoreFailure.LOCKED)
         budget = make({"default": Limit(1, 1.0)}, used=failing.failing(store))
         budget.reserve(ONE)
-        failing.trouble = None
+        failing.failure = None
         clock.now += ASK_AGAIN + 10.0
         for margin, later in ((MARGIN, FORGOTTEN), (GUARD, 0.0)):
             budget.reserve(ONE)
@@ -459,10 +460,10 @@ def test_hooks_of_an_account_get_one_budget() -> None:
 
 
 class Failing:
-    """A store with one kind of trouble."""
+    """A store with one kind of failure."""
 
-    def __init__(self, trouble: StoreFailure) -> None:
-        self.trouble: StoreFailure | None = trouble
+    def __init__(self, failure: StoreFailure) -> None:
+        self.failure: StoreFailure | None = failure
         self.calls = 0
 
     def failing(self, store: Store) -> Store:
@@ -470,34 +471,34 @@ class Failing:
 
         def maybe(work: Any) -> Any:
             self.calls += 1
-            if self.trouble:
-                raise StoreError(self.trouble, store.where)
+            if self.failure:
+                raise StoreError(self.failure, store.where)
             return transact(work)
 
         store.transact = maybe  # type: ignore[method-assign]
         return store
 
 
-@pytest.mark.parametrize("trouble", [*StoreFailure])
+@pytest.mark.parametrize("failure", [*StoreFailure])
 class TestWithoutTheStore:
     """Whatever is wrong with it: requests go on, slowly, and this is said once."""
 
     def test_requests_are_paced_alone(
-        self, make: Make, store: Store, clock: Any, trouble: StoreFailure, caplog: pytest.LogCaptureFixture
+        self, make: Make, store: Store, clock: Any, failure: StoreFailure, caplog: pytest.LogCaptureFixture
     ) -> None:
-        budget = make(used=Failing(trouble).failing(store))
+        budget = make(used=Failing(failure).failing(store))
         interval = 60.0 / (10 * ALONE) + MARGIN
         with caplog.at_level(logging.WARNING):
             waits = [budget.reserve(ONE) for _ in range(4)]
         assert waits == pytest.approx([0.0, interval, 2 * interval, 3 * interval], abs=0.01)
         assert [record.levelname for record in caplog.records] == ["WARNING"]
-        assert trouble.value in caplog.text
+        assert failure.value in caplog.text
         assert "25%" in caplog.text
 
     def test_the_store_is_not_asked_each_time(
-        self, make: Make, store: Store, clock: Any, trouble: StoreFailure
+        self, make: Make, store: Store, clock: Any, failure: StoreFailure
     ) -> None:
-        failing = Failing(trouble)
+        failing = Failing(failure)
         budget = make(used=failing.failing(store))
         for _ in range(5):
             budget.reserve(ONE)
@@ -507,17 +508,17 @@ class TestWithoutTheStore:
         assert failing.calls == 2
 
     def test_what_was_sent_alone_is_entered_when_it_is_back(
-        self, make: Make, store: Store, clock: Any, trouble: StoreFailure
+        self, make: Make, store: Store, clock: Any, failure: StoreFailure
     ) -> None:
-        failing = Failing(trouble)
+        failing = Failing(failure)
         budget = make(used=failing.failing(store))
         budget.reserve(ONE)
         clock.now += ASK_AGAIN
-        failing.trouble = None
+        failing.failure = None
         assert [budget.reserve(ONE) for _ in range(10)] == pytest.approx([0.0] * 9 + [SPAN - ASK_AGAIN], abs=0.01)
 
-    def test_a_429_is_obeyed_alone(self, make: Make, store: Store, clock: Any, trouble: StoreFailure) -> None:
-        budget = make(used=Failing(trouble).failing(store))
+    def test_a_429_is_obeyed_alone(self, make: Make, store: Store, clock: Any, failure: StoreFailure) -> None:
+        budget = make(used=Failing(failure).failing(store))
         budget.observe(ONE, refused(90.0))
         assert budget.reserve(ONE) == pytest.approx(90.0, abs=0.01)
 

@@ -88,7 +88,7 @@ def test_a_command_that_fails(command: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("AIRFLOW__MKT__STATE_URL_CMD", command)
     with pytest.raises(StoreError) as caught:
         configured_url()
-    assert caught.value.trouble is StoreFailure.NO_URL
+    assert caught.value.failure is StoreFailure.NO_URL
     assert "AIRFLOW__MKT__STATE_URL_CMD" in str(caught.value)
     assert "geheim" not in str(caught.value)
 

@@ -96,7 +96,7 @@ def test_a_newer_schema_is_refused(make_store: Callable[..., Store]) -> None:
     make_store().run(lambda connection: connection.execute(text("UPDATE mkt_version SET version = 99")))
     with pytest.raises(StoreError, match="newer version of this provider; upgrade") as caught:
         make_store().run(versions)
-    assert caught.value.trouble is StoreFailure.NEWER
+    assert caught.value.failure is StoreFailure.NEWER
 
 
 def test_many_threads_may_start_at_once(make_store: Callable[..., Store]) -> None:
@@ -202,12 +202,12 @@ TROUBLES = [
 
 
 @pytest.mark.parametrize("plainly", [False, True], ids=["run", "transact"])
-@pytest.mark.parametrize(("break_it", "trouble", "words"), TROUBLES)
+@pytest.mark.parametrize(("break_it", "failure", "words"), TROUBLES)
 def test_troubles_are_told_in_words(  # noqa: PLR0917
     make_store: Callable[..., Store],
     path: Path,
     break_it: Callable[[Path, Store], None],
-    trouble: StoreFailure,
+    failure: StoreFailure,
     words: str,
     plainly: bool,
 ) -> None:
@@ -219,7 +219,7 @@ def test_troubles_are_told_in_words(  # noqa: PLR0917
         made.transact(lambda execute: add_plainly(execute, slots=big)) if plainly else made.run(
             lambda connection: add_budget(connection, slots=big)
         )
-    assert caught.value.trouble is trouble
+    assert caught.value.failure is failure
     assert str(path) in str(caught.value)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
@@ -257,7 +257,7 @@ def test_the_store_works_again_after_trouble(make_store: Callable[..., Store], p
 
 
 @pytest.mark.parametrize(
-    ("url", "trouble"),
+    ("url", "failure"),
     [
         ("not a url", StoreFailure.MISCONFIGURED),
         ("mysql://user:geheim@host/db", StoreFailure.MISCONFIGURED),
@@ -265,10 +265,10 @@ def test_the_store_works_again_after_trouble(make_store: Callable[..., Store], p
         ("sqlite+aiosqlite:////tmp/x.db", StoreFailure.MISCONFIGURED),
     ],
 )
-def test_urls_that_cannot_be_used(url: str, trouble: StoreFailure) -> None:
+def test_urls_that_cannot_be_used(url: str, failure: StoreFailure) -> None:
     with pytest.raises(StoreError, match=r"\[mkt\] state_url must be a URL for sqlite or postgresql") as caught:
         Store(url)
-    assert caught.value.trouble is trouble
+    assert caught.value.failure is failure
     assert "geheim" not in str(caught.value)
 
 
@@ -303,7 +303,7 @@ def test_a_server_that_is_down_is_told_without_its_password() -> None:
         url = f"postgresql+psycopg2://airflow:geheim@127.0.0.1:{unused.getsockname()[1]}/db"
         with pytest.raises(StoreError, match="cannot be reached") as caught:
             Store(url).run(versions)
-    assert caught.value.trouble is StoreFailure.UNREACHABLE
+    assert caught.value.failure is StoreFailure.UNREACHABLE
     shown = f"{caught.value} {Store(url)!r} {caught.value.__cause__!r}"
     assert "geheim" not in shown
     assert "127.0.0.1" in shown
@@ -499,13 +499,13 @@ def test_a_file_under_a_distributed_executor_is_warned_about(
 
 def test_secrets_survive_the_rotation_of_the_key() -> None:
     new = Fernet.generate_key().decode()
-    sealed = Encryptor(KEY).seal("secret")
-    assert "secret" not in sealed
+    encrypted = Encryptor(KEY).encrypt("secret")
+    assert "secret" not in encrypted
     both = Encryptor(f"{new}, {KEY}")
-    assert both.unseal(sealed) == "secret"
-    assert Encryptor(new).unseal(both.reseal(sealed)) == "secret"
+    assert both.decrypt(encrypted) == "secret"
+    assert Encryptor(new).decrypt(both.reencrypt(encrypted)) == "secret"
     with pytest.raises(StoreError, match=r"none of the keys in \[core\] fernet_key"):
-        Encryptor(new).unseal(sealed)
+        Encryptor(new).decrypt(encrypted)
 
 
 @pytest.mark.parametrize("keys", ["", "{FERNET_KEY}", "short"])

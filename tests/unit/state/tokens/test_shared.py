@@ -31,7 +31,7 @@ from airflow_provider_mkt.exceptions import (
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.encryption import Encryptor
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
-from airflow_provider_mkt.state.key_rotation import Resealed, reseal
+from airflow_provider_mkt.state.key_rotation import Reencrypted, reencrypt_all
 from airflow_provider_mkt.state.tokens import rotation, shielded
 from airflow_provider_mkt.state.tokens.cache import READ_AGAIN
 from airflow_provider_mkt.state.tokens.shared import Tokens
@@ -45,11 +45,16 @@ Make = Callable[..., Tokens]
 
 
 @pytest.fixture
-def make(store: Store, sealer: Encryptor, clock: Any) -> Make:
+def make(store: Store, encryptor: Encryptor, clock: Any) -> Make:
     """Makes what another process would have: its own memory, the same store."""
 
     def make(**more: Any) -> Tokens:
-        settings = {"get_store": lambda: store, "get_sealer": lambda: sealer, "clock": clock, "sleep": clock.sleep}
+        settings = {
+            "get_store": lambda: store,
+            "get_encryptor": lambda: encryptor,
+            "clock": clock,
+            "sleep": clock.sleep,
+        }
         return Tokens(**{**settings, "mask": lambda _: None, **more})
 
     return make
@@ -251,15 +256,15 @@ class TestFetched:
     def test_a_new_fernet_key_costs_nothing(self, make: Make, store: Store) -> None:
         old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
         vendor = Fetching()
-        make(get_sealer=lambda: Encryptor(old)).get(KEY, vendor)
+        make(get_encryptor=lambda: Encryptor(old)).get(KEY, vendor)
         both = Encryptor(f"{new},{old}")
-        assert make(get_sealer=lambda: both).get(KEY, vendor) == "token-1"
-        assert reseal(store, both) == Resealed(1, 0)
-        assert make(get_sealer=lambda: Encryptor(new)).get(KEY, vendor) == "token-1"
+        assert make(get_encryptor=lambda: both).get(KEY, vendor) == "token-1"
+        assert reencrypt_all(store, both) == Reencrypted(1, 0)
+        assert make(get_encryptor=lambda: Encryptor(new)).get(KEY, vendor) == "token-1"
 
-    def test_a_lost_fernet_key_costs_one_call(self, make: Make, sealer: Encryptor) -> None:
+    def test_a_lost_fernet_key_costs_one_call(self, make: Make, encryptor: Encryptor) -> None:
         vendor = Fetching()
-        make(get_sealer=lambda: Encryptor(Fernet.generate_key().decode())).get(KEY, vendor)
+        make(get_encryptor=lambda: Encryptor(Fernet.generate_key().decode())).get(KEY, vendor)
         assert [make().get(KEY, vendor) for _ in range(3)] == ["token-2"] * 3
 
 
@@ -361,11 +366,11 @@ class TestRotating:
         clock.now += DAY
         assert make().get_rotating(KEY, "refresh-0", vendor) == "access-1"
 
-    def test_a_successor_stored_by_somebody_else_is_used(self, make: Make, store: Store, sealer: Encryptor) -> None:
+    def test_a_successor_stored_by_somebody_else_is_used(self, make: Make, store: Store, encryptor: Encryptor) -> None:
         def refresh(refresh_token: str) -> Token:
             def replaced(row: TokenRow, now: float) -> None:
-                row.set_refresh(sealer, "theirs")
-                row.set_access(sealer, "their access", DAY, 0.8, now)
+                row.set_refresh(encryptor, "theirs")
+                row.set_access(encryptor, "their access", DAY, 0.8, now)
 
             change(store, KEY, replaced)
             raise INVALID_GRANT
@@ -388,7 +393,7 @@ class TestRotating:
 
     def test_a_lost_fernet_key_is_told_and_nothing_is_spent(self, make: Make, clock: Any) -> None:
         vendor = Rotating()
-        make(get_sealer=lambda: Encryptor(Fernet.generate_key().decode())).get_rotating(KEY, "refresh-0", vendor)
+        make(get_encryptor=lambda: Encryptor(Fernet.generate_key().decode())).get_rotating(KEY, "refresh-0", vendor)
         with pytest.raises(StoreError, match="add the former key"):
             make().get_rotating(KEY, "refresh-0", vendor)
         assert vendor.sent == ["refresh-0"]
@@ -487,10 +492,10 @@ class TestInterrupted:
         assert vendor.sent == ["refresh-0"]
 
     def test_a_successor_that_is_stored_twice_closes_no_journal_of_its_own(
-        self, make: Make, store: Store, sealer: Encryptor, row: Callable[[], TokenRow]
+        self, make: Make, store: Store, encryptor: Encryptor, row: Callable[[], TokenRow]
     ) -> None:
         """The answer to a commit may be lost; by the time it is repeated, somebody may be spending the successor."""
-        one = rotation.Rotation(store, sealer, KEY, "refresh-0", lease=LEASE)
+        one = rotation.Rotation(store, encryptor, KEY, "refresh-0", lease=LEASE)
         claimed = update_row_and_claim(store, KEY, lambda row, now, take: one.claim(row, now, None, take))
         assert isinstance(claimed, rotation.Claimed)
         token = Token("access-1", DAY, "refresh-1")
@@ -576,7 +581,7 @@ def test_what_a_failed_refresh_means(
         make().get_rotating(KEY, "refresh-0", vendor)
     kept = row()
     assert len(vendor.sent) == (2 if fate == "lost" else 1)
-    assert (kept.dead is not None) == (fate == "refused")
+    assert (kept.unusable_reason is not None) == (fate == "refused")
     assert (kept.begun_at is not None) == (fate != "unspent")
     assert kept.lease is None
     assert kept.refresh is not None
@@ -640,14 +645,14 @@ class TestLostAnswers:
         assert row().lease is None
 
 
-@pytest.mark.parametrize("trouble", [*StoreFailure])
+@pytest.mark.parametrize("failure", [*StoreFailure])
 class TestWithoutTheStore:
     """Tokens that can be fetched again are; a refresh token is not spent. Whatever is wrong with the store."""
 
     @pytest.fixture
-    def broken(self, trouble: StoreFailure) -> dict[str, Any]:
+    def broken(self, failure: StoreFailure) -> dict[str, Any]:
         def fail() -> Store:
-            raise StoreError(trouble)
+            raise StoreError(failure)
 
         return {"get_store": fail}
 
@@ -665,39 +670,39 @@ class TestWithoutTheStore:
         clock.now += DAY
         assert tokens.get(KEY, vendor) == "token-3"
 
-    def test_no_refresh_token_is_spent(self, make: Make, broken: Any, trouble: StoreFailure) -> None:
+    def test_no_refresh_token_is_spent(self, make: Make, broken: Any, failure: StoreFailure) -> None:
         vendor = Rotating()
         with pytest.raises(StoreError) as caught:
             make(**broken).get_rotating(KEY, "refresh-0", vendor)
-        assert caught.value.trouble is trouble
+        assert caught.value.failure is failure
         assert vendor.sent == []
 
     def test_an_access_token_is_used_while_it_lives(
-        self, make: Make, store: Store, clock: Any, trouble: StoreFailure
+        self, make: Make, store: Store, clock: Any, failure: StoreFailure
     ) -> None:
-        state: dict[str, Any] = {"trouble": None}
+        state: dict[str, Any] = {"failure": None}
 
         def get_store() -> Store:
-            if state["trouble"]:
-                raise StoreError(state["trouble"])
+            if state["failure"]:
+                raise StoreError(state["failure"])
             return store
 
         vendor, tokens = Rotating(), make(get_store=get_store)
         tokens.get_rotating(KEY, "refresh-0", vendor)
-        state["trouble"] = trouble
+        state["failure"] = failure
         clock.now += 0.99 * DAY
         assert tokens.get_rotating(KEY, "refresh-0", vendor) == "access-1"
         clock.now += 0.02 * DAY
         with pytest.raises(StoreError):
             tokens.get_rotating(KEY, "refresh-0", vendor)
-        state["trouble"] = None
+        state["failure"] = None
         assert tokens.get_rotating(KEY, "refresh-0", vendor) == "access-2"
 
     def test_a_successor_that_cannot_be_stored_is_kept_and_stored_later(
         self,
         make: Make,
         store: Store,
-        trouble: StoreFailure,
+        failure: StoreFailure,
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
@@ -705,7 +710,7 @@ class TestWithoutTheStore:
         vendor, tokens = Rotating(), make()
 
         def fail(*_: Any, **__: Any) -> None:
-            raise StoreError(trouble)
+            raise StoreError(failure)
 
         def refresh(refresh_token: str) -> Token:
             monkeypatch.setattr(store, "run", fail)

@@ -272,10 +272,11 @@ def test_every_client_of_a_hook_is_paced_by_them(
     if "requests_per_minute" in extra:
         expected["default"] = (extra["requests_per_minute"], MINUTE)
     assert len(made) == len(clients)
-    for account, limits, share in made:
+    for account, limits, share, headers in made:
         assert account == hook.account.identity
         assert stated(limits) == expected
         assert share == extra.get("budget_share", 1.0)
+        assert headers == hook.vendor.rate_headers
 
 
 @every_vendor

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
+from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf, timezone
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowRescheduleException,
@@ -15,6 +16,7 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
+from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.retry import MAX_WAIT
 from airflow_provider_mkt.exceptions import ApiError, RateLimitError
 from airflow_provider_mkt.retry_policy import DEFAULT
@@ -32,10 +34,16 @@ class WatchSensor(BaseSensorOperator):
     ``timeout``, ``soft_fail``, ``never_fail``, ``silent_fail``, ``exponential_backoff`` and ``max_wait`` mean the same
     in all three modes. A final failure at the vendor fails the sensor for good: looking again would not change it.
 
+    A launch whose answer was lost may have been found without its ids. There is nothing to follow it by then, so the
+    sensor succeeds at once, and says so in the log.
+
     :param conn_id: id of the connection
     :param deferrable: wait in the triggerer instead of on a worker; default ``[operators] default_deferrable``
     :param retry_policy: which errors are worth a retry, and when
     """
+
+    no_ids = "no ids were handed over"
+    """Why there may be nothing to follow."""
 
     def __init__(
         self, *, conn_id: str, deferrable: bool | None = None, retry_policy: RetryPolicy | None = DEFAULT, **kwargs: Any
@@ -46,8 +54,8 @@ class WatchSensor(BaseSensorOperator):
             conf.getboolean("operators", "default_deferrable", fallback=False) if deferrable is None else deferrable
         )
 
-    def watch(self) -> Watch:
-        """Return what to wait for.
+    def watch(self) -> Watch | None:
+        """Return what to wait for; None when the operator before it could not tell what to follow.
 
         :raises ValidationError: naming the parameter that is wrong
         """
@@ -56,6 +64,9 @@ class WatchSensor(BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
         """Look once."""
         watch = self.watch()
+        if watch is None:
+            self.log.warning("There is nothing to follow: %s. The sensor succeeds without waiting.", self.no_ids)
+            return PokeReturnValue(is_done=True)
         client = watch.hook(self.conn_id).client
         try:
             verdict = client.run(watch.poll(), longest=MAX_WAIT).redacted(client.redactor)
@@ -73,8 +84,8 @@ class WatchSensor(BaseSensorOperator):
         self.mode = "reschedule"
         try:
             return super().execute(context)
-        except AirflowRescheduleException:
-            return self._defer_until(time.time() + self.timeout)
+        except AirflowRescheduleException as planned:
+            return self.defer_or(planned, time.time() + self.timeout)
 
     def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:  # noqa: ARG002
         """Go on when the trigger has something to tell."""
@@ -86,7 +97,9 @@ class WatchSensor(BaseSensorOperator):
         if not self.silent_fail:
             raise error
         self.log.error("Sensor poke failed: %s", error)
-        return self._defer_until(deadline or time.time() + self.timeout, max(FIRST_LOOK, self.poke_interval))
+        later = AirflowRescheduleException(timezone.utcnow() + timedelta(seconds=self.poke_interval))
+        pause = max(FIRST_LOOK, self.poke_interval)
+        return self.defer_or(later, deadline or time.time() + self.timeout, pause)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Keep ``soft_fail`` and ``never_fail`` to what they cover when poking.
@@ -102,20 +115,47 @@ class WatchSensor(BaseSensorOperator):
                 raise
         raise error
 
-    def _defer_until(self, deadline: float, first_look: float | None = None) -> NoReturn:
+    def defer_or(
+        self,
+        planned: AirflowRescheduleException,  # noqa: ARG002 - for sensors that cannot always be deferred
+        deadline: float,
+        first_look: float | None = None,
+    ) -> NoReturn:
+        """Leave the rest to the triggerer.
+
+        :param planned: when to look again from a worker instead, as Airflow's own loop has worked it out
+        :param deadline: when the sensor times out, in Unix time
+        :param first_look: seconds before the triggerer's first poll
+        """
         from airflow_provider_mkt.triggers.watch import WatchTrigger  # noqa: PLC0415
 
+        watch = self.watch()
+        if watch is None:
+            raise AirflowFailException("There is nothing to follow any more; the sensor's ids have changed.")
         longest = None
         if self.exponential_backoff:
             longest = self.max_wait.total_seconds() if self.max_wait else float(self.timeout)
         self.defer(
             trigger=WatchTrigger.of(
-                self.watch(), self.conn_id, self.poke_interval, longest_interval=longest, first_look=first_look
+                watch, self.conn_id, self.poke_interval, longest_interval=longest, first_look=first_look
             ),
             method_name="execute_complete",
             kwargs={"deadline": deadline},
             timeout=timedelta(seconds=max(1.0, deadline - time.time())),
         )
+
+
+def known_ids(field: str, values: Any) -> list[str]:
+    """Return the ids that an operator's result holds, without those that it does not know. There may be none.
+
+    :param field: the sensor's parameter
+    :param values: one id as text, or a list of ids, in which None stands for one that there is not
+    :raises ValidationError: when it is neither
+    """
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        return validation.ids(field, values)
+    known = [each for each in values if each is not None]
+    return validation.ids(field, known) if known else []
 
 
 def _result(verdict: Verdict) -> Any:

@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import timezone
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_mkt import validation
@@ -125,17 +122,15 @@ class FlodeskSubscriberStatusSensor(PrivateFields, WatchSensor):
             validation.statuses("target_statuses", self.target_statuses, flodesk.SHOWN_STATUSES, closed=True),
         )
 
-    def _defer_until(self, deadline: float, first_look: float | None = None) -> NoReturn:
+    def defer_or(
+        self, planned: AirflowRescheduleException, deadline: float, first_look: float | None = None
+    ) -> NoReturn:
         """Defer by the subscriber's id. Who has not subscribed has none: look again later, from a worker."""
         if "@" in self._subscriber:
             with suppress(NotFoundError):
                 self._subscriber = FlodeskHook(self.conn_id).client.run(found_subscriber(self._subscriber))["id"]
         if "@" in self._subscriber:
-            # Airflow's own loop has worked out when to look again, with backoff and all, unless this is a resumption.
-            planned = sys.exc_info()[1]
-            if isinstance(planned, AirflowRescheduleException):
-                raise planned
-            raise AirflowRescheduleException(timezone.utcnow() + timedelta(seconds=self.poke_interval))
+            raise planned
         # The rescheduling before is part of the timeout.
         since = self._since if self._since is not None else time.time()
-        super()._defer_until(min(deadline, since + self.timeout), first_look)
+        super().defer_or(planned, min(deadline, since + self.timeout), first_look)

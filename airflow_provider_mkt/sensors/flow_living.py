@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
-from airflow_provider_mkt.sensors.base import WatchSensor
+from airflow_provider_mkt.sensors.base import WatchSensor, known_ids
 from airflow_provider_mkt.vendors import flow_living
 from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 
@@ -16,7 +16,9 @@ from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 class FlowLivingCampaignStatusSensor(WatchSensor):
     """Waits until a campaign has one of the target statuses; fails when it ends in another one.
 
-    :param campaign_tracking_id: a tracking id, or all of an order: each has to get there
+    :param campaign_tracking_id: a tracking id, or all of an order: each has to get there. An empty list, as publishing
+        returns it when its answer was lost and analytics shows the campaigns, means that there is nothing to wait for:
+        the status cannot be read without a tracking id, and what analytics shows has been created
     :param target_statuses: one status or several to wait for. The vendor publishes no list, so any is taken but one
         that looks like a slip of the pen
     :param flow_living_conn_id: connection
@@ -24,6 +26,10 @@ class FlowLivingCampaignStatusSensor(WatchSensor):
 
     template_fields: Sequence[str] = ("campaign_tracking_id", "target_statuses", "conn_id")
     ui_color = "#d7ebdb"
+    no_ids = (
+        "the order has no tracking ids. Its answer was lost and analytics shows its campaigns (flow_campaign_ids of "
+        "the publishing task), or it was a dry run"
+    )
 
     def __init__(
         self,
@@ -37,9 +43,8 @@ class FlowLivingCampaignStatusSensor(WatchSensor):
         self.campaign_tracking_id = campaign_tracking_id
         self.target_statuses = target_statuses
 
-    def watch(self) -> CampaignWatch:
-        """Return the campaign."""
-        return CampaignWatch(
-            validation.ids("campaign_tracking_id", self.campaign_tracking_id),
-            validation.statuses("target_statuses", self.target_statuses, flow_living.STATUSES, closed=False),
-        )
+    def watch(self) -> CampaignWatch | None:
+        """Return the campaign; None for an order whose tracking ids were lost with the answer, and for a dry run."""
+        targets = validation.statuses("target_statuses", self.target_statuses, flow_living.STATUSES, closed=False)
+        tracking_ids = known_ids("campaign_tracking_id", self.campaign_tracking_id)
+        return CampaignWatch(tracking_ids, targets) if tracking_ids else None

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
-from airflow_provider_mkt.sensors.base import WatchSensor
+from airflow_provider_mkt.sensors.base import WatchSensor, known_ids
 from airflow_provider_mkt.vendors import flow_social
 from airflow_provider_mkt.waiting.flow_social import PostWatch
 
@@ -16,13 +16,15 @@ from airflow_provider_mkt.waiting.flow_social import PostWatch
 class FlowSocialPostStatusSensor(WatchSensor):
     """Waits until a post is delivered; fails when it is blocked. A failed try is repeated by the vendor.
 
-    :param post_id: a post, or several: each has to get there
+    :param post_id: a post, or several: each has to get there. None stands for a row of a batch that was refused, and
+        is left out
     :param target_statuses: any of ``queued``, ``flowing``, ``done`` and ``blocked``
     :param flow_social_conn_id: connection
     """
 
     template_fields: Sequence[str] = ("post_id", "target_statuses", "conn_id")
     ui_color = "#d6e4f5"
+    no_ids = "no post of the batch was scheduled"
 
     def __init__(
         self,
@@ -36,9 +38,8 @@ class FlowSocialPostStatusSensor(WatchSensor):
         self.post_id = post_id
         self.target_statuses = target_statuses
 
-    def watch(self) -> PostWatch:
-        """Return the post."""
-        return PostWatch(
-            validation.ids("post_id", self.post_id),
-            validation.statuses("target_statuses", self.target_statuses, flow_social.POST_STATUSES, closed=True),
-        )
+    def watch(self) -> PostWatch | None:
+        """Return the posts; None when all rows of a batch were refused, and were allowed to be."""
+        targets = validation.statuses("target_statuses", self.target_statuses, flow_social.POST_STATUSES, closed=True)
+        post_ids = known_ids("post_id", self.post_id)
+        return PostWatch(post_ids, targets) if post_ids else None

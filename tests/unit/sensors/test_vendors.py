@@ -117,7 +117,6 @@ def test_integration_that_cannot_sync(
     ("sensor", "arguments", "problem"),
     [
         (FlowLivingCampaignStatusSensor, {"campaign_tracking_id": ""}, "campaign_tracking_id must be non-empty text"),
-        (FlowLivingCampaignStatusSensor, {"campaign_tracking_id": []}, "campaign_tracking_id is empty"),
         (FlowLivingCampaignStatusSensor, {"campaign_tracking_id": None}, "campaign_tracking_id must be a list"),
         (FlowLivingCampaignStatusSensor, {"campaign_tracking_id": ["a", ""]}, "campaign_tracking_id[1] must be"),
         (FlowLivingCampaignStatusSensor, {"campaign_tracking_id": ["a", "a"]}, "names a more than once"),
@@ -245,3 +244,36 @@ def test_campaign_in_a_status_nobody_has_heard_of(
     assert outcome(campaign_sensor(mode, target_statuses=["under_review"]))[0] == (
         "success" if shown.get("status") else "timeout"
     )
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("sensor", "arguments", "why"),
+    [
+        (FlowLivingCampaignStatusSensor, {"campaign_tracking_id": []}, "the order has no tracking ids"),
+        (FlowSocialPostStatusSensor, {"post_id": []}, "no post of the batch was scheduled"),
+        (FlowSocialPostStatusSensor, {"post_id": [None, None]}, "no post of the batch was scheduled"),
+    ],
+)
+def test_nothing_to_follow_is_said_and_passed(
+    *,
+    mode: str,
+    sensor: Any,
+    arguments: dict[str, Any],
+    why: str,
+    vendors: Sandbox,
+    outcome: Outcome,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What stands behind a launch that was found without its ids goes on."""
+    assert outcome(sensor(**arguments, **options(mode))) == ("success", None)
+    assert f"There is nothing to follow: {why}" in capsys.readouterr().out
+    assert vendors.requests() == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_refused_rows_of_a_batch_are_not_followed(mode: str, vendors: Sandbox, outcome: Outcome) -> None:
+    post = FlowSocialHook().create_post({"channelId": "channel_1", "content": "a"})
+    vendors.advance(700)
+    end, result = outcome(FlowSocialPostStatusSensor(post_id=[None, post["id"]], **options(mode)))
+    assert (end, result) == ("success", {post["id"]: "done"})

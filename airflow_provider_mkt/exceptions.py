@@ -115,6 +115,13 @@ class NotSentError(ApiError):
     """The request certainly never reached the vendor: no DNS, no connection, no TLS, no proxy."""
 
 
+class StoppedError(ApiError):
+    """Airflow asked the try to end, or gave it up, before its request left. Nothing was sent.
+
+    The next try submits. It is also raised where a person or another try has changed the record meanwhile.
+    """
+
+
 class OutcomeUnknownError(ApiError):
     """The request may or may not have been executed. It is not repeated; a person has to look.
 
@@ -150,6 +157,7 @@ KINDS: dict[str, type[ApiError]] = {
         RateLimitError,
         ServerError,
         NotSentError,
+        StoppedError,
         OutcomeUnknownError,
         MalformedResponseError,
     )

@@ -46,6 +46,9 @@ def fenced(fence: Fence | None) -> Iterator[None]:
 class _CertainConnection(HTTPConnection if TYPE_CHECKING else object):  # type: ignore[misc]
     """Mixin over urllib3's connections."""
 
+    _fence: Fence | None = None
+    """What the first byte of the present request has to pass."""
+
     def connect(self) -> None:
         try:
             super().connect()
@@ -54,14 +57,21 @@ class _CertainConnection(HTTPConnection if TYPE_CHECKING else object):  # type: 
             raise NeverConnectedError("could not connect") from error
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        if (fence := _FENCE.get()) is not None:
-            if self.is_closed:
-                self.connect()
+        fence = _FENCE.get()
+        if fence is not None and self.is_closed:
+            # A proxy tunnel sends something of its own, which passes no fence.
+            self.connect()
+        self._fence = fence
+        super().request(*args, **kwargs)
+
+    def send(self, data: Any) -> None:
+        fence, self._fence = self._fence, None
+        if fence is not None:
             try:
                 fence()
             except Exception as error:
                 raise FenceClosedError from error
-        super().request(*args, **kwargs)
+        super().send(data)
 
 
 class _Connection(_CertainConnection, HTTPConnection):

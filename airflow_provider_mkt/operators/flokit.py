@@ -3,25 +3,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from airflow_provider_mkt import validation
+from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
 from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+from airflow_provider_mkt.submission.request import Finding, SubmissionRequest, TaskKey
 from airflow_provider_mkt.vendors import flokit
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flokit import SyncWatch, digest
 
+SEEN = "seen at the integration"
+"""Status of a sync whose answer was lost."""
 
-class FlokitTriggerSyncOperator(SubmittingOperator):
+
+class FlokitTriggerSyncOperator(SubmittingOperator[FlokitHook]):
     """Triggers a manual sync of an integration, once, and waits until it has ended.
 
     Returns ``sync_id`` and, after waiting, ``integration`` (the vendor's last answer), each also as an XCom of its own.
     What was true before the request is recorded with it, so an earlier sync is never taken for this one.
+
+    A sync cannot be looked up by its id, but the integration shows whether one ran. After a lost answer the next try
+    attaches to a sync that began since, whoever asked for it, with ``sync_id`` None; it asks again when there was none.
 
     :param integration_id: the integration
     :param flokit_conn_id: connection with a read-write key
@@ -54,12 +61,12 @@ class FlokitTriggerSyncOperator(SubmittingOperator):
             reference=task_key.reference,
             id_field="sync_id",
             prepare=self._before,
+            trace=_trace,
         )
 
     def _before(self) -> dict[str, Any]:
         """Read the integration before the request: what is news afterwards, and whether it can be synced at all."""
-        hook: FlokitHook = self.hook  # type: ignore[assignment]
-        before = hook.get_integration(self.integration_id)
+        before = self.hook.get_integration(self.integration_id)
         if before["status"] == flokit.DISCONNECTED:
             raise ValidationError(
                 f"Integration {self.integration_id} is disconnected; connect it in FloKit's dashboard."
@@ -80,3 +87,20 @@ class FlokitTriggerSyncOperator(SubmittingOperator):
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
         """Return the sync's id and the integration."""
         return record.receipt if verdict is None else {**record.receipt, "integration": verdict.answer}
+
+
+def _trace(record: Record) -> Generator[Call, Any, Finding]:
+    """Ask the integration whether it was synced since the request: every sync brings the same data up to date.
+
+    A request puts an integration into ``syncing``, and a sync that ends moves ``last_synced_at`` or shows an error
+    (assumed). An integration that is as it was before, and was well then, was therefore not synced.
+    """
+    before, integration_id = record.baseline, record.body["integration_id"]
+    answer = yield flokit.GET_INTEGRATION(path={"integration_id": integration_id})
+    status, synced = answer["status"], answer.get("last_synced_at")
+    showed = f"the integration is {status!r}, last synced at {synced}; before the request at {before['last_synced_at']}"
+    failed_since = status == flokit.ERROR and digest(answer.get("error_message")) != before["error"]
+    if status == flokit.SYNCING or failed_since or synced != before["last_synced_at"]:
+        receipt = {"sync_id": None, "status": SEEN, "integration_id": integration_id}
+        return Finding(receipt, showed=showed)
+    return Finding(absent=status == flokit.CONNECTED, showed=showed)

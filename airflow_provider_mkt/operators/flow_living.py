@@ -16,7 +16,7 @@ from airflow_provider_mkt.hooks.flow_living import FlowLivingHook, check_dates, 
 from airflow_provider_mkt.operators.base import MarketingOperator
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+from airflow_provider_mkt.submission.request import OURS, Finding, SubmissionRequest, TaskKey
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flow_living
 from airflow_provider_mkt.waiting.base import Verdict
@@ -25,8 +25,12 @@ from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+SEEN_IN_ANALYTICS = "seen in analytics"
+"""Status of an order whose answer was lost, and whose campaigns the analytics host shows."""
+UNKNOWN_BEFORE = "which ones there were before is not known"
 
-class FlowLivingPublishCampaignOperator(SubmittingOperator):
+
+class FlowLivingPublishCampaignOperator(SubmittingOperator[FlowLivingHook]):
     """Publishes an ad campaign for property listings. It spends money, so it happens once.
 
     Returns ``campaign_tracking_ids``, ``order_ref``, ``status`` and, after waiting, ``campaigns`` (the last answer for
@@ -90,11 +94,6 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         self.validate_only = dry_run
         self.target_statuses = target_statuses
 
-    @property
-    def living(self) -> FlowLivingHook:
-        """The hook."""
-        return self.hook  # type: ignore[return-value]
-
     def execute(self, context: Context) -> Any:
         """Publish; or, for a dry run, only have the request validated."""
         if not validation.flag("dry_run", self.validate_only):
@@ -103,7 +102,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         body = {**self._body(TaskKey.of(context, self.conn_id)), "dryRun": True}
         check_dates(body)
         with reschedule_when_rate_limited():
-            answer = self.living.send(self.living.publish_call(body))
+            answer = self.hook.send(self.hook.publish_call(body))
         self.log.info("Flow Living accepts the campaign (dry run, nothing was published): %s", answer["status"])
         return {"status": answer["status"], "order_ref": body["orderRef"], "campaign_tracking_ids": []}
 
@@ -112,24 +111,37 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         self._targets()
         body = self._body(task_key)
 
+        own = body["orderRef"] == task_key.reference
+
         def prepare() -> dict[str, Any]:
             check_dates(body)
-            return {"known": self._listed_already(body)}
+            listed = self._listed_already(body)
+            # Another task of this run may use the same order_ref, but never this task's own reference.
+            return {"known": listed, OURS: listed if own else None}
 
+        untraceable = self._untraceable(task_key, body["orderRef"])
         return SubmissionRequest(
             vendor=flow_living.VENDOR.name,
             what="campaign",
             body=body,
-            call=lambda frozen, _: self.living.publish_call(frozen),
+            call=lambda frozen, _: self.hook.publish_call(frozen),
             receipt=_receipt,
             reference=body["orderRef"],
             id_field="campaign_tracking_ids",
             prepare=prepare,
-            # Under a reference that other runs may have, a campaign may be theirs.
-            trace=self._trace if self.living.has_analytics and task_key.names(body["orderRef"]) else None,
+            trace=None if untraceable else self._trace,
+            untraceable=untraceable,
         )
 
-    def _trace(self, record: Record) -> Generator[Call, Any, dict[str, Any] | None]:
+    def _untraceable(self, task_key: TaskKey, reference: str) -> str:
+        """Say why analytics cannot tell what became of an order; "" when they can."""
+        if not self.hook.has_analytics:
+            return f"connection {self.conn_id!r} names no analytics host"
+        if not task_key.is_only_name(reference):
+            return "order_ref does not hold the run's id, so a campaign under it may be another run's"
+        return ""
+
+    def _trace(self, record: Record) -> Generator[Call, Any, Finding]:
         """Look for the reference among the branch's campaigns: proof that it was published, never that it was not.
 
         The analytics host knows no tracking ids. The names of its campaigns hold the reference (assumed). It may be
@@ -137,21 +149,24 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator):
         """
         endpoint, known = flow_living.LIST_BRANCH_CAMPAIGNS, record.baseline.get("known")
         if known is None or record.generation > 1:
-            return None
-        answer = yield self.living.analytics_call(endpoint, {"branchId": record.body["branchId"]})
+            why = "an earlier order of the same reference may show late" if known is not None else UNKNOWN_BEFORE
+            return Finding(showed=f"campaigns in analytics would prove nothing: {why}")
+        answer = yield self.hook.analytics_call(endpoint, {"branchId": record.body["branchId"]})
         listed = [row.get("flowCampaignId") for row in rows_of(endpoint, answer) if _shows(row, record.body)]
         new = [each for each in listed if each not in known]
-        return {"campaign_tracking_ids": [], "status": "seen in analytics", "flow_campaign_ids": new} if new else None
+        if not new:
+            return Finding(showed="no new campaign of the branch names the reference; analytics may be late")
+        return Finding({"campaign_tracking_ids": [], "status": SEEN_IN_ANALYTICS, "flow_campaign_ids": new})
 
     def _listed_already(self, body: dict[str, Any]) -> list[Any] | None:
         """Note which campaigns show the reference before the request; None when analytics cannot be asked.
 
         That is no reason not to publish: it only means that a lost answer will have to be settled by a person.
         """
-        if not self.living.has_analytics:
+        if not self.hook.has_analytics:
             return None
         try:
-            rows = list(self.living.list_branch_campaigns(body["branchId"]))
+            rows = list(self.hook.list_branch_campaigns(body["branchId"]))
         except ApiError as error:
             self.log.warning("A lost answer could not be settled by analytics: %s", error)
             return None
@@ -201,7 +216,7 @@ def _receipt(answer: dict[str, Any]) -> dict[str, Any]:
     return {"campaign_tracking_ids": tracking_ids, "status": answer["status"]}
 
 
-class FlowLivingUpdateCampaignStatusOperator(MarketingOperator):
+class FlowLivingUpdateCampaignStatusOperator(MarketingOperator[FlowLivingHook]):
     """Pauses a campaign, or asks for another status, and confirms it by reading the status afterwards.
 
     Returns the status of each tracking id.
@@ -243,7 +258,7 @@ class FlowLivingUpdateCampaignStatusOperator(MarketingOperator):
         return {each: self._update(each) for each in validation.ids("campaign_tracking_id", self.campaign_tracking_id)}
 
     def _update(self, tracking_id: str) -> str:
-        hook: FlowLivingHook = self.hook  # type: ignore[assignment]
+        hook = self.hook
         answer = hook.update_campaign_status(tracking_id, self.status, self.reason)
         # The vendor's own example holds a message of success and an error at once, so only the status itself counts.
         now = str(hook.get_campaign_status(tracking_id)["status"])

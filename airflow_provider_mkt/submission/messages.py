@@ -1,20 +1,22 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What a person is told about a record that stands in the way of a submission."""
+"""What people are told about a record that a submission cannot simply go on from."""
 
 from __future__ import annotations
 
-from airflow_provider_mkt.submission.record import Record
+from collections.abc import Sequence
+
+from airflow_provider_mkt.submission.record import Record, moment
 from airflow_provider_mkt.submission.request import SubmissionRequest
 
 
 def unknown(record: Record, request: SubmissionRequest, why: str, then: str) -> str:
-    """Say that nobody can know what became of a submission.
+    """Say that the outcome of a submission is unknown, and that a person has to check.
 
     :param why: how that came about
     :param then: what a person can do
     """
     return (
-        f"Nobody can know whether the {request.what} was submitted to {request.vendor} at {record.time} ({why}). It is "
+        f"It is unknown whether the {request.what} was submitted to {request.vendor} at {record.time} ({why}). It is "
         f"not submitted again by itself. {then}"
     )
 
@@ -40,7 +42,7 @@ def executed(record: Record, request: SubmissionRequest, cause: Exception | None
     said = f"{cause}. " if cause else ""
     return (
         f"{said}The {request.what} {record.reference!r} was submitted at {record.time}, but what to follow it by was "
-        f"lost with the answer. It is never submitted anew by itself. {then}"
+        f"lost with the answer. It is never submitted again by itself. {then}"
     )
 
 
@@ -54,31 +56,40 @@ def next_try(vendor: str, *, repeated: bool) -> str:
         if repeated
         else f"looks for it at {vendor}"
     )
-    return f"The next try sees to that: it {how}. If no try is left, clear the task; have nothing forgotten before."
+    return f"The next try settles that: it {how}. If no try is left, clear the task. Do not forget the record before."
 
 
-def remedies(record: Record, vendor: str, operation: int | str) -> str:
+def remedies(record: Record, vendor: str, operation: int | str, *, untraceable: str = "") -> str:
     """Return what a person can do about an unsettled record.
 
     :param record: the record
     :param vendor: the vendor's name
     :param operation: the submission's number within its task
+    :param untraceable: why the vendor could not be asked
     """
     number = f" --number {operation}" if operation else ""
     listed = f"the {record.parts} parts that 'airflow mkt submissions show{number}' lists"
+    since = f" That is conclusive from {moment(record.conclusive_at)} on." if record.conclusive_at else ""
     return (
-        f"Look at {vendor} for {listed if record.parts else f'the reference {record.reference!r}'}. If it is "
-        "there, hand its ids over with "
-        f"'airflow mkt submissions adopt{number}', otherwise 'airflow mkt submissions forget{number}' has it "
-        "submitted anew; then clear the task."
+        f"Look at {vendor} for {listed if record.parts else f'the reference {record.reference!r}'}.{since}"
+        f"{_checked(record.evidence, untraceable)} If it is there, hand its ids over with 'airflow mkt submissions "
+        f"adopt{number}'. Otherwise 'airflow mkt submissions forget{number}' has it submitted again. Then clear the "
+        "task."
     )
 
 
+def _checked(evidence: Sequence[str], untraceable: str) -> str:
+    """Say what was looked at already."""
+    if evidence:
+        return f" Checked so far: {'; '.join(evidence)}."
+    return f" Nothing could be checked from here: {untraceable}." if untraceable else ""
+
+
 def resubmit_hint() -> str:
-    """Say how what stands recorded as submitted is submitted once more."""
+    """Say how what is recorded as submitted is submitted once more."""
     return (
-        "Clearing the task attaches to what was submitted. To have it submitted anew, run 'airflow mkt submissions "
-        "forget' once you have looked at the vendor, then clear the task."
+        "Clearing the task attaches to what was submitted. To have it submitted again, check the vendor, run 'airflow "
+        "mkt submissions forget', then clear the task."
     )
 
 
@@ -88,6 +99,27 @@ def elsewhere(record: Record, request: SubmissionRequest, conn_id: str) -> str:
         f"The {request.what} of {record.time} has no answer yet, and was sent through the connection "
         f"{record.conn_id!r}; now it is {conn_id!r}. Another account can neither tell what became of it nor be sent "
         f"it. Set conn_id back to {record.conn_id!r} to have it settled, or:"
+    )
+
+
+def copied(record: Record, request: SubmissionRequest, here: str) -> str:
+    """Say that an open submission belongs to another deployment."""
+    return (
+        f"The {request.what} of {record.time} was begun by the deployment {record.deployment!r}; this is "
+        f"{here!r}. Nothing was sent. If this database is a copy, leave the launch to the original. If it is the "
+        f"original under a new name, set [mkt] deployment to {record.deployment!r}, or:"
+    )
+
+
+def listed_already(request: SubmissionRequest, ours: Sequence[object], operation: int | str) -> str:
+    """Say that the vendor shows a first submission's own reference before it was sent."""
+    number = f" --number {operation}" if operation else ""
+    return (
+        f"{request.vendor} lists a {request.what} under this task's own reference {request.reference!r} already "
+        f"({', '.join(map(str, ours))}), although nothing was recorded here. Airflow's database was restored from a "
+        "backup, or this is a copy of another deployment with the same name. Nothing was sent. To go on with what is "
+        f"there, run 'airflow mkt submissions adopt{number}'. To submit another one, run 'airflow mkt submissions "
+        f"forget{number}'. Then clear the task."
     )
 
 

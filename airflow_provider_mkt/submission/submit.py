@@ -1,29 +1,14 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Submit once: a write-ahead record around every request that starts something.
 
-The record lives in Airflow's task state store, which survives retries, clears and lost workers:
+The record is kept in Airflow's task state store, which survives retries, clears and lost workers:
 
-1. the intent (key, exact body, fingerprint) is written before the request,
-2. the request is sent from what was written,
-3. the receipt (what to follow it by) is written before anything else is done.
+1. The intent (key, exact body, fingerprint) is written before the request. It says that nothing was sent.
+2. Right before the first byte the :mod:`fence <.fence>` makes sure that this try is the only one, and writes that the
+   request leaves.
+3. The receipt (what to follow it by) is written before anything else is done.
 
-=====================  ==================================================================================
-a later try finds      and does
-=====================  ==================================================================================
-nothing                submits
-a receipt              attaches to it; nothing is sent
-a receipt that a       attaches to it, even when asked to submit anew: the person has just looked
-person handed over
-"refused", "failed"    submits again under the next generation of the key: the last one certainly did nothing, or
-                       the vendor confirmed that it failed, or a person has it forgotten
-an intent, KEYED       sends the same body with the same key, for 20 of the 24 hours that vendors keep keys
-an intent, traceable   asks the vendor: attaches to what is there, submits what certainly is not, unless the vendor had
-                       said that it happened
-any other intent       raises ``OutcomeUnknownError``: a person has to look; nothing is guessed
-an intent of another   raises ``ValidationError``: another account can neither tell nor be sent it
-connection
-another fingerprint    raises ``ValidationError``: the DAG changed between tries, which is not a second order
-=====================  ==================================================================================
+What a later try does with what it finds is in the tables of :mod:`.decisions`.
 """
 
 from __future__ import annotations
@@ -33,31 +18,54 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.durations import HOUR
-from airflow_provider_mkt.client.endpoint import Call, Safety
+from airflow_provider_mkt.client.endpoint import Safety
 from airflow_provider_mkt.exceptions import (
     ApiError,
     MalformedResponseError,
     OutcomeUnknownError,
-    RateLimitError,
+    StoppedError,
     ValidationError,
 )
 from airflow_provider_mkt.submission import messages
+from airflow_provider_mkt.submission.decisions import (
+    CLOSING,
+    OPENING,
+    SETTLING,
+    Closing,
+    Ending,
+    Found,
+    Opening,
+    Settling,
+    Shown,
+    Situation,
+    find,
+    is_replaced,
+)
+from airflow_provider_mkt.submission.deployment import deployment
+from airflow_provider_mkt.submission.evidence import Observer
+from airflow_provider_mkt.submission.fence import Fence
 from airflow_provider_mkt.submission.record import (
     ADOPTED,
     FAILED,
+    HELD,
     INTENT,
-    PREFIX,
     REFUSED,
+    SETTLED,
     SUBMITTED,
     Record,
     fingerprint,
+    moment,
 )
-from airflow_provider_mkt.submission.request import ABSENT, SubmissionRequest, TaskKey
+from airflow_provider_mkt.submission.record_file import RecordFile, Store
+from airflow_provider_mkt.submission.request import OURS, SubmissionRequest, TaskKey
+from airflow_provider_mkt.tasks.guard import Guard
+
+__all__ = ["KEY_TRUSTED", "SETTLED", "Send", "Store", "Submission"]
 
 log = logging.getLogger(__name__)
 
@@ -65,18 +73,11 @@ KEYS = uuid.UUID("6d1d4f2e-5b1c-5f4e-9a53-2f0f5c5f7a10")
 """Namespace of the idempotency keys. Changing it would make every unfinished launch look new."""
 KEY_TRUSTED = 20 * HOUR
 """Seconds for which a key is used again; the vendors keep theirs for 24 hours."""
-SETTLED = 180.0
-"""Seconds after the last request may have left after which a vendor that does not list it never executed it."""
 
-
-class Store(Protocol):
-    """Airflow's task state store, as far as it is used here."""
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return the value of ``key``."""
-
-    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
-        """Write the value of ``key``."""
+Send = Callable[..., Any]
+"""Sends a call, like :meth:`ApiClient.send`: it takes the call, and the ``fence`` that its first byte has to pass."""
+Run = Callable[..., Any]
+"""Holds a conversation, like :meth:`ApiClient.run`."""
 
 
 class Submission:
@@ -85,25 +86,29 @@ class Submission:
     :param store: the task state store
     :param task_key: where it belongs
     :param operation: number or name of the submission within the task, for batches
+    :param guard: whether Airflow still wants this try
     :param clock: Unix time, by default this machine's
     """
 
     def __init__(
-        self, store: Store, task_key: TaskKey, operation: int | str = 0, clock: Callable[[], float] | None = None
+        self,
+        store: Store,
+        task_key: TaskKey,
+        operation: int | str = 0,
+        *,
+        guard: Guard,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        self._store = store
-        self._task_key = task_key
-        self._operation = operation
-        self._clock = clock or time.time
-
-    @property
-    def _name(self) -> str:
-        return f"{PREFIX}{self._operation}"
+        self._task_key, self._operation = task_key, operation
+        self._guard, self._clock = guard, clock or time.time
+        self._file = RecordFile(store, operation, writer=uuid.uuid4().hex)
 
     def record(self) -> Record | None:
-        """Return what earlier tries left behind."""
-        found = self._store.get(self._name)
-        return None if found is None else Record.of(found)
+        """Return what earlier tries left behind.
+
+        :raises ValidationError: when nothing can be concluded from it
+        """
+        return self._file.read()
 
     def current(self, *, follows: str = "", resubmit: bool = False) -> Record | None:
         """Return the record that the next try goes by; None when that try submits afresh.
@@ -112,206 +117,227 @@ class Submission:
         :param resubmit: as in :meth:`submit`
         """
         record = self.record()
-        return self._attached(record) if record is not None and self._stands(record, follows, resubmit) else None
+        if record is None or record.state not in (INTENT, SUBMITTED) or record.left_nothing:
+            return None
+        if is_replaced(record, follows, self._task_key, resubmit=resubmit):
+            return None
+        return self._attached(record)
 
-    def _stands(self, record: Record, follows: str, resubmit: bool) -> bool:
-        replaced = resubmit and record.clear_count not in (self._task_key.clear_count, ADOPTED)
-        return record.state in (INTENT, SUBMITTED) and record.follows == follows and not replaced
-
-    def _attached(self, record: Record) -> Record:
-        """Let what a person handed over count for this clearing of the task, and not for the next one."""
-        return (
-            self._save(replace(record, clear_count=self._task_key.clear_count))
-            if record.clear_count == ADOPTED
-            else record
-        )
-
-    def _save(self, record: Record) -> Record:
-        from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
-
-        self._store.set(self._name, asdict(record), retention=NEVER_EXPIRE)
-        return record
-
-    def submit(
-        self,
-        request: SubmissionRequest,
-        send: Callable[[Call], Any],
-        run: Callable[..., Any],
-        *,
-        resubmit: bool = False,
-    ) -> Record:
+    def submit(self, request: SubmissionRequest, send: Send, run: Run, *, resubmit: bool = False) -> Record:
         """Submit ``request`` unless that has happened, and return the record with its receipt.
 
         :param request: what to submit
-        :param send: sends a call
+        :param send: sends a call, and calls its ``fence`` before the first byte
         :param run: holds a conversation, to trace a submission
         :param resubmit: submit although an earlier submission is recorded; counts once per clearing of the task
-        :raises OutcomeUnknownError: when nobody can know whether it happened
-        :raises ValidationError: when the request differs from the recorded one, or an open one from its connection
+        :raises OutcomeUnknownError: when it is unknown whether it happened
+        :raises ValidationError: when the request differs from the recorded one, or the record belongs elsewhere
+        :raises StoppedError: when this try was stopped or given up before its request left
         :raises RateLimitError: when the vendor wants quiet; what was in doubt before stays so
         :raises ApiError: when it certainly did not happen
         """
         record = self.record()
-        if record is None or record.state in (REFUSED, FAILED):
-            return self._send(self._intend(request, record), request, send)
-        if not self._stands(record, request.follows, resubmit):
-            log.warning(
-                "Submitting %s anew as asked, although %s is recorded.", request.what, record.receipt or record.time
-            )
-            return self._send(self._intend(request, record), request, send)
-        if record.fingerprint != fingerprint(request.body):
-            raise ValidationError(messages.changed(record, request), vendor=request.vendor)
-        if record.state == SUBMITTED:
-            log.info(
-                "%s %s was submitted at %s; attaching to %s.", request.vendor, request.what, record.time, record.receipt
-            )
-            metrics.submission(request.vendor, "attached")
-            return self._attached(record)
-        if record.conn_id not in ("", self._task_key.conn_id):
-            elsewhere = messages.elsewhere(record, request, self._task_key.conn_id)
-            raise ValidationError(f"{elsewhere} {self.remedies(record, request.vendor)}", vendor=request.vendor)
-        return self._resolve(record, request, send, run)
+        found = Found.NOTHING
+        if record is not None:
+            found = find(Situation(record, request, self._task_key, deployment(), resubmit))
+        opening = OPENING[found]
+        if record is None or opening in (Opening.SUBMIT, Opening.SUBMIT_STILL):
+            return self._send(self._intend(request, record, found), request, send)
+        if opening is Opening.REFUSE:
+            raise ValidationError(self._refusal(found, record, request), vendor=request.vendor)
+        if opening is Opening.ATTACH:
+            return self._attach(record, request)
+        return self._settle(record, request, send, run)
 
     def fail(self, record: Record) -> None:
-        """Note that the vendor confirmed that the submission failed without any effect: a retry may submit again."""
-        self._save(replace(record, state=FAILED))
+        """Note that the vendor confirmed that the submission failed without any effect: a retry may submit again.
 
-    def _intend(self, request: SubmissionRequest, previous: Record | None) -> Record:
-        baseline = request.prepare()
-        generation = previous.generation + 1 if previous else 1
-        task_key = self._task_key
-        name = [
-            request.vendor,
-            task_key.conn_id,
-            task_key.dag_id,
-            task_key.run_id,
-            task_key.task_id,
-            task_key.map_index,
-        ]
-        key = uuid.uuid5(KEYS, json.dumps([*name, self._operation, generation]))
-        return self._save(
-            Record(
-                key=str(key),
-                generation=generation,
-                state=INTENT,
-                fingerprint=fingerprint(request.body),
-                body=request.body,
-                reference=request.reference,
-                id_field=request.id_field,
-                intent_at=self._clock(),
-                clear_count=task_key.clear_count,
-                try_number=task_key.try_number,
-                baseline=baseline,
-                follows=request.follows,
-                parts=request.parts,
-                conn_id=task_key.conn_id,
-            )
+        :raises StoppedError: when the record has changed since ``record`` was read
+        """
+        if self.record() == record:
+            self._file.write(replace(record, state=FAILED))
+        else:
+            raise StoppedError("The record of this submission has changed meanwhile, so this try stops.")
+
+    def remedies(self, record: Record, vendor: str, untraceable: str = "") -> str:
+        """Return what a person can do about an unsettled record."""
+        return messages.remedies(record, vendor, self._operation, untraceable=untraceable)
+
+    # Opening
+
+    def _refusal(self, found: Found, record: Record, request: SubmissionRequest) -> str:
+        if found is Found.CHANGED:
+            return messages.changed(record, request)
+        told = (
+            messages.copied(record, request, deployment())
+            if found is Found.COPIED
+            else messages.elsewhere(record, request, self._task_key.conn_id)
         )
+        return f"{told} {self.remedies(record, request.vendor)}"
 
-    def _resolve(
-        self, record: Record, request: SubmissionRequest, send: Callable[[Call], Any], run: Callable[..., Any]
-    ) -> Record:
-        """Settle an intent that has no receipt."""
+    def _attach(self, record: Record, request: SubmissionRequest) -> Record:
+        log.info(
+            "%s %s was submitted at %s; attaching to %s.", request.vendor, request.what, record.time, record.receipt
+        )
+        metrics.submission(request.vendor, "attached")
+        return self._attached(record)
+
+    def _attached(self, record: Record) -> Record:
+        """Let what a person handed over count for this clearing of the task, and not for the next one."""
+        if record.clear_count != ADOPTED:
+            return record
+        return self._file.write(replace(record, clear_count=self._task_key.clear_count))
+
+    def _intend(self, request: SubmissionRequest, previous: Record | None, found: Found) -> Record:
+        """Write down what is about to be sent.
+
+        :raises ValidationError: when the vendor lists the task's own reference before its first submission
+        """
+        if found is Found.REPLACED and previous is not None:
+            recorded = previous.receipt or previous.time
+            log.warning("Submitting %s again as asked, although %s is recorded.", request.what, recorded)
+        baseline = request.prepare()
+        still = previous is not None and OPENING[found] is Opening.SUBMIT_STILL
+        generation = (previous.generation if previous else 0) + (not still)
+        ours = baseline.get(OURS) if generation == 1 else None
+        task_key = self._task_key
+        name = [request.vendor, *task_key.names, self._operation, generation]
+        record = Record(
+            key=str(uuid.uuid5(KEYS, json.dumps(name))),
+            generation=generation,
+            state=HELD if ours else INTENT,
+            fingerprint=fingerprint(request.body),
+            body=request.body,
+            reference=request.reference,
+            id_field=request.id_field,
+            intent_at=self._clock(),
+            clear_count=task_key.clear_count,
+            try_number=task_key.try_number,
+            baseline=baseline,
+            follows=request.follows,
+            parts=request.parts,
+            conn_id=task_key.conn_id,
+            deployment=task_key.deployment,
+            sent=False,
+        )
+        record = self._file.write(record)
+        if ours:
+            raise ValidationError(messages.listed_already(request, ours, self._operation), vendor=request.vendor)
+        return record
+
+    # Settling
+
+    def _settle(self, record: Record, request: SubmissionRequest, send: Send, run: Run) -> Record:
+        """Find out what became of a request that has no receipt."""
         if not record.doubtful:
-            # The task died without a word: when its last request left is not known, but it was before now.
-            record = self._doubt(record)
+            # The task ended without a word. Its request left before now, or never will: the fence closed behind it.
+            record = self._file.write(replace(record, doubtful=True, doubt_at=self._clock()))
         if self._repeatable(record, request):
             log.info("The answer to %s of %s was lost; sending it again with the same key.", request.what, record.time)
             return self._send(record, request, send)
-        if request.trace is not None:
-            receipt = run(request.trace(record))
-            if receipt is ABSENT and self._unsettled_for(record) == 0 and not record.executed:
-                log.info("%s does not have the %s of %s; submitting it.", request.vendor, request.what, record.time)
-                return self._send(self._intend(request, record), request, send)
-            if receipt:
-                log.info("%s of %s was found at %s: %s.", request.what, record.time, request.vendor, receipt)
-                return self._submitted(record, request, receipt)
-        pending = request.trace is not None and self._unsettled_for(record) > 0
-        raise (self._unreadable if record.executed else self._unknown)(record, request, pending=pending)
+        if request.trace is None:
+            raise self._told(record, request, pending=False)
+        observer = Observer()
+        finding = run(observer.watch(request.trace(record)))
+        settling = SETTLING[Shown.by(finding), self._unsettled_for(record) == 0, record.executed]
+        if settling is Settling.RECORD:
+            log.info("%s of %s was found at %s: %s.", request.what, record.time, request.vendor, finding.receipt)
+            return self._submitted(record, request, finding.receipt)
+        if settling is Settling.SUBMIT:
+            log.info("%s does not have the %s of %s; submitting it.", request.vendor, request.what, record.time)
+            return self._send(self._intend(request, record, Found.OVER), request, send)
+        record = self._file.write(record.with_evidence(f"{moment(self._clock())}: {observer.told(finding)}"))
+        raise self._told(record, request, pending=settling is Settling.LATER)
 
-    def _send(self, record: Record, request: SubmissionRequest, send: Callable[[Call], Any]) -> Record:
+    def _repeatable(self, record: Record, request: SubmissionRequest) -> bool:
+        keyed = request.call(record.body, record.key).endpoint.safety is Safety.KEYED
+        return keyed and self._clock() - record.intent_at < KEY_TRUSTED
+
+    def _unsettled_for(self, record: Record) -> float:
+        """Return for how many seconds the vendor may still be at work on a request that it does not show yet."""
+        return max(0.0, record.doubt_at + SETTLED - self._clock())
+
+    # Sending
+
+    def _send(self, record: Record, request: SubmissionRequest, send: Send) -> Record:
+        """Send what was recorded, through the fence, and write down how that ended."""
+        call = request.call(record.body, record.key)
+        once = call.safety is Safety.ONCE
+        fence = Fence(self._file, record, self._guard, request.confirm, once=once, clock=self._clock)
         try:
-            receipt = request.receipt(send(request.call(record.body, record.key)))
-        except (OutcomeUnknownError, MalformedResponseError) as error:
-            record = self._doubt(record, executed=record.executed or _executed(error))
-            lost = self._unreadable if record.executed else self._unknown
-            unknown = lost(record, request, error, pending=self._resolvable(record, request))
-        except (ApiError, ValueError) as error:
-            if not record.doubtful:
-                self._save(replace(record, state=REFUSED))
-                metrics.submission(request.vendor, "refused")
-                raise
-            # Certainly not executed this time, but an earlier try may have been.
-            if isinstance(error, RateLimitError):
-                raise
-            settled = self._unreadable if record.executed else self._unknown
-            unknown = settled(record, request, error, pending=self._resolvable(record, request))
+            receipt = _receipt(request, send(call, fence=fence))
+        except ApiError as error:
+            cause = error
         else:
+            if not fence.passed:
+                raise RuntimeError(f"the {request.what} was sent without passing its fence")
             # Said before it is written: should the writing fail, the ids are in the log.
             log.info("%s accepted the %s: %s", request.vendor, request.what, receipt)
-            return self._submitted(record, request, receipt)
-        raise unknown
+            return self._submitted(fence.record, request, receipt)
+        raise self._closed(fence.record, request, cause)
+
+    def _closed(self, record: Record, request: SubmissionRequest, cause: ApiError) -> ApiError:
+        """Write down how a request ended that got no receipt, and return what to raise."""
+        closing = CLOSING[Ending.by(cause), record.doubtful]
+        if closing is Closing.CLOSE:
+            self._file.write(replace(record, state=REFUSED))
+            metrics.submission(request.vendor, "refused")
+        if closing in (Closing.CLOSE, Closing.LEAVE):
+            return cause
+        if closing in (Closing.DOUBT, Closing.CONFIRM):
+            # Said before it is written: Airflow may refuse the writing.
+            log.warning("%s", cause)
+            confirmed = record.executed or closing is Closing.CONFIRM
+            record = self._file.write(replace(record, doubtful=True, doubt_at=self._clock(), executed=confirmed))
+        return self._told(record, request, cause, pending=self._resolvable(record, request))
 
     def _submitted(self, record: Record, request: SubmissionRequest, receipt: Any) -> Record:
-        saved = self._save(replace(record, state=SUBMITTED, receipt=receipt, accepted_at=self._clock()))
+        accepted = replace(record, state=SUBMITTED, receipt=receipt, accepted_at=self._clock())
+        saved = self._file.write_receipt(accepted)
         metrics.submission(request.vendor, "reconciled" if record.doubtful else "submitted")
         return saved
 
-    def _unknown(
+    # Saying what is not known
+
+    def _resolvable(self, record: Record, request: SubmissionRequest) -> bool:
+        return self._repeatable(record, request) or request.trace is not None
+
+    def _told(
         self, record: Record, request: SubmissionRequest, cause: Exception | None = None, *, pending: bool
-    ) -> OutcomeUnknownError:
+    ) -> OutcomeUnknownError | MalformedResponseError:
+        """Return the error that says what is not known: the next try settles it, or a person has to.
+
+        :param pending: whether the next try may settle it
+        """
+        if pending:
+            then = messages.next_try(request.vendor, repeated=self._repeatable(record, request))
+        else:
+            then = self.remedies(record, request.vendor, request.untraceable)
+            metrics.submission(request.vendor, "unknown")
+        facts = {name: getattr(cause, name, None) for name in ("method", "path", "status", "request_id", "retry_after")}
+        if record.executed:
+            lost = MalformedResponseError(
+                messages.executed(record, request, cause, then), executed=True, vendor=request.vendor, **facts
+            )
+            lost.resolvable = pending
+            return lost
         why = str(cause) if cause else "the task died before an answer was recorded"
         say = messages.not_yet_known if pending else messages.unknown
-        error = OutcomeUnknownError(
-            say(record, request, why, self._then(record, request, pending=pending)),
-            vendor=request.vendor,
-            **_facts(cause),
-        )
+        error = OutcomeUnknownError(say(record, request, why, then), vendor=request.vendor, **facts)
         error.reference = record.reference
         error.resolvable = self._resolvable(record, request)
         if error.retry_after is None and request.trace is not None:
             error.retry_after = self._unsettled_for(record) or None
         return error
 
-    def _unreadable(
-        self, record: Record, request: SubmissionRequest, cause: Exception | None = None, *, pending: bool
-    ) -> MalformedResponseError:
-        then = self._then(record, request, pending=pending)
-        error = MalformedResponseError(
-            messages.executed(record, request, cause, then), executed=True, vendor=request.vendor, **_facts(cause)
-        )
-        error.resolvable = pending
-        return error
 
-    def _then(self, record: Record, request: SubmissionRequest, *, pending: bool) -> str:
-        """Say what comes next: the next try sees to it, or a person has to, which is counted."""
-        if pending:
-            return messages.next_try(request.vendor, repeated=self._repeatable(record, request))
-        metrics.submission(request.vendor, "unknown")
-        return self.remedies(record, request.vendor)
+def _receipt(request: SubmissionRequest, answer: Any) -> dict[str, Any]:
+    """Take from an answer what to follow the submission by.
 
-    def _doubt(self, record: Record, *, executed: bool = False) -> Record:
-        return self._save(replace(record, doubtful=True, doubt_at=self._clock(), executed=executed))
-
-    def _unsettled_for(self, record: Record) -> float:
-        """Return for how many seconds the vendor may still be at work on a request that it does not show yet."""
-        return max(0.0, record.doubt_at + SETTLED - self._clock())
-
-    def _repeatable(self, record: Record, request: SubmissionRequest) -> bool:
-        keyed = request.call(record.body, record.key).endpoint.safety is Safety.KEYED
-        return keyed and self._clock() - record.intent_at < KEY_TRUSTED
-
-    def _resolvable(self, record: Record, request: SubmissionRequest) -> bool:
-        return self._repeatable(record, request) or request.trace is not None
-
-    def remedies(self, record: Record, vendor: str) -> str:
-        """Return what a person can do about an unsettled record."""
-        return messages.remedies(record, vendor, self._operation)
-
-
-def _executed(error: ApiError) -> bool:
-    return isinstance(error, MalformedResponseError) and error.executed
-
-
-def _facts(cause: Exception | None) -> dict[str, Any]:
-    return {name: getattr(cause, name, None) for name in ("method", "path", "status", "request_id", "retry_after")}
+    :raises MalformedResponseError: when it is not there: the vendor has carried out the request all the same
+    """
+    try:
+        return request.receipt(answer)
+    except (LookupError, TypeError, AttributeError) as error:
+        problem = f"{request.vendor} accepted the {request.what} with an answer that cannot be read: {error!r}"
+    raise MalformedResponseError(problem, executed=True, vendor=request.vendor)

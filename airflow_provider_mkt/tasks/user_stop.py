@@ -11,13 +11,30 @@ from __future__ import annotations
 from typing import Any
 
 
+def states_of(ti: Any) -> set[str]:
+    """Ask Airflow's server for the state of a task instance.
+
+    :param ti: the task instance, as operators and triggers know it
+    :return: its state; empty when Airflow does not know the task instance
+    """
+    index = -1 if ti.map_index is None else ti.map_index
+    states = _server(ti)(ti.dag_id, index, [ti.task_id], run_ids=[ti.run_id])
+    return {str(getattr(state, "value", state)) for state in states.get(ti.run_id, {}).values()}
+
+
 def marked_failed(ti: Any) -> bool:
     """Ask Airflow whether a task instance has been marked as failed.
 
     :param ti: the task instance, as operators and triggers know it
     :return: False also when Airflow does not know the task instance
     """
+    return "failed" in states_of(ti)
+
+
+def _server(ti: Any) -> Any:
+    """Return what asks Airflow's server. In a trigger, task instances have no such method."""
+    if (ask := getattr(ti, "get_task_states", None)) is not None:
+        return ask
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - not while parsing DAGs
 
-    states = RuntimeTaskInstance.get_task_states(ti.dag_id, ti.map_index, [ti.task_id], run_ids=[ti.run_id])
-    return "failed" in {str(state) for state in states.get(ti.run_id, {}).values()}
+    return RuntimeTaskInstance.get_task_states

@@ -12,7 +12,7 @@ from airflow.sdk import Asset
 from airflow_provider_mkt.files.atomic import AtomicFile
 from airflow_provider_mkt.files.formats import Columns, Row, checked_format, rows_to
 from airflow_provider_mkt.files.paths import checked_path
-from airflow_provider_mkt.operators.base import MarketingOperator
+from airflow_provider_mkt.operators.base import Hook, MarketingOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -22,7 +22,7 @@ SAY_EVERY = 30.0
 """Seconds after which a long export says how far it is."""
 
 
-class ToObjectStorageOperator(MarketingOperator):
+class ToObjectStorageOperator(MarketingOperator[Hook]):
     """Writes one file to storage that Airflow's ``ObjectStoragePath`` can reach.
 
     :param path: where to, for example ``s3://my_conn@bucket/orders.jsonl.gz``, ``gs://…``, ``file:///…``

@@ -27,7 +27,9 @@ MAX_LIFE = 0.3
 PATIENCE = "MKT_SOAK_PATIENCE"
 """Environment variable: seconds that a retry is put off at most."""
 
-BEFORE_WAITING = tuple(step for step in Step if step not in {Step.PROCESSED, Step.TRIGGER, Step.RESUMED})
+LATER = {Step.LEAVING, Step.PROCESSED, Step.TRIGGER, Step.RESUMED}
+BEFORE_WAITING = tuple(step for step in Step if step not in LATER)
+"""The steps that are drawn from: the same ones as in earlier soaks, so that seeds mean the same."""
 
 
 class Impatient(MarketingRetryPolicy):

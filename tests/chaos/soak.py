@@ -61,7 +61,7 @@ UNKNOWN, REFUSED, AFTERWARDS = "failed as unknown", "refused", "failed afterward
 FATES = (PUBLISHED, ATTACHED, RECONCILED, UNKNOWN)
 """How a launch may end; these add up to all of them."""
 SUCCEEDED, FAILED = "succeeded", "failed"
-SAYS_UNKNOWN = ("Nobody can know whether", "It is not known yet whether", "what to follow it by was lost")
+SAYS_UNKNOWN = ("It is unknown whether", "It is not known yet whether", "what to follow it by was lost")
 
 
 @dataclass

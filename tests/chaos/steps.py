@@ -37,6 +37,7 @@ class Step(str, Enum):
     BEFORE_INTENT = "before the intent"
     AFTER_INTENT = "after the intent"
     CONNECTED = "after connect"
+    LEAVING = "after the record says that it leaves"
     SENT = "after the last byte of the request"
     PROCESSED = "after the vendor processed it"
     FIRST_BYTE = "after the first byte of the response"
@@ -123,12 +124,17 @@ class Wire:
         around(owner, name, **{"before" if early else "after": seen})
 
 
-def on_write(store: Any, state: str, act: Act, *, early: bool = False) -> None:
-    """Act when a submission's record with this state is written to the task state store: before or after."""
+def step_of(value: dict[str, Any]) -> str:
+    """Name the step of a submission that writes this record."""
+    return "leaving" if value.get("state") == "intent" and value.get("sent") else str(value.get("state"))
+
+
+def on_write(store: Any, step: str, act: Act, *, early: bool = False) -> None:
+    """Act when a submission's record of this step is written to the task state store: before or after."""
 
     def seen(*args: Any, **_: Any) -> None:
         key, value = args[-2:]
-        if str(key).startswith(RECORD) and isinstance(value, dict) and value.get("state") == state:
+        if str(key).startswith(RECORD) and isinstance(value, dict) and step_of(value) == step:
             act()
 
     around(store, "set", **{"before" if early else "after": seen})
@@ -160,6 +166,7 @@ def arm(step: Step, act: Act, store: Any) -> None:
         Step.BEFORE_INTENT: lambda: on_write(store, "intent", once, early=True),
         Step.AFTER_INTENT: lambda: on_write(store, "intent", once),
         Step.CONNECTED: lambda: Wire(fresh=True).at(HTTPConnection, "connect", lambda *_: once()),
+        Step.LEAVING: lambda: on_write(store, "leaving", once),
         Step.SENT: lambda: Wire().at(HTTPConnection, "getresponse", lambda *_: once(), early=True),
         Step.FIRST_BYTE: lambda: Wire().at(HTTPResponse, "begin", lambda *_: once()),
         Step.ANSWERED: lambda: on_answer(lambda _: once()),

@@ -29,8 +29,8 @@ class End(Enum):
     """How the task ends: how often it happened, and what the task says."""
 
     ONCE = "success, it happened once"
-    UNKNOWN_NOT_DONE = "failed: nobody can know; it did not happen"
-    UNKNOWN_DONE = "failed: nobody can know; it happened once"
+    UNKNOWN_NOT_DONE = "failed: the outcome is unknown; it did not happen"
+    UNKNOWN_DONE = "failed: the outcome is unknown; it happened once"
 
 
 Cell = tuple[Step, bool]
@@ -117,7 +117,8 @@ _NOTHING_TO_WAIT_FOR = {
 _NO_RECORD = {
     **_NOTHING_TO_WAIT_FOR,
     **_cells(
-        (Step.BEFORE_INTENT, Step.AFTER_INTENT, Step.BEFORE_RECEIPT, Step.RECEIPT), "repeating it changes nothing"
+        (Step.BEFORE_INTENT, Step.AFTER_INTENT, Step.LEAVING, Step.BEFORE_RECEIPT, Step.RECEIPT),
+        "repeating it changes nothing",
     ),
 }
 
@@ -195,8 +196,10 @@ SUBJECTS: Mapping[str, Subject] = {
         {"integration_id": "int_adjust"},
         "POST /flokit/v1/integrations/{id}/sync",
         "sync.started",
-        _BLIND,
+        # What is found at the integration has no id.
+        _ONCE,
         status="GET /flokit/v1/integrations/{id}",
+        tells_ids=False,
     ),
     "flinque": Subject(
         "flinque",
@@ -261,9 +264,9 @@ SUBJECTS: Mapping[str, Subject] = {
             extras={"webhook_token": "t0ken-that-is-hard-to-guess-4711"} if vendor == "flodesk" else {},
         )
         for vendor, module, name, event in (
-            ("flinque", "flinque_webhooks", "FlinqueEnsureWebhookOperator", "report.ready"),
-            ("flow_social", "flow_social_webhooks", "FlowSocialEnsureWebhookOperator", "post.created"),
-            ("flodesk", "flodesk_webhooks", "FlodeskEnsureWebhookOperator", "subscriber.created"),
+            ("flinque", "flinque", "FlinqueEnsureWebhookOperator", "report.ready"),
+            ("flow_social", "flow_social", "FlowSocialEnsureWebhookOperator", "post.created"),
+            ("flodesk", "flodesk", "FlodeskEnsureWebhookOperator", "subscriber.created"),
         )
     },
 }

@@ -87,7 +87,7 @@ def check(subject: Subject, course: Course, sandbox: Sandbox, end: End) -> None:
     assert set(times.values()) <= {1}, times
     assert course.state == ("success" if end is End.ONCE else "failed"), said(course)
     if end is not End.ONCE:
-        assert "is not submitted again" in course.message or "is never submitted anew" in course.message
+        assert "is not submitted again" in course.message or "is never submitted again" in course.message
         assert "Look at" in course.message
         assert "for the reference" in course.message
     elif subject.tells_ids:

@@ -15,8 +15,9 @@ from tests.integration.airflow import Airflow, Run, until
 
 CELLS = {
     "before_intent": (Step.BEFORE_INTENT, "flokit", Left.NOTHING),
-    "after_intent": (Step.AFTER_INTENT, "flow_living", Left.DOUBT),
-    "connected": (Step.CONNECTED, "flow_social", Left.DOUBT),
+    "after_intent": (Step.AFTER_INTENT, "flow_living", Left.NOTHING),
+    "connected": (Step.CONNECTED, "flow_social", Left.NOTHING),
+    "leaving": (Step.LEAVING, "flow_living", Left.DOUBT),
     "sent": (Step.SENT, "flow_living", Left.DOUBT),
     "processed": (Step.PROCESSED, "flow_social", Left.DONE),
     "first_byte": (Step.FIRST_BYTE, "flinque", Left.DONE),
@@ -26,7 +27,7 @@ CELLS = {
     "trigger": (Step.TRIGGER, "flow_living", Left.RECEIPT),
     "resumed": (Step.RESUMED, "flow_living", Left.RECEIPT),
     "batch": (Step.ANSWERED, "flow_social_batch", Left.DONE),
-    "media": (Step.CONNECTED, "flow_social_media", Left.DOUBT),
+    "media": (Step.CONNECTED, "flow_social_media", Left.NOTHING),
     "campaign": (Step.RECEIPT, "flinque_campaign", Left.RECEIPT),
     "workflow": (Step.SENT, "flodesk_workflow", Left.DOUBT),
     "upsert": (Step.FIRST_BYTE, "flodesk_upsert", Left.DONE),
@@ -84,7 +85,7 @@ def test_cell(task_id: str, run: Run) -> None:
     assert task.tries == (1 if step is Step.TRIGGER else 2), log
     assert ("SIGKILL" in log) == (step is not Step.TRIGGER), log
     if end is not End.ONCE:
-        assert "Nobody can know whether the " in log
+        assert "It is unknown whether the " in log
         assert "Look at " in log
         assert ("for the reference 'subscriber sub_" if name == "flodesk_workflow" else f"reference '{task_id}'") in log
     elif left is Left.RECEIPT and step is not Step.TRIGGER:
@@ -113,18 +114,18 @@ def test_a_person_settles_what_nobody_could_know(run: Run) -> None:
     unknown = {name for name, (_, subject, left) in CELLS.items() if SUBJECTS[subject].ends[left] is not End.ONCE}
     assert unsettled() == unknown
     (ids,) = happened("answered")
-    assert happened("after_intent") == []
+    assert happened("leaving") == []
 
     assert "Clear the task" in submissions(run, "adopt", run.run_id, "answered", "--ids", *ids)
-    assert "Clear the task" in submissions(run, "forget", run.run_id, "after_intent", "--yes")
-    assert unsettled() == unknown - {"answered", "after_intent"}
-    run.airflow.api.clear(run, "answered", "after_intent")
+    assert "Clear the task" in submissions(run, "forget", run.run_id, "leaving", "--yes")
+    assert unsettled() == unknown - {"answered", "leaving"}
+    run.airflow.api.clear(run, "answered", "leaving")
     run.finished(TIMEOUT)
 
-    assert [run.tasks()[name].state for name in ("answered", "after_intent")] == ["success", "success"]
+    assert [run.tasks()[name].state for name in ("answered", "leaving")] == ["success", "success"]
     assert f"attaching to {{'campaign_tracking_ids': {ids}" in run.log("answered")
     assert happened("answered") == [ids]
-    assert len(happened("after_intent")) == 1
+    assert len(happened("leaving")) == 1
 
 
 def test_no_column_is_empty() -> None:

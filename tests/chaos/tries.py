@@ -204,6 +204,7 @@ def _prepare(part: Part, store: FileStore) -> None:
         Step.BEFORE_INTENT: steps.lose_names,
         Step.AFTER_INTENT: lambda: steps.arm(step, lambda: steps.lead_astray(part.closed_port), store),
         Step.CONNECTED: steps.cut_after_connect,
+        Step.LEAVING: lambda: steps.on_write(store, "leaving", steps.Once(_lose_airflow), early=True),
         Step.ANSWERED: lambda: steps.on_answer(steps.lose_network),
         Step.BEFORE_RECEIPT: lambda: steps.arm(step, _lose_airflow, store),
         Step.RESUMED: lambda: steps.arm(step, _lose_airflow, store),

@@ -99,7 +99,7 @@ def waits(no_waits: None, monkeypatch: pytest.MonkeyPatch) -> Waits:
     """Sensors, operators and triggers wait on a clock that only their waiting moves."""
     from airflow.sdk.bases import sensor as airflow_sensor
 
-    from airflow_provider_mkt.operators import submitting as operators
+    from airflow_provider_mkt.operators import waiting as operators
     from airflow_provider_mkt.sensors import base as sensors
     from airflow_provider_mkt.triggers import watch
 

@@ -12,12 +12,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType, TaskDeferred
+from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.triggers.base import TriggerEvent
 
 FIRST_LOOK = 10.0
 """Seconds before a trigger's first look, on the clock of :class:`Waits`."""
 SCHEDULED = "scheduled__2026-06-08T00:00:00+00:00"
+
+
+def step_of(value: dict[str, Any]) -> str:
+    """Name the step of a submission that writes this record: "intent", "leaving", "submitted" …"""
+    return "leaving" if value["state"] == "intent" and value["sent"] else str(value["state"])
 
 
 class WorkerDiedError(BaseException):
@@ -51,8 +57,34 @@ class Store:
 
 
 @dataclass
+class TryStore:
+    """The task state store as one try reaches it: under the id that the task instance had when the try began.
+
+    Airflow refuses writes under an id that it has replaced, and its SDK gives reads under it as "nothing there".
+    """
+
+    task: Task
+    ti_id: int
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of ``key``."""
+        return self.task.store.get(key, default) if self.ti_id == self.task.ti_id else default
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        """Write the value of ``key``."""
+        if self.ti_id != self.task.ti_id:
+            detail = {"status_code": 404, "message": "Task Instance not found"}
+            raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail=detail))
+        self.task.store.set(key, value, retention=retention)
+
+
+@dataclass
 class Task:
-    """One task instance across its tries."""
+    """One task instance across its tries.
+
+    :param state: its state at Airflow's server
+    :param ti_id: its id there: a new one with every retry and clear
+    """
 
     dag_id: str = "launch"
     run_id: str = SCHEDULED
@@ -63,6 +95,7 @@ class Task:
     store: Store = field(default_factory=Store)
     first_reschedule: datetime | None = None
     state: str = "running"
+    ti_id: int = 0
 
     def __post_init__(self) -> None:
         self.try_number = 1
@@ -74,16 +107,18 @@ class Task:
         names = ("dag_id", "run_id", "task_id", "map_index", "try_number", "max_tries")
         ti = SimpleNamespace(**{name: getattr(self, name) for name in names})
         ti.get_first_reschedule_date = lambda context: self.first_reschedule
+        ti.get_task_states = lambda *_, **__: {self.run_id: {self.task_id: self.state}}
         return {
             "ti": ti,
             "task_instance": ti,
             "dag_run": SimpleNamespace(conf=self.conf, run_id=self.run_id),
-            "task_state_store": self.store,
+            "task_state_store": TryStore(self, self.ti_id),
         }
 
     def retry(self) -> dict[str, Any]:
         """Begin the next try, as Airflow does by itself."""
         self.try_number += 1
+        self.ti_id += 1
         return self.context
 
     def clear(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.links.submission import SubmissionLink
-from airflow_provider_mkt.operators.base import MarketingOperator
+from airflow_provider_mkt.operators.base import Hook, MarketingOperator
 from airflow_provider_mkt.operators.ensure_webhook.reconcile import Work
 from airflow_provider_mkt.operators.ensure_webhook.routes import DesiredWebhook, Routes
 from airflow_provider_mkt.submission.request import TaskKey
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class EnsureWebhookBase(MarketingOperator):
+class EnsureWebhookBase(MarketingOperator[Hook]):
     """Sees to it that there is exactly one active subscription for an address, with exactly these events.
 
     Returns ``webhook_id``, ``url``, ``events``, ``created``, ``updated`` and ``replaced``, each also as an XCom of its
@@ -78,7 +78,7 @@ class EnsureWebhookBase(MarketingOperator):
         wanted = DesiredWebhook(url, self.address(url), events)
         key = "/".join(("webhook", *self.hook.account.identity, wanted.name))
         with reschedule_when_rate_limited(), ExclusiveLease(store(), key) as turn:
-            submission = Submission(context["task_state_store"], task_key)
+            submission = Submission(context["task_state_store"], task_key, guard=self.guard(context))
             return Work(self, submission, turn, wanted).done(task_key.clear_count)
 
     def _checked_url(self) -> str:

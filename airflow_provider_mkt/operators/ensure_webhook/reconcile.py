@@ -19,6 +19,7 @@ from airflow_provider_mkt.submission.request import ABSENT, SubmissionRequest
 from airflow_provider_mkt.submission.submit import SETTLED, Submission
 
 if TYPE_CHECKING:
+    from airflow_provider_mkt.client.adapter import Fence
     from airflow_provider_mkt.operators.ensure_webhook.operator import EnsureWebhookBase
     from airflow_provider_mkt.operators.ensure_webhook.routes import DesiredWebhook
     from airflow_provider_mkt.state.exclusive import ExclusiveLease
@@ -40,7 +41,7 @@ class Work:
     """
 
     def __init__(
-        self, operator: EnsureWebhookBase, submission: Submission, turn: ExclusiveLease, wanted: DesiredWebhook
+        self, operator: EnsureWebhookBase[Any], submission: Submission, turn: ExclusiveLease, wanted: DesiredWebhook
     ) -> None:
         self.operator, self.routes, self.submission, self.turn = operator, operator.routes, submission, turn
         self.wanted = wanted
@@ -236,10 +237,10 @@ class Work:
         keyed = self.routes.create.safety is Safety.KEYED
         return self.routes.create(body=sent, idempotency_key=key if keyed else None)
 
-    def _send(self, call: Call) -> Any:
+    def _send(self, call: Call, fence: Fence) -> Any:
         # Two must not create, and what is created must be storable.
         self.turn.ensure_owner()
-        return self.hook.client.send(call)
+        return self.hook.client.send(call, fence=fence)
 
     def _prepare(self) -> dict[str, Any]:
         """Note which subscriptions there are, so that none of them is taken for the one to come."""

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 CAMPAIGN = ListLookup("campaign", flinque.CREATE_CAMPAIGN, flinque.LIST_CAMPAIGNS, Hints(), renamable=True)
 
 
-class FlinqueCreateCampaignOperator(SubmittingOperator):
+class FlinqueCreateCampaignOperator(SubmittingOperator[FlinqueHook]):
     """Creates a campaign, once.
 
     Returns ``campaign_id`` and, after waiting, ``campaign`` (the vendor's last answer), each also as an XCom of its
@@ -83,7 +83,7 @@ class FlinqueCreateCampaignOperator(SubmittingOperator):
         return record.receipt if verdict is None else {**record.receipt, "campaign": verdict.answer}
 
 
-class FlinqueUpdateCampaignOperator(MarketingOperator):
+class FlinqueUpdateCampaignOperator(MarketingOperator[FlinqueHook]):
     """Changes a campaign, and makes sure that the vendor's answer shows the new values.
 
     It may be repeated, so every failure may be retried. Returns ``campaign_id`` and ``campaign``, the vendor's answer.
@@ -112,7 +112,7 @@ class FlinqueUpdateCampaignOperator(MarketingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Ask for the changes and confirm them."""
-        hook: FlinqueHook = self.hook  # type: ignore[assignment]
+        hook = self.hook
         campaign_id = validation.text("campaign_id", self.campaign_id)
         with reschedule_when_rate_limited():
             campaign = hook.update_campaign(campaign_id, self.changes)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_mkt.client.paging import Hints
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
@@ -17,14 +17,10 @@ from airflow_provider_mkt.vendors import flinque
 from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flinque import ReportWatch
 
-if TYPE_CHECKING:
-    pass
-
-
 REPORT = ListLookup("report", flinque.GENERATE_REPORT, flinque.LIST_REPORTS, Hints())
 
 
-class FlinqueGenerateReportOperator(SubmittingOperator):
+class FlinqueGenerateReportOperator(SubmittingOperator[FlinqueHook]):
     """Has a report generated, once, and waits until it is ready.
 
     Returns ``report_id`` and, after waiting, ``report`` (the vendor's last answer), each also as an XCom of its own.

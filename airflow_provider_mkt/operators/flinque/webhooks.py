@@ -12,7 +12,7 @@ from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
 from airflow_provider_mkt.vendors import flinque
 
 
-class FlinqueEnsureWebhookOperator(EnsureWebhookBase):
+class FlinqueEnsureWebhookOperator(EnsureWebhookBase[FlinqueHook]):
     """Sees to it that Flinque has exactly one subscription for an address, with exactly these events.
 
     Flinque can neither change a subscription nor show its secret again: where events differ or the secret is not known

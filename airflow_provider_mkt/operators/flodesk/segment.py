@@ -12,7 +12,7 @@ from airflow_provider_mkt.client.paging import find_rows
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.hooks.flodesk.audience import pages
-from airflow_provider_mkt.operators.submitting import SubmittingOperator
+from airflow_provider_mkt.operators.submitting import InstantOperator
 from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.submission.request import ABSENT, SubmissionRequest, TaskKey
 from airflow_provider_mkt.vendors import flodesk
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_mkt.waiting.base import Verdict
 
 
-class FlodeskCreateSegmentOperator(SubmittingOperator):
+class FlodeskCreateSegmentOperator(InstantOperator[FlodeskHook]):
     """Makes sure that there is a segment of a name: takes the one that is there, or creates it, once.
 
     Flodesk allows several segments of one name; this operator never makes a second one: tasks that share the store
@@ -90,6 +90,7 @@ class FlodeskCreateSegmentOperator(SubmittingOperator):
             id_field="segment_id",
             prepare=lambda: self._none_there(body["name"]),
             trace=trace_segment,
+            confirm=self._still_our_turn,
         )
 
     def _none_there(self, name: str) -> dict[str, Any]:
@@ -97,12 +98,12 @@ class FlodeskCreateSegmentOperator(SubmittingOperator):
         there = self.hook.client.run(_segments_called(name))
         if there:
             raise SegmentExistsError([str(segment.get("id")) for segment in there], name)
-        if self._turn is not None:
-            self._turn.ensure_owner()
         return {}
 
-    def watch(self, record: Record) -> None:
-        """Return None: a segment is there at once."""
+    def _still_our_turn(self) -> None:
+        """Refuse to make one after this process stood still, and another task's turn came."""
+        if self._turn is not None:
+            self._turn.ensure_owner()
 
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:  # noqa: ARG002
         """Return the segment's id."""

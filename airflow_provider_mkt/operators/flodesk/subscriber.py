@@ -10,7 +10,7 @@ from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.operators.base import MarketingOperator
-from airflow_provider_mkt.operators.submitting import SubmittingOperator
+from airflow_provider_mkt.operators.submitting import InstantOperator
 from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 COLOR = "#fff3c9"
 
 
-class FlodeskAddToSegmentsOperator(MarketingOperator):
+class FlodeskAddToSegmentsOperator(MarketingOperator[FlodeskHook]):
     """Adds a subscriber to segments. Repeating it changes nothing, so every failure may be retried.
 
     Returns ``subscriber_id``, ``status`` and ``segment_ids`` (all that they are in now).
@@ -54,7 +54,7 @@ class FlodeskAddToSegmentsOperator(MarketingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Add them."""
-        hook: FlodeskHook = self.hook  # type: ignore[assignment]
+        hook = self.hook
         subscriber = somebody(self, context)
         wanted = validation.texts("segment_ids", self.segment_ids, most=flodesk.MAX_SEGMENTS)
         with reschedule_when_rate_limited():
@@ -70,7 +70,7 @@ class FlodeskAddToSegmentsOperator(MarketingOperator):
         return {"subscriber_id": answer["id"], "status": str(answer.get("status")), "segment_ids": joined}
 
 
-class FlodeskUnsubscribeOperator(MarketingOperator):
+class FlodeskUnsubscribeOperator(MarketingOperator[FlodeskHook]):
     """Unsubscribes somebody from everything. Repeating it changes nothing; there is no way back over the API.
 
     Returns ``subscriber_id`` and ``status``.
@@ -91,7 +91,7 @@ class FlodeskUnsubscribeOperator(MarketingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Unsubscribe them."""
-        hook: FlodeskHook = self.hook  # type: ignore[assignment]
+        hook = self.hook
         subscriber = somebody(self, context)
         with reschedule_when_rate_limited():
             answer = hook.unsubscribe(subscriber)
@@ -104,7 +104,7 @@ class FlodeskUnsubscribeOperator(MarketingOperator):
         return {"subscriber_id": answer["id"], "status": str(answer.get("status"))}
 
 
-class FlodeskAddToWorkflowOperator(SubmittingOperator):
+class FlodeskAddToWorkflowOperator(InstantOperator[FlodeskHook]):
     """Lets a subscriber enter a workflow, once: who enters twice may get its mails twice.
 
     The subscriber is looked up first; what Airflow stores is Flodesk's id, never the address. Flodesk cannot be asked
@@ -152,17 +152,15 @@ class FlodeskAddToWorkflowOperator(SubmittingOperator):
             receipt=lambda _: {"subscriber_id": subscriber_id},
             reference=f"subscriber {subscriber_id} in workflow {workflow_id}",
             id_field="subscriber_id",
+            untraceable="Flodesk does not tell who has entered a workflow",
         )
-
-    def watch(self, record: Record) -> None:
-        """Return None: there is nothing that an entry could be followed by."""
 
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:  # noqa: ARG002
         """Return who entered what."""
         return {"subscriber_id": record.receipt["subscriber_id"], "workflow_id": record.body["workflow_id"]}
 
 
-def somebody(task: MarketingOperator, context: Context) -> str:
+def somebody(task: MarketingOperator[FlodeskHook], context: Context) -> str:
     """Return the id or address that a task is about, rendered; an address is masked in logs and messages from here on.
 
     :raises ValidationError: when it is neither

@@ -31,7 +31,7 @@ Audience = Generator[tuple[str, Mapping[str, Any] | ValidationError], None, None
 """People with their places; an error stands for somebody who cannot be read."""
 
 
-class SubscriberUpsert(MarketingOperator):
+class SubscriberUpsert(MarketingOperator[FlodeskHook]):
     """Upserts an audience, 50 people to a request; a subclass says where it comes from.
 
     All people are read and checked before the first is sent. Memory does not grow with their number. Somebody who
@@ -109,7 +109,7 @@ class SubscriberUpsert(MarketingOperator):
             raise ValidationError(f"{told} Nobody was sent. {self._where} for all of them.")
 
     def _send(self, people: People, refusals: Refusals) -> None:
-        hook: FlodeskHook = self.hook  # type: ignore[assignment]
+        hook = self.hook
         done, total = 0, len(people)
         for batch in people.batches(flodesk.MAX_IN_BATCH):
             # Coming back starts over. Later on it costs a try, or a quota below the audience's size had it go on for

@@ -21,7 +21,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{15,}")
 """What stands in an address as it is, and is hard to guess."""
 
 
-class FlodeskEnsureWebhookOperator(EnsureWebhookBase):
+class FlodeskEnsureWebhookOperator(EnsureWebhookBase[FlodeskHook]):
     """Sees to it that Flodesk has exactly one subscription for an address, with exactly these events.
 
     Flodesk does not sign its deliveries. Its address therefore ends with the connection's ``webhook_token``, which is
@@ -75,5 +75,4 @@ class FlodeskEnsureWebhookOperator(EnsureWebhookBase):
 
     def update(self, webhook_id: str, address: str, events: list[str]) -> None:
         """Give a subscription this address and these events."""
-        hook: FlodeskHook = self.hook  # type: ignore[assignment]
-        hook.update_webhook(webhook_id, validation.text("name", self.name), address, events)
+        self.hook.update_webhook(webhook_id, validation.text("name", self.name), address, events)

@@ -22,7 +22,7 @@ POST_NOT_FOUND = "POST_NOT_FOUND"
 """The vendor's code for a post that is not there."""
 
 
-class FlowSocialUpdatePostOperator(MarketingOperator):
+class FlowSocialUpdatePostOperator(MarketingOperator[FlowSocialHook]):
     """Changes posts that are still queued. The values are absolute, so it may be repeated.
 
     Returns ``updated`` (a number) and ``post_ids``.
@@ -58,7 +58,7 @@ class FlowSocialUpdatePostOperator(MarketingOperator):
         """Change all of them."""
         ids = validation.ids("post_id", self.post_id)
         changes = self._changes()
-        hook: FlowSocialHook = self.hook  # type: ignore[assignment]
+        hook = self.hook
         problems: dict[str, str] = {}
         with reschedule_when_rate_limited():
             if len(ids) == 1:
@@ -88,7 +88,7 @@ class FlowSocialUpdatePostOperator(MarketingOperator):
         return changes
 
 
-class FlowSocialDeletePostOperator(MarketingOperator):
+class FlowSocialDeletePostOperator(MarketingOperator[FlowSocialHook]):
     """Deletes posts that are still queued. A post that is gone already is done, so it may be repeated.
 
     Returns ``deleted`` and ``gone`` (numbers): what it deleted, and what was not there any more.
@@ -114,7 +114,7 @@ class FlowSocialDeletePostOperator(MarketingOperator):
     def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002
         """Delete all of them."""
         ids = validation.ids("post_id", self.post_id)
-        hook: FlowSocialHook = self.hook  # type: ignore[assignment]
+        hook = self.hook
         problems: dict[str, str] = {}
         gone = 0
         with reschedule_when_rate_limited():

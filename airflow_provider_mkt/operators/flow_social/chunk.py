@@ -18,6 +18,7 @@ from airflow_provider_mkt.vendors import flow_social
 if TYPE_CHECKING:
     from airflow_provider_mkt.client.redaction import Redactor
     from airflow_provider_mkt.hooks.base import MarketingHook
+    from airflow_provider_mkt.tasks.guard import Guard
 
 VENDOR = flow_social.VENDOR.name
 SHOWN_ROWS = 20
@@ -33,6 +34,7 @@ class Batch:
     :param task_key: where the batch belongs
     :param hook: sends the requests
     :param size: rows in a chunk
+    :param guard: whether Airflow still wants this try
     :param resubmit: schedule all of it again, once per clearing of the task
     """
 
@@ -40,6 +42,7 @@ class Batch:
     task_key: TaskKey
     hook: MarketingHook
     size: int
+    guard: Guard
     resubmit: bool = False
 
 
@@ -123,7 +126,7 @@ class Chunk:
 
     def _submission(self, turn: int) -> Submission:
         operation = f"{self.number}.{turn}" if turn else self.number
-        return Submission(self.batch.store, self.batch.task_key, operation)
+        return Submission(self.batch.store, self.batch.task_key, operation, guard=self.batch.guard)
 
     def _begin(self, submission: Submission, follows: str) -> Record | None:
         """Send the rows that are due; None when there are none, or all of them were refused together."""

@@ -15,7 +15,7 @@ from airflow_provider_mkt.client.endpoint import Upload
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.hooks.flow_social.media import check_media_size, media_file, media_type_of
-from airflow_provider_mkt.operators.submitting import SubmittingOperator
+from airflow_provider_mkt.operators.submitting import InstantOperator
 from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.vendors import flow_social
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 CHUNK = 64 * 1024
 
 
-class FlowSocialUploadMediaOperator(SubmittingOperator):
+class FlowSocialUploadMediaOperator(InstantOperator[FlowSocialHook]):
     """Uploads a picture or a film for posts, once: a retry after a lost answer gets the first upload's key.
 
     Returns ``media_key``, for a post's ``media_keys``, and ``name``, ``size`` (bytes) and ``sha256``. Size and format
-    are checked before anything is sent. There is nothing to wait for: the parameters about waiting mean nothing here.
+    are checked before anything is sent.
 
     :param path: the file: a local path, or whatever ``ObjectStoragePath`` opens. JPG, PNG, GIF, WebP, MP4 or MOV, at
         most 10 MB
@@ -76,9 +76,6 @@ class FlowSocialUploadMediaOperator(SubmittingOperator):
             reference=task_key.reference,
             id_field="media_key",
         )
-
-    def watch(self, record: Record) -> None:
-        """Return None: an upload is done when it is accepted."""
 
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:  # noqa: ARG002 - the base's signature
         """Return the key and what was uploaded."""

@@ -17,7 +17,7 @@ from airflow_provider_mkt.waiting.base import Verdict
 from airflow_provider_mkt.waiting.flow_social import PostWatch
 
 
-class FlowSocialSchedulePostOperator(SubmittingOperator):
+class FlowSocialSchedulePostOperator(SubmittingOperator[FlowSocialHook]):
     """Schedules a post on every network of a channel, once.
 
     Returns ``post_id`` and ``status``, each also as an XCom of its own. It does not wait by default: a post may be days

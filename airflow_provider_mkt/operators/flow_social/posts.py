@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.exceptions import ApiError, ValidationError
+from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.hooks.flow_social.posts import post_body
 from airflow_provider_mkt.operators.flow_social.batch import MAX_NAMED, BatchResult, schedule
@@ -38,7 +38,7 @@ SPELLINGS = {
 """Names of the single-post operator and of database columns, for the vendor's fields."""
 
 
-class SchedulesPosts(SubmittingOperator):
+class SchedulesPosts(SubmittingOperator[FlowSocialHook]):
     """Base of what schedules many posts; a subclass says which (:meth:`source`).
 
     :param chunk_size: posts per request, at most 100; it must not change once posts were sent
@@ -68,49 +68,40 @@ class SchedulesPosts(SubmittingOperator):
 
     def execute(self, context: Context) -> Any:
         """Schedule all that is not done yet, then wait or return."""
-        self._begun = context
-        read = self.source()
-        if self.wait_for_completion:
-            read = _few(read())
-        resubmit = self._resubmit_asked(context)
-        batch = Batch(
-            context["task_state_store"],
-            TaskKey.of(context, self.conn_id),
-            self.hook,
-            self.chunk_size,
-            resubmit=resubmit,
-        )
-        with reschedule_when_rate_limited():
-            tally = schedule(batch, read)
-        tally.check(allow_failures=self.allow_failures)
-        if tally.refusals:
-            self.log.warning("Not scheduled, and allowed to fail: %s", tally.refusal)
-        if tally.record is None or not self.wait_for_completion or not tally.done:
-            self._begun = None
-            return tally.result()
-        return self._follow(context, tally, tally.record)
+        with self.running(context):
+            read = self.source()
+            if self.wait_for_completion:
+                read = _few(read())
+            batch = Batch(
+                context["task_state_store"],
+                TaskKey.of(context, self.conn_id),
+                self.hook,
+                self.chunk_size,
+                self.guard(context),
+                resubmit=self.resubmit_asked(context),
+            )
+            with reschedule_when_rate_limited():
+                tally = schedule(batch, read)
+            tally.check(allow_failures=self.allow_failures)
+            if tally.refusals:
+                self.log.warning("Not scheduled, and allowed to fail: %s", tally.refusal)
+            if tally.record is None or not self.wait_for_completion or not tally.done:
+                return tally.result()
+            verdict = self._follow(context, tally, tally.record)
+        return self.conclude(context, verdict)
 
-    def _follow(self, context: Context, tally: BatchResult, record: Record) -> Any:
+    def _follow(self, context: Context, tally: BatchResult, record: Record) -> Verdict:
         from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
 
         context["task_state_store"].set(SUMMARY, tally.result(), retention=NEVER_EXPIRE)
         ids = [each for each in tally.ids if each is not None]
-        return self._wait(context, record, PostWatch(ids, list(flow_social.DELIVERED), record.intent_at))
+        return self.wait(PostWatch(ids, list(flow_social.DELIVERED), record.intent_at))
 
-    def _accepted(self, context: Context) -> None:
+    def accepted(self, context: Context) -> None:
         """Return None: what is not yet waited for is not yet all sent."""
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Go on when the trigger has something to tell."""
-        if (error := ApiError.from_event(event)) is not None:
-            raise error
-        return self._end(context, Verdict.of(event))
-
-    def _conclude(self, context: Context, record: Record, verdict: Verdict) -> Any:  # noqa: ARG002 - the base's signature
-        return self._end(context, verdict)
-
-    def _end(self, context: Context, verdict: Verdict) -> dict[str, Any]:
-        self._begun = self._waiting = None
+    def conclude(self, context: Context, verdict: Verdict) -> dict[str, Any]:
+        """Return the numbers and ids, or say what failed."""
         result: Any = context["task_state_store"].get(SUMMARY)
         if result is None:
             raise AirflowFailException("The record of the posts is gone from the task state store.")

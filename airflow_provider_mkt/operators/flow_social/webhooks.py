@@ -12,7 +12,7 @@ from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
 from airflow_provider_mkt.vendors import flow_social
 
 
-class FlowSocialEnsureWebhookOperator(EnsureWebhookBase):
+class FlowSocialEnsureWebhookOperator(EnsureWebhookBase[FlowSocialHook]):
     """Sees to it that Flow Social has exactly one active subscription for an address, with exactly these events.
 
     Events are changed, and an inactive subscription is made active, in place. One whose secret is not known here is
@@ -33,5 +33,4 @@ class FlowSocialEnsureWebhookOperator(EnsureWebhookBase):
 
     def update(self, webhook_id: str, address: str, events: list[str]) -> None:  # noqa: ARG002 - it is found by that
         """Change the events and make the subscription active."""
-        hook: FlowSocialHook = self.hook  # type: ignore[assignment]
-        hook.update_webhook(webhook_id, events=events, active=True)
+        self.hook.update_webhook(webhook_id, events=events, active=True)

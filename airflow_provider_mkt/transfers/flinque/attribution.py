@@ -40,7 +40,7 @@ CURSOR = "mkt.flinque_orders"
 """What the cursor is kept under, in the asset state store."""
 
 
-class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
+class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator[FlinqueHook]):
     """Writes attributed orders to a file, each order once over all files.
 
     How far it has come is kept with its asset, the first one of ``outlets``. Each run writes one file of the orders
@@ -185,7 +185,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator):
         return _result(file, rows, None, start, end)
 
     def _pages(self, start: datetime | None, end: datetime | None) -> Iterator[Page]:
-        hook = cast("FlinqueHook", self.hook)
+        hook = self.hook
         call = replace(orders_call(start, end), priority=Priority.POLL)
         return walk_pages(hook.client, call, LargePages(self.per_page))
 

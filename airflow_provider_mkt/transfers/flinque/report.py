@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ApiError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
 
-class FlinqueReportToObjectStorageOperator(ToObjectStorageOperator):
+class FlinqueReportToObjectStorageOperator(ToObjectStorageOperator[FlinqueHook]):
     """Writes the file of a finished report, as Flinque made it. An older file at ``path`` is replaced.
 
     What arrives is checked as far as the ending of ``path`` tells what it should be: ``.csv``, ``.json``, ``.pdf``,
@@ -50,7 +50,7 @@ class FlinqueReportToObjectStorageOperator(ToObjectStorageOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Export, and return ``report_id``, ``path`` and ``bytes``."""
         report_id, path = validation.text("report_id", self.report_id), self.destination()
-        hook = cast("FlinqueHook", self.hook)
+        hook = self.hook
         with reschedule_when_rate_limited(), AtomicFile(path) as file:
             try:
                 write_report(file, hook.export_report(report_id))

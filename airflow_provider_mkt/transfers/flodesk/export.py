@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.answer import Rows
@@ -29,7 +29,7 @@ TEXTS = ("id", "status", "email", "source", "first_name", "last_name", "optin_ip
 JSONS = ("segments", "custom_fields")
 
 
-class FlodeskSubscribersToObjectStorageOperator(ToObjectStorageOperator):
+class FlodeskSubscribersToObjectStorageOperator(ToObjectStorageOperator[FlodeskHook]):
     """Writes all subscribers, or those of a status or segment, to a file. An older file at ``path`` is replaced.
 
     The file holds personal data. On a local disk only its owner can read it; nothing of it is in logs, XComs or events.
@@ -76,7 +76,7 @@ class FlodeskSubscribersToObjectStorageOperator(ToObjectStorageOperator):
 
         :raises MalformedResponseError: when fewer come than Flodesk counts
         """
-        client = cast("FlodeskHook", self.hook).client
+        client = self.hook.client
         call = flodesk.LIST_SUBSCRIBERS(query=query, priority=Priority.POLL)
         totals, met = Totals(), 0
         for page in walk_pages(client, call, pages(MAX_PAGE)):

@@ -88,6 +88,7 @@ def chaos_matrix() -> None:
     rest = [
         sync("before_intent", pre_execute=doom(Step.BEFORE_INTENT)),
         publish("after_intent", pre_execute=doom(Step.AFTER_INTENT), trigger_rule="all_done"),
+        publish("leaving", pre_execute=doom(Step.LEAVING), trigger_rule="all_done"),
         post("connected", pre_execute=doom(Step.CONNECTED), trigger_rule="all_done"),
         publish("answered", pre_execute=doom(Step.ANSWERED), trigger_rule="all_done"),
         publish("receipt", pre_execute=doom(Step.RECEIPT), trigger_rule="all_done"),

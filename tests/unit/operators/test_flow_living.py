@@ -137,7 +137,7 @@ def test_rendered_to_nothing_means_not_given(empty: str | None, vendors: Sandbox
 
 def test_order_ref_is_made_of_where_the_task_is(vendors: Sandbox, task: Task) -> None:
     result = publishing().execute(task.context)
-    assert result["order_ref"] == f"launch/{task.run_id}/publish"
+    assert result["order_ref"] == f"tests/launch/{task.run_id}/publish"
     long = Task(dag_id="d" * 250, map_index=3)
     reference = publishing().execute(long.context)["order_ref"]
     assert len(reference) == 255
@@ -212,7 +212,7 @@ def published(vendors: Sandbox) -> list[str]:
 @pytest.mark.parametrize("order_ref", [None, "PO-1 {run_id}"])
 def test_analytics_show_what_was_published(order_ref: str | None, vendors: Sandbox, task: Task) -> None:
     given = {"order_ref": order_ref.format(run_id=task.run_id)} if order_ref else {}
-    reference = given.get("order_ref", f"{task.dag_id}/{task.run_id}/{task.task_id}")
+    reference = given.get("order_ref", f"tests/{task.dag_id}/{task.run_id}/{task.task_id}")
     lost(vendors, task, "drop_after", **given)
     result = publishing(**given).execute(task.context)
     assert result["order_ref"] == reference
@@ -275,7 +275,11 @@ def test_analytics_that_fail_change_nothing(vendors: Sandbox, task: Task) -> Non
 
 def test_dry_run_publishes_nothing(vendors: Sandbox, task: Task) -> None:
     result = publishing(dry_run=True, deferrable=True).execute(task.context)
-    assert result == {"status": "queued", "order_ref": f"launch/{task.run_id}/publish", "campaign_tracking_ids": []}
+    assert result == {
+        "status": "queued",
+        "order_ref": f"tests/launch/{task.run_id}/publish",
+        "campaign_tracking_ids": [],
+    }
     assert vendors.requests("flow_living")[-1]["body"]["dryRun"] is True
     assert vendors.ledger(effect="campaign.published") == []
     assert task.store.values == {}

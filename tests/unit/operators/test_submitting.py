@@ -23,6 +23,7 @@ from airflow_provider_mkt.exceptions import (
     OutcomeUnknownError,
     RateLimitError,
     ServerError,
+    StoppedError,
     ValidationError,
 )
 from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
@@ -33,7 +34,7 @@ from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.submission.submit import Submission
-from tests.unit.context import FIRST_LOOK, Task, Waits, WorkerDiedError, deferral, resumed
+from tests.unit.context import FIRST_LOOK, Task, Waits, WorkerDiedError, deferral, resumed, step_of
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ SYNC = Kind(
 )
 KINDS = {"campaign": CAMPAIGN, "post": POST, "report": REPORT, "sync": SYNC}
 LATER = 700.0
+STEPS = ("intent", "leaving", "submitted")
 
 every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 pytestmark = pytest.mark.usefixtures("waits", "no_analytics")
@@ -375,7 +377,7 @@ def test_lost_answer(kind: Kind, fault: str, vendors: Sandbox, task: Task) -> No
 
 
 def _reference(kind: Kind, task: Task) -> str:
-    return f"{task.dag_id}/{task.run_id}/{task.task_id}"
+    return f"tests/{task.dag_id}/{task.run_id}/{task.task_id}"
 
 
 def test_keyed_answer_lost_for_a_whole_try(vendors: Sandbox, task: Task) -> None:
@@ -396,10 +398,10 @@ def test_keyed_answer_lost_for_a_whole_try(vendors: Sandbox, task: Task) -> None
 
 
 @every_kind
-@pytest.mark.parametrize("step", ["before intent", "after intent", "before submitted", "after submitted"])
+@pytest.mark.parametrize("step", [f"{when} {step}" for step in STEPS for when in ("before", "after")])
 def test_worker_dies_around_a_write(kind: Kind, step: str, vendors: Sandbox, task: Task) -> None:
     def die(when: str, value: dict[str, Any]) -> None:
-        if f"{when} {value['state']}" == step:
+        if f"{when} {step_of(value)}" == step:
             raise WorkerDiedError
 
     task.store.interrupt = die
@@ -409,7 +411,7 @@ def test_worker_dies_around_a_write(kind: Kind, step: str, vendors: Sandbox, tas
     happened = int("submitted" in step)
     assert kind.effects(vendors) == happened
     task.retry()
-    certain = step in ("before intent", "after submitted") or kind.settled_by == "key"
+    certain = step not in ("after leaving", "before submitted") or kind.settled_by == "key"
     if certain or (kind.settled_by == "list" and happened):
         assert kind(wait_for_completion=False).execute(task.context)
         assert kind.effects(vendors) == 1
@@ -427,11 +429,13 @@ def test_worker_dies_while_sending(
     operator = kind(wait_for_completion=False)
     send = operator.hook.client.send
 
-    def die(call: Any) -> Any:
+    def die(call: Any, **options: Any) -> Any:
         if call.endpoint.method == "GET" or not call.endpoint.authenticated:
-            return send(call)
+            return send(call, **options)
         if executed:
-            send(call)
+            send(call, **options)
+        else:
+            options["fence"]()
         raise WorkerDiedError
 
     monkeypatch.setattr(operator.hook.client, "send", die)
@@ -520,21 +524,28 @@ def test_looks_at_what_is_gone_end_at_once(vendors: Sandbox, task: Task, waits: 
 # Stopped
 
 
-def stopped(kind: Kind, task: Task, vendors: Sandbox, waits: Waits, error: BaseException, **options: Any) -> None:
+def stopped(kind: Kind, task: Task, state: str, waits: Waits, error: BaseException, **options: Any) -> None:
     """Wait on the worker until ``error`` ends the process, and stop as Airflow's task runner does."""
-    killed(kind(**options), task, waits, error)
+    killed(kind(**options), task, state, waits, error)
 
 
-def killed(operator: SubmittingOperator, task: Task, waits: Waits, error: BaseException) -> None:
+def killed(operator: Any, task: Task, state: str, waits: Waits, error: BaseException) -> None:
+    """Have Airflow give a task this state while it waits, and end it by ``error``."""
+    timed_out = isinstance(error, AirflowTaskTimeout)
+
     def end() -> None:
+        task.state = state
         try:
             raise error
         finally:
-            operator.on_kill()
+            if not timed_out:
+                operator.on_kill()
 
     waits.happenings = [end]
     with pytest.raises(type(error)):
         operator.execute(task.context)
+    if timed_out:
+        operator.on_kill()
 
 
 STOPPED = {"flow_living": "campaign.status_updated", "flow_social": "post.deleted"}
@@ -543,17 +554,15 @@ LATER_POST = {"scheduled_for": "2099-06-08T09:00:00Z"}
 
 @pytest.mark.parametrize("kind", [CAMPAIGN, POST])
 def test_given_up_by_a_user(kind: Kind, vendors: Sandbox, task: Task, waits: Waits) -> None:
-    task.state = "failed"
-    stopped(kind, task, vendors, waits, WorkerDiedError(), **(LATER_POST if kind is POST else {}))
+    stopped(kind, task, "failed", waits, WorkerDiedError(), **(LATER_POST if kind is POST else {}))
     assert len(vendors.ledger(kind.vendor, STOPPED[kind.vendor])) == (2 if kind is CAMPAIGN else 1)
 
 
 def test_live_campaign_is_paused_when_stopped(vendors: Sandbox, task: Task, waits: Waits) -> None:
     CAMPAIGN(wait_for_completion=False).execute(task.context)
     vendors.advance(LATER)
-    task.state = "failed"
     task.retry()
-    stopped(CAMPAIGN, task, vendors, waits, WorkerDiedError(), target_statuses=["completed"])
+    stopped(CAMPAIGN, task, "failed", waits, WorkerDiedError(), target_statuses=["completed"])
     assert len(vendors.ledger("flow_living", "campaign.status_updated")) == 2
 
 
@@ -575,24 +584,23 @@ def test_ended_otherwise_it_goes_on_at_the_vendor(
     more = LATER_POST if kind is POST else {"target_statuses": ["completed"]}
     kind(wait_for_completion=False, **more).execute(task.context)
     vendors.advance(LATER)
-    task.state = state
-    stopped(kind, task, vendors, waits, error, **options, **more)
+    stopped(kind, task, state, waits, error, **options, **more)
     assert vendors.ledger(kind.vendor, STOPPED[kind.vendor]) == []
 
 
 def test_stopping_that_takes_too_long_is_told(
     vendors: Sandbox, task: Task, waits: Waits, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from airflow_provider_mkt.operators import submitting
+    from airflow_provider_mkt.operators import waiting
 
     free = threading.Event()
-    monkeypatch.setattr(submitting, "CANCEL_TIMEOUT", 0.05)
-    monkeypatch.setattr(submitting.SubmittingOperator, "_cancel", lambda *_: free.wait(30))
+    monkeypatch.setattr(waiting, "CANCEL_TIMEOUT", 0.05)
+    monkeypatch.setattr(waiting.WaitingOperator, "_cancel", lambda *_: free.wait(30))
     try:
-        stopped(POST, task, vendors, waits, WorkerDiedError(), **LATER_POST)
+        stopped(POST, task, "failed", waits, WorkerDiedError(), **LATER_POST)
     finally:
         free.set()
-    assert "Not finished stopping it at the vendor" in capsys.readouterr().out
+    assert "Stopping it at the vendor was not finished" in capsys.readouterr().out
 
 
 def test_stopped_before_anything_was_submitted(vendors: Sandbox, task: Task) -> None:
@@ -601,27 +609,32 @@ def test_stopped_before_anything_was_submitted(vendors: Sandbox, task: Task) -> 
     assert vendors.requests() == []
 
 
-@pytest.mark.parametrize("kind", [CAMPAIGN, POST])
-@pytest.mark.parametrize("state", ["failed", "running"])
+@every_kind
+@pytest.mark.parametrize("state", ["failed", "running", "success", "restarting"])
 def test_stopped_while_it_waits_for_its_turn(
     kind: Kind, state: str, vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Airflow goes on with a task after its ``on_kill``: one that a user called off must not launch any more."""
+    """Airflow goes on with a task after its ``on_kill``: whatever asked it to end, it must not launch any more."""
     operator = kind(wait_for_completion=False)
-    task.state = state
     real = operator.hook.client.send
 
-    def send(call: Any) -> Any:
-        operator.on_kill()
-        return real(call)
+    def send(call: Any, **options: Any) -> Any:
+        if "fence" in options:
+            task.state = state
+            operator.on_kill()
+        return real(call, **options)
 
     monkeypatch.setattr(operator.hook.client, "send", send)
-    if state == "running":
-        assert operator.execute(task.context)
-    else:
-        with pytest.raises(AirflowFailException, match="submissions show"):
-            operator.execute(task.context)
-    assert kind.effects(vendors) == (0 if state == "failed" else 1)
+    with pytest.raises(StoppedError) as caught:
+        operator.execute(task.context)
+    assert kind.effects(vendors) == 0
+    assert (task.record["state"], task.record["sent"]) == ("intent", False)
+    assert DEFAULT.evaluate(caught.value, 1, 2).action.value == "default"
+    # What never left costs nobody anything: the next try submits by itself.
+    task.clear()
+    task.state = "running"
+    assert kind(wait_for_completion=False).execute(task.context)
+    assert kind.effects(vendors) == 1
 
 
 @pytest.mark.parametrize("kind", [CAMPAIGN, POST])
@@ -629,9 +642,15 @@ def test_stopped_between_the_answer_and_the_wait(
     kind: Kind, vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator = kind(**(LATER_POST if kind is POST else {}))
-    task.state = "failed"
-    monkeypatch.setattr(operator, "_wait", lambda *_: operator.on_kill())
-    operator.execute(task.context)
+
+    def wait(_: Any) -> None:
+        task.state = "failed"
+        operator.on_kill()
+        raise WorkerDiedError
+
+    monkeypatch.setattr(operator, "wait", wait)
+    with pytest.raises(WorkerDiedError):
+        operator.execute(task.context)
     assert vendors.ledger(kind.vendor, STOPPED[kind.vendor])
 
 
@@ -640,11 +659,18 @@ def test_stopped_before_it_is_submitted_anew_the_former_one_goes_on(
 ) -> None:
     POST(wait_for_completion=False, **LATER_POST).execute(task.context)
     task.clear()
-    task.state = "failed"
     operator = POST(resubmit=True, **LATER_POST)
-    monkeypatch.setattr(operator, "submission_request", lambda _: operator.on_kill())
-    with pytest.raises(AirflowFailException, match="submissions show"):
+    real = operator.submission_request
+
+    def request(task_key: Any) -> Any:
+        task.state = "failed"
+        operator.on_kill()
+        return real(task_key)
+
+    monkeypatch.setattr(operator, "submission_request", request)
+    with pytest.raises(StoppedError):
         operator.execute(task.context)
+    assert POST.effects(vendors) == 1
     assert vendors.ledger("flow_social", "post.deleted") == []
 
 
@@ -652,13 +678,13 @@ def test_stopped_when_it_is_accepted_and_not_waited_for(
     vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator = POST(wait_for_completion=False, **LATER_POST)
-    task.state = "failed"
     monkeypatch.setattr(operator, "result", lambda *_: "accepted")
     monkeypatch.setattr(operator, "watch", lambda _: pytest.fail("nothing is stopped"))
     real = Submission._submitted
 
     def submitted(*args: Any) -> Any:
         saved = real(*args)
+        task.state = "failed"
         operator.on_kill()
         return saved
 
@@ -672,10 +698,9 @@ def test_a_dag_that_fails_fast_stops_nothing_at_the_vendor(
     """There Airflow marks running tasks as failed as soon as any other task fails."""
     with DAG("launch", schedule=None, fail_fast=True):
         operator = POST(**LATER_POST)
-    task.state = "failed"
-    killed(operator, task, waits, WorkerDiedError())
+    killed(operator, task, "failed", waits, WorkerDiedError())
     assert vendors.ledger("flow_social", "post.deleted") == []
-    assert "look there" in capsys.readouterr().out
+    assert "check there" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", [CAMPAIGN, SYNC])
@@ -755,7 +780,7 @@ def test_mapped_tasks_submit_each_for_itself(vendors: Sandbox) -> None:
             kind(wait_for_completion=False).execute(task.context)
             task.store.values.clear()
     assert [entry["reference"] for entry in vendors.ledger("flow_living", "campaign.published")] == [
-        f"launch/{task.run_id}/publish/{task.map_index}" for task in tasks
+        f"tests/launch/{task.run_id}/publish/{task.map_index}" for task in tasks
     ]
     assert len({entry["idempotency_key"] for entry in vendors.ledger("flow_social", "post.created")}) == 4
     assert REPORT.effects(vendors) == 4

@@ -56,7 +56,7 @@ from airflow_provider_mkt.state.database import shared as stores
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.submission.record import Record
-from tests.unit.context import Task, WorkerDiedError
+from tests.unit.context import Task, WorkerDiedError, step_of
 
 URL = "https://airflow.example.com/mkt/webhooks/mine"
 OTHER = "https://airflow.example.com/mkt/webhooks/other"
@@ -186,9 +186,9 @@ def effects(vendors: Sandbox, kind: Kind) -> list[str]:
     return [entry["effect"] for entry in vendors.ledger(kind.vendor) if entry["effect"].startswith("webhook.")]
 
 
-def die(moment: str, state: str) -> Callable[[str, Any], None]:
+def die(moment: str, step: str) -> Callable[[str, Any], None]:
     def interrupt(when: str, record: Any) -> None:
-        if (when, record["state"]) == (moment, state):
+        if (when, step_of(record)) == (moment, step):
             raise WorkerDiedError
 
     return interrupt
@@ -383,6 +383,18 @@ def test_deleted_while_it_is_being_changed(kind: Kind, vendors: Sandbox, task: T
 @every_kind
 def test_killed_after_the_intent(kind: Kind, vendors: Sandbox, task: Task) -> None:
     task.store.interrupt = die("after", "intent")
+    with pytest.raises(WorkerDiedError):
+        kind().execute(task.context)
+    task.store.interrupt = None
+    task.retry()
+    result = kind().execute(task.context)
+    assert [row["id"] for row in kind.there()] == [result["webhook_id"]]
+    assert kind.made(vendors) == 1
+
+
+@every_kind
+def test_killed_when_it_leaves(kind: Kind, vendors: Sandbox, task: Task) -> None:
+    task.store.interrupt = die("after", "leaving")
     with pytest.raises(WorkerDiedError):
         kind().execute(task.context)
     assert kind.made(vendors) == 0
@@ -607,7 +619,7 @@ def test_list_that_hides_addresses_settles_nothing(vendors: Sandbox, task: Task)
     settle(task)
     task.retry()
     vendors.fault(FLINQUE.list, "status", status=200, body={"data": [{"id": "wh_9"}]}, count=None, processed=False)
-    with pytest.raises(OutcomeUnknownError, match="Nobody can know"):
+    with pytest.raises(OutcomeUnknownError, match="It is unknown whether"):
         FLINQUE().execute(task.context)
     assert FLINQUE.made(vendors) == 1
 

@@ -31,7 +31,7 @@ from airflow_provider_mkt.submission import list_lookup
 from airflow_provider_mkt.submission.list_lookup import alike
 from tests.unit.context import Task, deferral, resumed
 
-REFERENCE = f"launch/{Task().run_id}/publish"
+REFERENCE = f"tests/launch/{Task().run_id}/publish"
 UPDATE = "PATCH /flinque/v1/campaigns/{id}"
 LOST = "drop_after"
 NEVER_ARRIVED = "drop_before"
@@ -111,7 +111,7 @@ def is_a_persons_business(kind: Kind, task: Task) -> OutcomeUnknownError:
     """Make the next try, which must neither submit nor attach."""
     settle(task)
     task.retry()
-    with pytest.raises(OutcomeUnknownError, match="Nobody can know") as caught:
+    with pytest.raises(OutcomeUnknownError, match="It is unknown whether") as caught:
         kind.creating().execute(task.context)
     assert f"Look at Flinque for the reference '{task.record['reference']}'" in str(caught.value)
     assert f"whether the {kind.name} was submitted" in str(caught.value)
@@ -236,7 +236,7 @@ def test_a_namesake_that_claims_to_be_older_is_a_persons_business(kind: Kind, ve
 def test_what_the_vendor_confirmed_is_never_sent_anew(kind: Kind, vendors: Sandbox, task: Task) -> None:
     """The answer could not be read, and the list does not show it: both are the vendor's word, one of them is wrong."""
     vendors.fault(kind.route, "malformed")
-    with pytest.raises(MalformedResponseError, match="The next try sees to that"):
+    with pytest.raises(MalformedResponseError, match="The next try settles that"):
         kind.creating().execute(task.context)
     kind.lists(vendors, *old(90_000, 200_000))
     for _ in range(3):

@@ -25,7 +25,7 @@ from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.operators.flodesk import FlodeskCreateSegmentOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state import exclusive
-from tests.unit.context import Task, WorkerDiedError
+from tests.unit.context import Task, WorkerDiedError, step_of
 
 CREATE = "POST /flodesk/v1/segments"
 LIST = "GET /flodesk/v1/segments"
@@ -115,10 +115,10 @@ def test_lost_request_is_repeated_when_it_cannot_arrive_any_more(vendors: Sandbo
     assert created(vendors) == 1
 
 
-@pytest.mark.parametrize(("when", "state"), [("after", "intent"), ("before", "submitted")])
-def test_killed(when: str, state: str, vendors: Sandbox, task: Task) -> None:
+@pytest.mark.parametrize(("when", "step"), [("after", "intent"), ("after", "leaving"), ("before", "submitted")])
+def test_killed(when: str, step: str, vendors: Sandbox, task: Task) -> None:
     def die(moment: str, value: Any) -> None:
-        if (moment, value["state"]) == (when, state):
+        if (moment, step_of(value)) == (when, step):
             raise WorkerDiedError
 
     task.store.interrupt = die
@@ -126,7 +126,7 @@ def test_killed(when: str, state: str, vendors: Sandbox, task: Task) -> None:
         creating().execute(task.context)
     task.store.interrupt = None
     task.retry()
-    if state == "intent":
+    if step == "leaving":
         with pytest.raises(OutcomeUnknownError):
             creating().execute(task.context)
         settle(task)
@@ -158,7 +158,7 @@ def test_two_tasks_at_once_make_one(vendors: Sandbox, task: Task, caplog: pytest
             moved_on.set()
 
     def start_the_other(moment: str, value: Any) -> None:
-        if (moment, value["state"]) == ("after", "intent"):
+        if (moment, step_of(value)) == ("after", "intent"):
             second.start()
             assert moved_on.wait(20)
 

@@ -37,7 +37,7 @@ from airflow_provider_mkt.operators.flodesk import (
 )
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
-from tests.unit.context import Task, WorkerDiedError
+from tests.unit.context import Task, WorkerDiedError, step_of
 
 ADA = "ada@example.com"
 ENTER = "POST /flodesk/v1/workflows/{id}/subscribers"
@@ -204,10 +204,24 @@ def test_entry_that_never_left_is_sent_again(ada: str, vendors: Sandbox, task: T
     assert entries(vendors) == 1
 
 
-@pytest.mark.parametrize(("when", "state", "made"), [("after", "intent", 0), ("before", "submitted", 1)])
-def test_killed(*, when: str, state: str, made: int, ada: str, vendors: Sandbox, task: Task) -> None:
+def test_killed_before_it_left(ada: str, vendors: Sandbox, task: Task) -> None:
     def die(moment: str, value: Any) -> None:
-        if (moment, value["state"]) == (when, state):
+        if (moment, step_of(value)) == ("after", "intent"):
+            raise WorkerDiedError
+
+    task.store.interrupt = die
+    with pytest.raises(WorkerDiedError):
+        entering().execute(task.context)
+    task.store.interrupt = None
+    task.retry()
+    assert entering().execute(task.context)["subscriber_id"] == ada
+    assert entries(vendors) == 1
+
+
+@pytest.mark.parametrize(("when", "step", "made"), [("after", "leaving", 0), ("before", "submitted", 1)])
+def test_killed(*, when: str, step: str, made: int, ada: str, vendors: Sandbox, task: Task) -> None:
+    def die(moment: str, value: Any) -> None:
+        if (moment, step_of(value)) == (when, step):
             raise WorkerDiedError
 
     task.store.interrupt = die

@@ -40,7 +40,7 @@ from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.submission import submit
 from airflow_provider_mkt.submission.record import Record
-from tests.unit.context import Task, Waits, WorkerDiedError, deferral, resumed
+from tests.unit.context import Task, Waits, WorkerDiedError, deferral, resumed, step_of
 
 ROUTE = "POST /flow-social/v1/posts/batch"
 LATER = (datetime.now(timezone.utc) + timedelta(days=30)).isoformat()
@@ -84,7 +84,7 @@ def dying(task: Task, step: str, key: str = "") -> Callable[[str, Any], None]:
     seen = Counter[str]()
 
     def die(when: str, value: Any) -> None:
-        if when == when_ and isinstance(value, dict) and value.get("state") == state:
+        if when == when_ and isinstance(value, dict) and "state" in value and step_of(value) == state:
             seen[step] += 1
             if seen[step] == int(nth):
                 raise WorkerDiedError
@@ -364,9 +364,19 @@ def test_worker_dies_while_it_sends_a_corrected_row(step: str, vendors: Sandbox,
     assert contents(vendors) == once(7)
 
 
+def test_a_row_corrected_before_anything_left_is_sent_corrected(vendors: Sandbox, task: Task) -> None:
+    task.store.interrupt = dying(task, "after intent")
+    with pytest.raises(WorkerDiedError):
+        scheduling(listed(3, row_1={"channelId": "nowhere"})).execute(task.context)
+    task.store.interrupt = None
+    task.clear()
+    assert scheduling(listed(3)).execute(task.context)["scheduled"] == 3
+    assert batches(vendors) == [["Post 0", "Post 1", "Post 2"]]
+
+
 def test_a_row_corrected_after_a_crash_is_not_sent_as_it_was(vendors: Sandbox, task: Task) -> None:
     """The request may never have left; sent now, it would publish what was corrected."""
-    task.store.interrupt = dying(task, "after intent")
+    task.store.interrupt = dying(task, "after leaving")
     with pytest.raises(WorkerDiedError):
         scheduling(listed(3, row_1={"channelId": "nowhere"})).execute(task.context)
     task.store.interrupt = None
@@ -422,7 +432,7 @@ def test_an_answer_lost_does_not_keep_the_other_chunks(
         with pytest.raises(OutcomeUnknownError, match=r"4 posts are scheduled, 0 refused, 3 open") as caught:
             scheduling(listed(7)).execute(task.context)
         assert "batch of 3 posts in chunk 1 (first posts[3])" in str(caught.value)
-        assert "The next try sees to that: it sends the same request with the same key" in str(caught.value)
+        assert "The next try settles that: it sends the same request with the same key" in str(caught.value)
         assert DEFAULT.evaluate(caught.value, 1, 2).action.value == "default"
         task.retry()
         assert scheduling(listed(7)).execute(task.context)["scheduled"] == 7
@@ -653,10 +663,10 @@ def test_blocked_posts_are_an_error_and_not_sent_again(
 
 
 def test_stopped_by_a_user_the_queued_ones_are_deleted(vendors: Sandbox, task: Task, waits: Waits) -> None:
-    task.state = "failed"
     operator = scheduling(listed(12), wait_for_completion=True, deferrable=False)
 
     def end() -> None:
+        task.state = "failed"
         try:
             raise WorkerDiedError
         finally:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,7 @@ from airflow_provider_mkt.exceptions import (
 from airflow_provider_mkt.operators.flow_social.batch import BatchResult, schedule
 from airflow_provider_mkt.operators.flow_social.chunk import Batch, Row
 from airflow_provider_mkt.submission.request import TaskKey
+from airflow_provider_mkt.tasks.guard import Guard
 from tests.unit.context import Task, WorkerDiedError
 
 SIZE = 3
@@ -47,8 +49,10 @@ class Vendor:
     posted: list[str] = field(default_factory=list)
     kept: dict[str, tuple[float, Any, Any]] = field(default_factory=dict)
 
-    def send(self, call: Call) -> Any:
+    def send(self, call: Call, *, fence: Callable[[], None]) -> Any:
         executes, error = self.script.pop(0) if self.script else (True, None)
+        if not isinstance(error, NotSentError):
+            fence()
         if executes:
             answer = self._answer(str(call.idempotency_key), call.body)
         if error:
@@ -116,8 +120,9 @@ class Posting(RuleBasedStateMachine):
         rows = [Row(f"row {at}", {"content": content}) for at, content in enumerate(contents)]
         hook: Any = SimpleNamespace(client=SimpleNamespace(send=self.vendor.send, run=None), redactor=Redactor())
         place = TaskKey.of(self.task.context, "social")  # type: ignore[arg-type]
+        guard = Guard(self.task.context["ti"], lambda: False)
         try:
-            tally = schedule(Batch(self.task.store, place, hook, SIZE), lambda: rows)
+            tally = schedule(Batch(self.task.store, place, hook, SIZE, guard), lambda: rows)
         except (ApiError, WorkerDiedError) as error:
             return error
         finally:

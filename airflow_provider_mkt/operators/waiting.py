@@ -1,0 +1,168 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Operators that wait for what goes on at a vendor, and stop it there when a user gives the task up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import conf
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
+from airflow_provider_mkt.client.durations import DAY
+from airflow_provider_mkt.client.retry import MAX_WAIT
+from airflow_provider_mkt.exceptions import INCURABLE, ApiError
+from airflow_provider_mkt.operators.base import Hook, MarketingOperator
+from airflow_provider_mkt.submission import messages
+from airflow_provider_mkt.tasks.user_stop import marked_failed
+from airflow_provider_mkt.validation import positive
+from airflow_provider_mkt.waiting.base import FailedPolls, Verdict, Watch
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+CANCEL_TIMEOUT = 4.0
+"""Seconds. Airflow kills a task five seconds after it has asked it to stop."""
+
+
+class WaitingOperator(MarketingOperator[Hook]):
+    """Waits on a worker or in the triggerer, and cancels when a user marks the waiting task as failed.
+
+    A subclass starts something within :meth:`running`, calls :meth:`wait`, and says in :meth:`conclude` what a final
+    verdict means.
+
+    :param wait_for_completion: succeed only when the vendor is done; otherwise as soon as it has accepted the request
+    :param deferrable: wait in the triggerer instead of on a worker; default ``[operators] default_deferrable``
+    :param poll_interval: seconds between polls while waiting
+    :param wait_timeout: seconds after which waiting is given up; what was started goes on, and a retry attaches to it
+    :param cancel_on_kill: stop it at the vendor, where that is possible, when a user marks the waiting task as failed
+    """
+
+    def __init__(
+        self,
+        *,
+        wait_for_completion: bool = True,
+        deferrable: bool | None = None,
+        poll_interval: float = 60.0,
+        wait_timeout: float | timedelta = DAY,
+        cancel_on_kill: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = (
+            conf.getboolean("operators", "default_deferrable", fallback=False) if deferrable is None else deferrable
+        )
+        self.poll_interval = positive("poll_interval", poll_interval)
+        self.wait_timeout = positive("wait_timeout", wait_timeout)
+        self.cancel_on_kill = cancel_on_kill
+        self._begun: Context | None = None
+        self._waiting: Watch | None = None
+
+    def conclude(self, context: Context, verdict: Verdict) -> Any:
+        """Return the task's result, or raise, after a final verdict."""
+        raise NotImplementedError
+
+    def accepted(self, context: Context) -> Watch | None:
+        """Return what the vendor has accepted and is not waited for yet, but will be; None when there is nothing."""
+        raise NotImplementedError
+
+    @contextmanager
+    def running(self, context: Context) -> Iterator[None]:
+        """Have a user's stop reach the vendor while the block runs. Running out of time is no wish to stop it there."""
+        self._begun = context
+        try:
+            yield
+        except AirflowTaskTimeout:
+            self._done()
+            raise
+        self._done()
+
+    def _done(self) -> None:
+        self._begun = self._waiting = None
+
+    def wait(self, watch: Watch) -> Verdict:
+        """Wait until the verdict is final, or leave that to the triggerer.
+
+        :raises ApiError: when it is hopeless to go on, or ``wait_timeout`` is over
+        """
+        from airflow_provider_mkt.triggers.watch import WatchTrigger  # noqa: PLC0415
+
+        client = self.hook.client
+        self._waiting = watch
+        failed = FailedPolls()
+        deadline = time.monotonic() + self.wait_timeout
+        while True:
+            try:
+                verdict = client.run(watch.poll(), longest=MAX_WAIT).redacted(client.redactor)
+            except ApiError as error:
+                if failed.give_up_on(error):
+                    self._say_remedies(error)
+                    raise
+            else:
+                failed.reset(verdict)
+                if verdict.final:
+                    return verdict
+            if self.deferrable:
+                trigger = WatchTrigger.of(watch, self.conn_id, self.poll_interval, cancel_on_kill=self.cancel_on_kill)
+                self.defer(
+                    trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.wait_timeout)
+                )
+            if time.monotonic() + self.poll_interval > deadline:
+                raise ApiError(
+                    f"{self.hook.vendor.name} was not done after {self.wait_timeout:.0f} s. It goes on there; a retry "
+                    "of this task attaches to it and waits again. Raise wait_timeout if that is normal.",
+                    vendor=self.hook.vendor.name,
+                )
+            time.sleep(self.poll_interval)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on when the trigger has something to tell."""
+        if (error := ApiError.from_event(event)) is not None:
+            self._say_remedies(error)
+            raise error
+        return self.conclude(context, Verdict.of(event))
+
+    def _say_remedies(self, error: ApiError) -> None:
+        """Say what can be done about a wait that ended with an error, unless the next try goes on with it."""
+        if isinstance(error, INCURABLE):
+            self.log.error(messages.resubmit_hint())
+
+    def on_kill(self) -> None:
+        """Send nothing any more, and stop at the vendor what a user has given up; see :mod:`.tasks.user_stop`.
+
+        Airflow calls this in a signal handler, at any point of the main thread, so the work is done in a thread of its
+        own: a lock that the main thread holds cannot block it for ever.
+        """
+        super().on_kill()
+        if self._begun is None or not self.cancel_on_kill:
+            return
+        thread = threading.Thread(target=self._cancel, args=(self._begun,), name="mkt-cancel", daemon=True)
+        thread.start()
+        thread.join(CANCEL_TIMEOUT)
+        if thread.is_alive():
+            self.log.error("Stopping it at the vendor was not finished after %.0f s; check the vendor.", CANCEL_TIMEOUT)
+
+    def _cancel(self, context: Context) -> None:
+        if not marked_failed(context["ti"]):
+            self.log.info("This try ends, but the task was not marked as failed: the vendor goes on.")
+            return
+        if (dag := self.get_dag()) is not None and dag.fail_fast:
+            self.log.error(
+                "The DAG fails fast, so it is unknown whether a user stopped this task or another task failed. It goes "
+                "on at the vendor; check there."
+            )
+            return
+        watch = self._waiting or self.accepted(context)
+        cancelling = watch.cancel() if watch is not None else None
+        if cancelling is not None:
+            try:
+                done = self.hook.client.run(cancelling)
+                self.log.warning("The task was stopped by a user: %s. %s", done, messages.resubmit_hint())
+            except ApiError as error:
+                self.log.error("Could not stop it at the vendor; check there: %s", error)  # noqa: TRY400

@@ -1,0 +1,107 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The fence: the last thing before a launch leaves.
+
+Between the intent and the first byte lie a token, a wait for the rate budget and a connect. A process can stand still
+in each of them for an hour, and Airflow starts the next try meanwhile. So a request leaves only through here:
+
+1. Airflow still has this task as running.
+2. The record is what this try wrote. A try that was given up reads nothing, since its id is gone.
+3. The record says that the request is about to leave. A try that was given up cannot write that.
+4. All this was a moment ago; if not, it is asked again.
+5. No signal has arrived.
+
+A later try that finds ``sent: false`` therefore knows that nothing left and nothing will. What stays open is the time
+between the answers and the first byte: some microseconds, see ``benchmarks/fence.py``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
+from airflow_provider_mkt.exceptions import StoppedError
+from airflow_provider_mkt.submission.record import Record
+from airflow_provider_mkt.submission.record_file import RecordFile
+from airflow_provider_mkt.tasks.guard import Guard
+
+FRESH = 1.0
+"""Seconds that the answers may be old when the request leaves. The next try of a task takes longer to start."""
+MAX_ROUNDS = 5
+"""Times that they are asked for, on a machine or with an API server that takes longer than that."""
+
+
+def elapsed() -> float:
+    """Return seconds on a clock that also runs while the machine is suspended, where there is one."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+class Fence:
+    """Lets one submission's request leave, as often as the client has to send it.
+
+    :param file: the record's place
+    :param record: as this try has written it
+    :param guard: whether Airflow still wants this try
+    :param confirm: what else has to hold; raises when it does not
+    :param once: whether the client sends it again only when it certainly was not executed
+    :param clock: Unix time
+    :param elapsed: seconds, to tell how long something took
+    """
+
+    def __init__(
+        self,
+        file: RecordFile,
+        record: Record,
+        guard: Guard,
+        confirm: Callable[[], None],
+        *,
+        once: bool,
+        clock: Callable[[], float],
+        elapsed: Callable[[], float] = elapsed,
+    ) -> None:
+        self._file, self._guard, self._also, self._once = file, guard, confirm, once
+        self._clock, self._elapsed = clock, elapsed
+        self._before = record
+        self.record = record
+        self.passed = False
+
+    def __call__(self) -> None:
+        """Return when the request may leave, now.
+
+        :raises StoppedError: when it must not. Nothing was sent; the record says so, unless it is another one's
+        :raises Exception: what else does not hold, in the same way
+        """
+        try:
+            self._confirm()
+            self._guard.check_signal()
+        except (Exception, AirflowTaskTimeout):
+            self._take_back()
+            raise
+        self.passed = True
+
+    def _confirm(self) -> None:
+        self._guard.check_signal()
+        for turn in range(MAX_ROUNDS):
+            began = self._elapsed()
+            self._guard.check_state()
+            self._also()
+            if turn == 0:
+                self.record = self._file.write(replace(self._before, sent=True, sent_at=self._clock()))
+            elif not self._file.is_unchanged():
+                raise StoppedError("This process stood still, and another try or a person went on. Nothing was sent.")
+            if self._elapsed() - began <= FRESH:
+                return
+        raise StoppedError(
+            f"Airflow's API took longer than {FRESH:.0f} s to confirm this try, {MAX_ROUNDS} times in a row. Nothing "
+            "was sent."
+        )
+
+    def _take_back(self) -> None:
+        """Note that nothing left after all, if that is certain and the record is still ours."""
+        may_have_left = self.passed and not self._once
+        if may_have_left or self.record is self._before or not self._file.is_unchanged():
+            return
+        self.record = self._file.overwrite(self._before)

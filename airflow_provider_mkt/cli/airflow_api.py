@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 PAGE = 100
@@ -14,6 +14,18 @@ TIMEOUT = 30.0
 
 class AirflowApiError(Exception):
     """Airflow's API refused a call, or could not be reached."""
+
+
+class Instance(NamedTuple):
+    """A task instance.
+
+    :param map_index: index of a mapped task, -1 for others
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
 
 
 class AirflowApi:
@@ -46,26 +58,27 @@ class AirflowApi:
             # The server may give fewer rows than were asked for: [api] maximum_page_limit.
             offset, total = offset + len(found), answer["total_entries"] if found else 0
 
-    def state(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> dict[str, Any]:
+    def task_state(self, instance: Instance) -> str:
+        """Return the state of a task instance; "" when it has none, which means that it is about to be scheduled."""
+        index = f"/{instance.map_index}" if instance.map_index >= 0 else ""
+        return str(self._call("GET", f"{_path(instance)}{index}")["state"] or "")
+
+    def state(self, instance: Instance) -> dict[str, Any]:
         """Return what the task state store holds for a task instance."""
-        path = self._store(dag_id, run_id, task_id)
+        path = f"{_path(instance)}/state-store"
         found: dict[str, Any] = {}
         offset, total = 0, 1
         while offset < total:
-            answer = self._call("GET", path, {"map_index": map_index, "limit": PAGE, "offset": offset})
+            answer = self._call("GET", path, {"map_index": instance.map_index, "limit": PAGE, "offset": offset})
             entries = answer["task_state_store"]
             found.update({entry["key"]: entry["value"] for entry in entries})
             offset, total = offset + len(entries), answer["total_entries"] if entries else 0
         return found
 
-    def set_state(self, place: tuple[str, str, str, int], key: str, value: Any) -> None:
-        """Write an entry that never expires; ``place`` is DAG, run, task and map index."""
-        path = f"{self._store(*place[:3])}/{_part(key)}"
-        self._call("PUT", path, {"map_index": place[3]}, {"value": value, "expires_at": None})
-
-    @staticmethod
-    def _store(dag_id: str, run_id: str, task_id: str) -> str:
-        return f"/dags/{_part(dag_id)}/dagRuns/{_part(run_id)}/taskInstances/{_part(task_id)}/state-store"
+    def set_state(self, instance: Instance, key: str, value: Any) -> None:
+        """Write an entry that never expires."""
+        path = f"{_path(instance)}/state-store/{_part(key)}"
+        self._call("PUT", path, {"map_index": instance.map_index}, {"value": value, "expires_at": None})
 
     def _sign_in(self) -> str:
         name, password = os.environ.get("AIRFLOW_API_USERNAME"), os.environ.get("AIRFLOW_API_PASSWORD")
@@ -99,6 +112,11 @@ class AirflowApi:
             route = f"{method} {url.removeprefix(self._base)}"
             raise AirflowApiError(f"{route}: HTTP {response.status_code}: {response.text[:500]}")
         return response.json() if response.content else None
+
+
+def _path(instance: Instance) -> str:
+    dag, run, task = (_part(name) for name in instance[:3])
+    return f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}"
 
 
 def _part(name: str) -> str:

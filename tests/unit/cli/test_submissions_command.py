@@ -14,6 +14,8 @@ from airflow.cli.cli_parser import AirflowHelpFormatter, _add_command
 
 from airflow_provider_mkt.cli import airflow_api, submissions_command
 from airflow_provider_mkt.cli.definition import get_mkt_commands
+from airflow_provider_mkt.exceptions import OutcomeUnknownError, StoppedError
+from airflow_provider_mkt.operators.flodesk import FlodeskAddToWorkflowOperator
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostsOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.context import Task
@@ -34,6 +36,8 @@ class Airflow(airflow_api.AirflowApi):
         if path.endswith("/taskInstances"):
             rows = [{"task_id": self.task.task_id, "map_index": self.task.map_index}]
             return {"task_instances": rows, "total_entries": 1}
+        if path.endswith(f"/taskInstances/{self.task.task_id}"):
+            return {"state": self.task.state or None}
         assert (query or {})["map_index"] == -1
         key = path.partition("/state-store/")[2]
         if method == "PUT":
@@ -62,6 +66,15 @@ def command(task: Task, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return capsys.readouterr().out
 
     return run
+
+
+def rest(task: Task, state: str = "failed") -> None:
+    """Let the task come to rest, and the vendor have its time."""
+    task.state = state
+    for key in [key for key in task.store.values if key.startswith("mkt.submission.")]:
+        record = task.store.get(key)
+        times = {name: value - 1_000 for name, value in record.items() if name.endswith("_at") and value}
+        task.store.set(key, {**record, **times})
 
 
 @pytest.fixture
@@ -107,6 +120,7 @@ def test_ids_are_handed_over_one_a_part(command: Callable[..., str], posts: Any,
     with pytest.raises(Exception, match="not known yet"):
         posts(2)
     assert [row["number"] for row in listed(command, "--unsettled")] == ["0"]
+    rest(task)
     with pytest.raises(SystemExit, match="takes 2 ids, one for each part"):
         command("adopt", *PLACE, "--ids", "post_1")
     with pytest.raises(SystemExit, match="takes each id once, got post_1 more than once"):
@@ -115,6 +129,7 @@ def test_ids_are_handed_over_one_a_part(command: Callable[..., str], posts: Any,
     assert listed(command)[0]["ids"] == "1 of 2"
     assert listed(command, "--unsettled") == []
     task.clear()
+    task.state = "running"
     assert posts(2)["post_ids"] == ["post_1", "post_3"]
 
 
@@ -124,6 +139,7 @@ def test_a_chunk_is_forgotten_from_its_end(
     posts(4, wrong=0)
     task.clear()
     posts(4)
+    rest(task, "success")
     with pytest.raises(SystemExit, match=r"Submission 0\.1 goes on from this one; forget that one first"):
         command("forget", *PLACE, "--number", "0", "--yes")
     for number in ("0.1", "0"):
@@ -137,6 +153,7 @@ def test_a_chunk_is_forgotten_from_its_end(
     ]
     before = {request["headers"].get("idempotency-key") for request in vendors.requests("flow_social")}
     task.clear()
+    task.state = "running"
     assert posts(4)["scheduled"] == 4
     # As two rows of the first chunk: under a key of its own, so that the vendor makes new ones.
     assert len(vendors.ledger("flow_social", "post.created")) == 6
@@ -151,6 +168,138 @@ def test_one_record_is_settled_without_a_number(command: Callable[..., str], tas
     task.store.set("mkt.submission.0", asdict(record))
     task.store.set("other", {"a": 1})
     assert listed(command)[0]["ids"] == "null"
+    task.state = "failed"
     command("adopt", *PLACE, "--ids", "post_7")
     assert task.record["receipt"] == {"post_id": "post_7", "status": "adopted"}
     assert listed(command)[0]["ids"] == '"post_7"'
+
+
+# People who do not look
+
+
+@pytest.fixture
+def lost(vendors: Sandbox, task: Task) -> Task:
+    """A task whose launch lost its answer: the vendor carried it out, and nobody can be asked."""
+    vendors.fault("POST /flodesk/v1/workflows/{id}/subscribers", "drop_after")
+    vendors.seed(flodesk={"subscribers": 1})
+    # A workflow that is over at once may be entered again at once.
+    vendors.switch({"flodesk.workflow_duration": 0})
+    with pytest.raises(OutcomeUnknownError):
+        entering().execute(task.context)
+    task.state = "failed"
+    return task
+
+
+def entering() -> FlodeskAddToWorkflowOperator:
+    return FlodeskAddToWorkflowOperator(task_id="publish", workflow_id="wf_viewing", id_or_email="sub_1")
+
+
+WAYS = {"adopt": ("--ids", "sub_1", "--yes"), "forget": ("--yes",)}
+every_way = pytest.mark.parametrize("way", WAYS)
+
+
+@every_way
+@pytest.mark.parametrize(
+    "state",
+    ["running", "deferred", "queued", "scheduled", "restarting", "up_for_reschedule", "awaiting_input", "", "new_one"],
+)
+def test_no_record_is_settled_under_a_try(way: str, state: str, lost: Task, command: Callable[..., str]) -> None:
+    rest(lost, state)
+    before = dict(lost.store.values)
+    with pytest.raises(SystemExit, match="a try of it may write this record at any moment"):
+        command(way, *PLACE, *WAYS[way])
+    assert lost.store.values == before
+
+
+@every_way
+def test_no_record_is_settled_before_the_vendor_had_its_time(way: str, lost: Task, command: Callable[..., str]) -> None:
+    before = dict(lost.store.values)
+    with pytest.raises(SystemExit, match=r"Check it in 1[78]\d s"):
+        command(way, *PLACE, *WAYS[way])
+    assert lost.store.values == before
+
+
+@every_way
+@pytest.mark.parametrize("change", ["record", "state"])
+def test_a_record_that_changed_since_it_was_read_is_left_alone(
+    way: str, change: str, lost: Task, command: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A try begins between the reading and the writing."""
+    rest(lost)
+    real = submissions_command.Settling.write
+
+    def write(settling: Any, record: Any) -> None:
+        if change == "record":
+            lost.store.set("mkt.submission.0", {**lost.record, "writer": "another try"})
+        else:
+            lost.state = "running"
+        real(settling, record)
+
+    monkeypatch.setattr(submissions_command.Settling, "write", write)
+    with pytest.raises(SystemExit, match="has changed since it was read, so nothing was written"):
+        command(way, *PLACE, *WAYS[way])
+    assert lost.record["state"] == "intent"
+
+
+@every_way
+def test_settled_when_all_is_at_rest(way: str, lost: Task, command: Callable[..., str], vendors: Sandbox) -> None:
+    rest(lost)
+    told = command(way, *PLACE, *WAYS[way])
+    assert "Clear the task publish now" in told
+    assert lost.record["writer"] == "airflow mkt submissions"
+    lost.clear()
+    lost.state = "running"
+    assert entering().execute(lost.context)["subscriber_id"] == "sub_1"
+    assert len(vendors.ledger("flodesk", "workflow.entered")) == (1 if way == "adopt" else 2)
+
+
+def test_what_never_left_is_not_forgotten(task: Task, vendors: Sandbox, command: Callable[..., str]) -> None:
+    vendors.seed(flodesk={"subscribers": 1})
+    operator = entering()
+    real = operator.hook.client.send
+
+    def send(call: Any, **options: Any) -> Any:
+        if "fence" in options:
+            operator.on_kill()
+        return real(call, **options)
+
+    operator.hook.client.send = send  # type: ignore[method-assign]
+    with pytest.raises(StoppedError):
+        operator.execute(task.context)
+    task.state = "failed"
+    assert listed(command, "--unsettled") == []
+    with pytest.raises(SystemExit, match="Nothing was sent of it"):
+        command("forget", *PLACE, "--yes")
+
+
+@every_way
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ({"version": 99, "state": "intent"}, "a later version of this package wrote it"),
+        ({"strange": True}, "it is not the record of a submission"),
+        ("text", "it is not the record of a submission"),
+    ],
+)
+def test_what_cannot_be_read_is_shown_and_left_alone(
+    way: str, value: Any, why: str, task: Task, command: Callable[..., str]
+) -> None:
+    task.state = "failed"
+    task.store.set("mkt.submission.0", value)
+    assert (listed(command)[0]["state"], listed(command)[0]["ids"][: len(why)]) == ("unreadable", why)
+    with pytest.raises(SystemExit, match=why):
+        command(way, *PLACE, *WAYS[way])
+    assert task.store.get("mkt.submission.0") == value
+
+
+def test_an_unknown_state_is_left_alone_and_a_receipt_without_ids_is_completed(
+    lost: Task, command: Callable[..., str]
+) -> None:
+    rest(lost)
+    lost.store.set("mkt.submission.0", {**lost.record, "state": "approved"})
+    with pytest.raises(SystemExit, match="a state that this version does not know"):
+        command("forget", *PLACE, "--yes")
+    lost.store.set("mkt.submission.0", {**lost.record, "state": "submitted", "receipt": {}})
+    assert [row["number"] for row in listed(command, "--unsettled")] == ["0"]
+    command("adopt", *PLACE, "--ids", "sub_1")
+    assert lost.record["receipt"]["subscriber_id"] == "sub_1"

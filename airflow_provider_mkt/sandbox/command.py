@@ -6,12 +6,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
 from airflow_provider_mkt.sandbox.address import url_host
 
 DEFAULT_PORT = 8095
 IN_USE = 3
 """Exit code when the port is taken."""
+WRONG = 2
+"""Exit code when an option makes no sense."""
 
 
 def _speed(text: str) -> float:
@@ -28,6 +31,16 @@ def _port(text: str) -> int:
     return port
 
 
+def _switch(text: str) -> tuple[str, Any]:
+    name, given, value = text.partition("=")
+    if not name or not given:
+        raise argparse.ArgumentTypeError("must look like flow_social.early_posts=true")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sandbox's options on a parser."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -36,6 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--speed", type=_speed, default=1.0, help="how many times faster than real the vendors work (default: 1)"
+    )
+    parser.add_argument(
+        "--switch",
+        type=_switch,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change an assumed fact from the start, such as flow_social.early_posts=true; may be repeated",
     )
     parser.add_argument("--public-url", metavar="URL", help="address under which clients reach the sandbox")
     parser.add_argument(
@@ -47,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do what the options say: print the connections, or serve until interrupted.
 
-    :return: exit code; 0 after an interrupt, 3 when the address cannot be used
+    :return: exit code; 0 after an interrupt, 2 for a wrong switch, 3 when the address cannot be used
     """
     if args.print_connections:
         from airflow_provider_mkt.sandbox.connections import connections  # noqa: PLC0415 - heavy
@@ -57,7 +78,13 @@ def run(args: argparse.Namespace) -> int:
         return 0
     from airflow_provider_mkt.sandbox.address import AddressError, listen  # noqa: PLC0415 - heavy
     from airflow_provider_mkt.sandbox.server import serve  # noqa: PLC0415 - heavy
+    from airflow_provider_mkt.sandbox.simulation import Simulation  # noqa: PLC0415 - heavy
 
+    try:
+        simulation = Simulation(args.speed, switches=dict(args.switch))
+    except ValueError as error:
+        print(f"Cannot start the sandbox: {error}", file=sys.stderr)  # noqa: T201
+        return WRONG
     try:
         listener = listen(args.host, args.port)
     except AddressError as error:
@@ -76,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     serve(
         listener,
         host=args.host,
-        speed=args.speed,
+        simulation=simulation,
         public_url=args.public_url,
         log_requests=args.log_requests,
         ready=announce,

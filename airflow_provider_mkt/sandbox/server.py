@@ -85,17 +85,18 @@ def serve(
     listener: socket.socket,
     *,
     host: str,
-    speed: float = 1.0,
+    simulation: Simulation,
     public_url: str | None = None,
     log_requests: bool = False,
     ready: Callable[[], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
+    :param simulation: the vendors
     :param host: name or address that ``listener`` was bound to
     :param ready: called once connections are accepted
     """
-    server = _server(Simulation(speed), host=host, public_url=public_url, log_requests=log_requests, ready=ready)
+    server = _server(simulation, host=host, public_url=public_url, log_requests=log_requests, ready=ready)
     # uvicorn raises the signal again after its orderly shutdown; both of them end here instead of killing the process.
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -120,6 +121,7 @@ class Sandbox:
     :param host: address to listen on
     :param port: 0 for a free one
     :param vendor_types: the simulated vendors
+    :param switches: assumed facts that differ from the start, also after a reset
     """
 
     def __init__(
@@ -129,8 +131,10 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         vendor_types: Sequence[type[Vendor]] = VENDORS,
+        switches: Mapping[str, Any] | None = None,
     ) -> None:
         self.speed = speed
+        self._switches = switches
         self.vendor_types = vendor_types
         self._host = host
         self._port = port
@@ -140,7 +144,7 @@ class Sandbox:
         self._listener = listen(self._host, self._port)
         self.url = f"http://{url_host(self._host)}:{self._listener.getsockname()[1]}"
         ready = threading.Event()
-        simulation = Simulation(self.speed, vendor_types=self.vendor_types)
+        simulation = Simulation(self.speed, vendor_types=self.vendor_types, switches=self._switches)
         self._server = _server(simulation, host=self._host, public_url=self.url, log_requests=False, ready=ready.set)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._listener]}, name="sandbox", daemon=True

@@ -49,8 +49,11 @@ class Addresses:
 
 
 def sandbox_command(addresses: Addresses, speed: float) -> tuple[str, ...]:
-    """Return the command of the simulated vendors; ``speed`` is how many of their seconds pass in one of ours."""
-    return (*_sandbox(addresses), "--speed", f"{speed:g}")
+    """Return the command of the simulated vendors.
+
+    :param speed: how many of their seconds pass in one of ours; posts go out that much sooner as well
+    """
+    return (*_sandbox(addresses), "--speed", f"{speed:g}", "--switch", "flow_social.early_posts=true")
 
 
 def sandbox_connections_command(addresses: Addresses) -> tuple[str, ...]:

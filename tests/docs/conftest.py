@@ -27,7 +27,7 @@ MAX_NAP = 0.2
 
 @pytest.fixture(scope="session")
 def running_quick_vendors() -> Iterator[Sandbox]:
-    with Sandbox(speed=SPEED) as sandbox:
+    with Sandbox(speed=SPEED, switches={"flow_social.early_posts": True}) as sandbox:
         yield sandbox
 
 

@@ -319,7 +319,7 @@ def running_airflow(
     :param extra: more environment variables for Airflow
     """
     home = Path(tempfile.mkdtemp(prefix="mkt-airflow-"))
-    with Sandbox(speed=speed) as sandbox:
+    with Sandbox(speed=speed, switches={"flow_social.early_posts": True}) as sandbox:
         sandbox.limits({"*": None})
         port = processes.free_ports(1)[0]
         layout = Layout(PROJECT, home, dags)

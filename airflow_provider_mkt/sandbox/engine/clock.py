@@ -5,7 +5,29 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
+from dataclasses import dataclass
 from datetime import datetime, timezone
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Time between two advances.
+
+    :param real: real time at its beginning
+    :param ticks: vendor time at its beginning
+    :param advanced: seconds of all advances before it
+    """
+
+    real: float
+    ticks: float
+    advanced: float
+
+    @property
+    def shelf(self) -> float:
+        return self.real + self.advanced
+
+    def ticks_at_real(self, real: float, speed: float) -> float:
+        return self.ticks + (real - self.real) * speed
 
 
 class Clock:
@@ -27,9 +49,8 @@ class Clock:
 
     def reset(self) -> None:
         """Forget every advance."""
-        self._advanced = 0.0
-        # Real time and ticks at the beginning of each stretch between two advances.
-        self._starts: list[tuple[float, float]] = [(self._real(), 0.0)]
+        # The beginning of each stretch between two advances.
+        self._stretches = [_Stretch(self._real(), 0.0, 0.0)]
 
     def _real(self) -> float:
         # Wall time is read once and carried on by the monotonic clock, so a step of the host's clock moves no timeline.
@@ -41,29 +62,40 @@ class Clock:
 
     def ticks(self) -> float:
         """Vendor time in seconds since the last reset."""
-        real, ticks = self._starts[-1]
-        return ticks + (self._real() - real) * self.speed
+        return self._stretches[-1].ticks_at_real(self._real(), self.speed)
 
     def shelf(self) -> float:
         """Real time plus all advances, in seconds."""
-        return self._real() + self._advanced
+        return self._real() + self._stretches[-1].advanced
 
     def advance(self, seconds: float) -> None:
         """Let vendor time and shelf life jump ahead by ``seconds``."""
         if not seconds >= 0:
             raise ValueError("the clock can only move forward")
-        ticks = self.ticks() + seconds
-        self._starts.append((self._real(), ticks))
-        self._advanced += seconds
+        now = self._real()
+        last = self._stretches[-1]
+        self._stretches.append(_Stretch(now, last.ticks_at_real(now, self.speed) + seconds, last.advanced + seconds))
 
     def real_at(self, ticks: float) -> float:
         """Real time at which vendor time reached ``ticks`` (for the future: will reach it)."""
-        index = max(bisect_right([start[1] for start in self._starts], ticks) - 1, 0)
-        real, begin = self._starts[index]
-        moment = real + (ticks - begin) / self.speed
-        if index + 1 < len(self._starts):
-            return min(moment, self._starts[index + 1][0])
+        index = max(bisect_right([stretch.ticks for stretch in self._stretches], ticks) - 1, 0)
+        stretch = self._stretches[index]
+        moment = stretch.real + (ticks - stretch.ticks) / self.speed
+        if index + 1 < len(self._stretches):
+            return min(moment, self._stretches[index + 1].real)
         return moment
+
+    def ticks_at(self, shelf: float) -> float:
+        """Vendor time at which :meth:`shelf` read ``shelf`` (for the future: will read it, without more advances)."""
+        index = max(bisect_right([stretch.shelf for stretch in self._stretches], shelf) - 1, 0)
+        stretch = self._stretches[index]
+        ticks = stretch.ticks_at_real(shelf - stretch.advanced, self.speed)
+        if index + 1 == len(self._stretches):
+            return ticks
+        # Between two stretches lies an advance, in which a second of the shelf is a tick.
+        following = self._stretches[index + 1]
+        beyond = shelf - stretch.advanced - following.real
+        return ticks if beyond <= 0 else stretch.ticks_at_real(following.real, self.speed) + beyond
 
 
 _EPOCH = time.time() - time.monotonic()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -104,23 +105,92 @@ def _swallow(call: Caller) -> None:
         call("GET", "/flokit/v1/workspace", timeout=30)
 
 
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_speed_scales_every_timeline() -> None:
     with Sandbox(speed=600) as sandbox, Caller(sandbox) as call:
-        call.publish()
-        call(
-            "POST", "/flow-social/v1/posts", json={"channelId": "channel_1", "content": "x", "scheduledFor": later(300)}
-        )
         begun = time.monotonic()
-        deadline = begun + 10
+        call.publish()
         seen: list[str] = []
-        while "published" not in seen and time.monotonic() < deadline:
+
+        def published() -> bool:
             status = call("GET", "/flow-living/campaigns/status/queue_1").json().get("status", "refused")
             if status not in seen:
                 seen.append(status)
-            time.sleep(0.05)
-        assert seen == ["queued", "in_progress", "published"]
-        assert 0.9 < time.monotonic() - begun < 3
-        assert call("GET", "/flow-social/v1/posts/post_1").json()["data"]["status"] == "done"
+            return status == "published"
+
+        _wait_until(published)
+        assert seen[-2:] == ["in_progress", "published"]
+        assert time.monotonic() - begun > 0.9, "ten minutes at the vendor take a second"
+
+
+def _post(call: Caller, seconds: float) -> dict[str, Any]:
+    body = {"channelId": "channel_1", "content": "x", "scheduledFor": later(seconds)}
+    post: dict[str, Any] = call("POST", "/flow-social/v1/posts", json=body).json()["data"]
+    return post
+
+
+def test_no_speed_brings_a_post_forward() -> None:
+    """A client that reads a post from its ``scheduledFor`` on finds it done after that moment, not before."""
+    with Sandbox(speed=6000) as sandbox, Caller(sandbox) as call:
+        post = _post(call, 1.5)
+        states: list[tuple[str, bool]] = []
+
+        def done() -> bool:
+            status = call("GET", f"/flow-social/v1/posts/{post['id']}").json()["data"]["status"]
+            states.append((status, time.time() * 1000 >= post["scheduledFor"]))
+            return status == "done"
+
+        _wait_until(done)
+        assert states[0] == ("queued", False)
+        assert all(reached for status, reached in states if status != "queued")
+
+
+def test_advancing_brings_a_post_forward() -> None:
+    with Sandbox(speed=1e-4) as sandbox, Caller(sandbox) as call:
+        post, later_post = _post(call, 3600), _post(call, 86_400)
+        states = []
+        for seconds in (3500, 110, 60):
+            sandbox.advance(seconds)
+            states.append(call("GET", f"/flow-social/v1/posts/{post['id']}").json()["data"]["status"])
+        assert states == ["queued", "flowing", "done"]
+        assert call("GET", f"/flow-social/v1/posts/{later_post['id']}").json()["data"]["status"] == "queued"
+
+
+def test_early_posts_follow_the_speed() -> None:
+    with Sandbox(speed=600, switches={"flow_social.early_posts": True}) as sandbox, Caller(sandbox) as call:
+        sandbox.reset()
+        post = _post(call, 300)
+        _wait_until(lambda: call("GET", f"/flow-social/v1/posts/{post['id']}").json()["data"]["status"] == "done")
+        assert time.time() * 1000 < post["scheduledFor"]
+
+
+def test_switches_from_the_start() -> None:
+    process, address = start("--switch", "flow_living.token_lifetime=5", "--switch", "flinque.reset_unit=epoch_ms")
+    try:
+        told = requests.get(f"{address}/__sandbox__/switches", timeout=10).json()
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    values = {each["name"]: each["value"] for each in told}
+    assert (values["flow_living.token_lifetime"], values["flinque.reset_unit"]) == (5, "epoch_ms")
+
+
+@pytest.mark.parametrize(
+    ("given", "named"), [("nope=1", "nope"), ("flow_social.scopes=1", "flow_social.scopes"), ("alone", "must look like")]
+)
+def test_a_wrong_switch_is_explained(given: str, named: str) -> None:
+    ran = subprocess.run(
+        [*COMMAND, "--port", "0", "--switch", given], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 2
+    assert named in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 def test_clock_knows_when_things_happened() -> None:
@@ -133,6 +203,11 @@ def test_clock_knows_when_things_happened() -> None:
     assert clock.real_at(born + 2000) == pytest.approx(start_time + 100, abs=0.05)
     assert clock.shelf() - clock.now() == pytest.approx(1000, abs=0.01)
     assert iso(0.0015) == "1970-01-01T00:00:00.001Z"
+    shelf = start_time + 500
+    assert clock.ticks_at(shelf) == pytest.approx(born + 500, abs=0.5), "in the advance"
+    assert clock.ticks_at(start_time) == pytest.approx(born, abs=0.5)
+    assert clock.ticks_at(clock.shelf()) == pytest.approx(clock.ticks(), abs=0.5)
+    assert clock.ticks_at(clock.shelf() + 7) == pytest.approx(clock.ticks() + 70, abs=0.5), "the future"
     with pytest.raises(ValueError, match="forward"):
         clock.advance(-1)
     with pytest.raises(ValueError, match="speed"):

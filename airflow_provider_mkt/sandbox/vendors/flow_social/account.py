@@ -11,10 +11,10 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 from fastapi import Header
 from pydantic import BaseModel
 
-from airflow_provider_mkt.sandbox.engine.clock import iso, millis
+from airflow_provider_mkt.sandbox.engine.clock import Clock, iso, millis
 from airflow_provider_mkt.sandbox.engine.limits import Limit, Reading
 from airflow_provider_mkt.sandbox.engine.switches import Switch
-from airflow_provider_mkt.sandbox.engine.timeline import Timeline
+from airflow_provider_mkt.sandbox.engine.timeline import Stage, Timeline
 from airflow_provider_mkt.sandbox.engine.vendor import MEGABYTE, THE_VENDOR, Call, Vendor, VendorError, whole
 
 API_KEY = "flow_sk_live_sandbox1_0123456789abcdef0123456789abcdef"
@@ -122,7 +122,13 @@ class Channel:
 
 @dataclass
 class Post:
-    """A post; its timeline decides the status unless the post was blocked from outside."""
+    """A post.
+
+    :param stages: its states after it is due
+    :param due: when it goes out, by the clock that a client shares (see ``shelf``), or in vendor time when ``early``
+    :param early: it goes out ``speed`` times sooner than its ``scheduledFor`` says
+    :param blocked: it was blocked from outside, whatever its stages say
+    """
 
     id: str
     channel_id: str
@@ -130,8 +136,17 @@ class Post:
     media_keys: list[str]
     scheduled_for: float
     created_at: float
-    timeline: Timeline
+    stages: tuple[Stage, ...]
+    due: float
+    early: bool
     blocked: bool = False
+
+    def status(self, clock: Clock) -> str:
+        """Where the post stands now."""
+        if self.blocked:
+            return "blocked"
+        born = self.due if self.early else clock.ticks_at(self.due)
+        return Timeline(born, self.stages).at(clock.ticks()).state
 
 
 @dataclass
@@ -160,6 +175,7 @@ class FlowSocial(Vendor):
         "scopes": Switch(False, "keys are held to their permissions (403 otherwise)"),
         "allow_http_webhooks": Switch(False, "webhook addresses may be http and local"),
         "batch_mixed_status": Switch(201, "status of a batch creation of which some items failed (200, 201, 207)", int),
+        "early_posts": Switch(False, "posts go out speed times sooner, that is before their scheduledFor"),
         "not_queued_status": Switch(400, "status when a post that is not queued is edited or deleted (400, 409)", int),
     }
     security: ClassVar[Mapping[str, Mapping[str, str]]] = {"flowSocialKey": {"type": "http", "scheme": "bearer"}}

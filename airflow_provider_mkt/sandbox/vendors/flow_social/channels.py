@@ -108,9 +108,9 @@ async def update_channel(social: Social, call: TheCall, channel_id: str, changes
 async def delete_channel(social: Social, call: TheCall, channel_id: str) -> Any:
     """Delete a channel; posts that still wait for it are blocked (assumed)."""
     find_channel(social, channel_id)
-    ticks = social.world.clock.ticks()
+    clock = social.world.clock
     for post in social.posts.values():
-        if post.channel_id == channel_id and post.timeline.at(ticks).state == "queued":
+        if post.channel_id == channel_id and post.status(clock) == "queued":
             post.blocked = True
     del social.channels[channel_id]
     social.record(call, "channel.deleted", channel_id, [channel_id])

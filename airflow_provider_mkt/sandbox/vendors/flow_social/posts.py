@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from airflow_provider_mkt.sandbox.engine.fields import Body
-from airflow_provider_mkt.sandbox.engine.timeline import Timeline, plan
+from airflow_provider_mkt.sandbox.engine.timeline import Stage, plan
 from airflow_provider_mkt.sandbox.engine.vendor import Call, TheCall, VendorError
 from airflow_provider_mkt.sandbox.vendors.flow_social.account import (
     ERRORS,
@@ -102,11 +102,6 @@ class Preflight(BaseModel):
     errors: list[dict[str, str]]
 
 
-def status_of(social: FlowSocial, post: Post) -> str:
-    """Where a post stands now."""
-    return "blocked" if post.blocked else post.timeline.at(social.world.clock.ticks()).state
-
-
 def view(social: FlowSocial, post: Post) -> dict[str, Any]:
     """A post as answers show it."""
     return {
@@ -114,7 +109,7 @@ def view(social: FlowSocial, post: Post) -> dict[str, Any]:
         "channelId": post.channel_id,
         "content": post.content,
         "mediaKeys": post.media_keys,
-        "status": status_of(social, post),
+        "status": post.status(social.world.clock),
         "scheduledFor": stamp(post.scheduled_for),
         "createdAt": stamp(post.created_at),
     }
@@ -139,14 +134,24 @@ def problems(
     return found
 
 
-def course(social: FlowSocial, wait: float, outcome: str | None) -> Timeline:
-    """The timeline of a post that goes out ``wait`` vendor seconds from now."""
-    born = social.world.clock.ticks()
-    steps = [(0.0, "queued"), (wait, "flowing"), (wait + FLOWING_FOR, "done")]
+def course(outcome: str | None) -> tuple[Stage, ...]:
+    """The states of a post, with vendor seconds after the moment at which it is due."""
+    steps = [(0.0, "queued"), (0.0, "flowing"), (FLOWING_FOR, "done")]
     if outcome == "retried":
-        again = wait + 2 * FLOWING_FOR
-        return plan(born, [*steps[:2], (wait + FLOWING_FOR, "queued"), (again, "flowing"), (again + 60, "done")])
-    return plan(born, steps, outcome)
+        again = [(FLOWING_FOR, "queued"), (2 * FLOWING_FOR, "flowing"), (3 * FLOWING_FOR, "done")]
+        return plan(0.0, [*steps[:2], *again]).stages
+    return plan(0.0, steps, outcome).stages
+
+
+def due(social: FlowSocial, scheduled: float) -> tuple[float, bool]:
+    """When a post goes out, and whether that is told in vendor time; see :class:`Post`.
+
+    :param scheduled: its ``scheduledFor`` as Unix time
+    """
+    clock = social.world.clock
+    wait = scheduled - clock.now()
+    early = social.switch("early_posts")
+    return (clock.ticks() + wait, True) if early else (clock.shelf() + wait, False)
 
 
 def create(social: FlowSocial, call: Call, new: NewPost) -> dict[str, Any]:
@@ -162,8 +167,10 @@ def create(social: FlowSocial, call: Call, new: NewPost) -> dict[str, Any]:
     content = new.content or ""
     outcome = social.world.forced_outcomes.draw(social.name, content)
     number = social.number("post")
-    timeline = course(social, scheduled - now, outcome.outcome if outcome else None)
-    post = Post(f"post_{number}", new.channelId, content, list(new.mediaKeys), scheduled, now, timeline)
+    stages = course(outcome.outcome if outcome else None)
+    post = Post(
+        f"post_{number}", new.channelId, content, list(new.mediaKeys), scheduled, now, stages, *due(social, scheduled)
+    )
     social.posts[post.id] = post
     social.day()["posts"] += 1
     social.record(call, "post.created", content, [post.id])
@@ -185,7 +192,8 @@ def change(social: FlowSocial, call: Call, post_id: str, changes: PostChanges) -
     post.content, post.media_keys = content, list(media)
     if changes.scheduledFor is not None:
         post.scheduled_for = changes.scheduledFor / 1000
-        post.timeline = course(social, post.scheduled_for - social.world.clock.now(), None)
+        post.stages = course(None)
+        post.due, post.early = due(social, post.scheduled_for)
     social.record(call, "post.updated", post_id, [post_id])
     return view(social, post)
 
@@ -216,7 +224,7 @@ def queued(social: FlowSocial, post_id: str) -> Post:
     :raises VendorError: 404, or 400 when it is on its way
     """
     post = find(social, post_id)
-    status = status_of(social, post)
+    status = post.status(social.world.clock)
     if status != "queued":
         message = f"Only queued posts can be changed; this one is {status}"
         raise VendorError(social.switch("not_queued_status"), message, code="VALIDATION_ERROR")

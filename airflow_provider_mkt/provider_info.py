@@ -3,21 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from airflow_provider_mkt.vendors import VENDORS
 from airflow_provider_mkt.vendors.base import Vendor
 
 PACKAGE = "airflow_provider_mkt"
+ROOMS = ("hooks", "operators", "sensors")
+"""Where every vendor has a module."""
 HIDDEN_FIELDS = ["schema", "port"]
-TRANSFERS = (
-    ("Flinque", "Common IO", "flinque"),
-    ("Flodesk", "Common IO", "flodesk"),
-    ("Common SQL", "Flodesk", "flodesk"),
-    ("Common SQL", "Flow Social", "flow_social"),
-)
-"""From where, to where, module."""
-
 
 CONFIG: dict[str, Any] = {
     "mkt": {
@@ -46,29 +41,44 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-provider-mkt",
         "name": "Marketing platforms",
         "description": "Launches, posts, audiences, syncs and reports on marketing platforms, each exactly once.",
-        "integrations": [
-            {"integration-name": vendor.name, "external-doc-url": vendor.docs_url, "tags": ["service"]}
-            for vendor in VENDORS
-        ],
-        **{room: [_modules(vendor, room) for vendor in VENDORS] for room in ("hooks", "operators", "sensors")},
-        "transfers": [
-            {
-                "source-integration-name": source,
-                "target-integration-name": target,
-                "python-module": f"{PACKAGE}.transfers.{module}",
-                "how-to-guide": f"/docs/{'transfers' if target == 'Common IO' else module.replace('_', '-')}.md",
-            }
-            for source, target, module in TRANSFERS
-        ],
-        "connection-types": [_connection_type(vendor) for vendor in VENDORS],
+        **vendor_info(VENDORS),
         "config": CONFIG,
         "extra-links": [f"{PACKAGE}.links.submission.SubmissionLink"],
         "cli": [f"{PACKAGE}.cli.definition.get_mkt_commands"],
     }
 
 
+def vendor_info(vendors: Sequence[Vendor]) -> dict[str, Any]:
+    """Return what Airflow has to know of some vendors: their modules and connection types.
+
+    A package that brings vendors of its own completes it with ``package-name``, ``name`` and ``description``.
+    """
+    return {
+        "integrations": [
+            {"integration-name": vendor.name, "external-doc-url": vendor.docs_url, "tags": ["service"]}
+            for vendor in vendors
+        ],
+        **{room: [_modules(vendor, room) for vendor in vendors] for room in ROOMS},
+        "transfers": [transfer for vendor in vendors for transfer in _transfers(vendor)],
+        "connection-types": [_connection_type(vendor) for vendor in vendors],
+    }
+
+
 def _modules(vendor: Vendor, room: str) -> dict[str, Any]:
-    return {"integration-name": vendor.name, "python-modules": [f"{PACKAGE}.{room}.{vendor.conn_type}"]}
+    return {"integration-name": vendor.name, "python-modules": [f"{vendor.package}.{room}.{vendor.conn_type}"]}
+
+
+def _transfers(vendor: Vendor) -> Iterator[dict[str, Any]]:
+    module = f"{vendor.package}.transfers.{vendor.conn_type}"
+    ways = [(source, vendor.name, vendor.conn_type.replace("_", "-")) for source in vendor.sources]
+    ways += [(vendor.name, target, "transfers") for target in vendor.targets]
+    for source, target, page in ways:
+        yield {
+            "source-integration-name": source,
+            "target-integration-name": target,
+            "python-module": module,
+            "how-to-guide": f"/docs/{page}.md",
+        }
 
 
 def _connection_type(vendor: Vendor) -> dict[str, Any]:
@@ -77,7 +87,7 @@ def _connection_type(vendor: Vendor) -> dict[str, Any]:
         relabeling["login"] = vendor.login
     return {
         "connection-type": vendor.conn_type,
-        "hook-class-name": f"{PACKAGE}.hooks.{vendor.conn_type}.{vendor.hook}",
+        "hook-class-name": f"{vendor.package}.hooks.{vendor.conn_type}.{vendor.hook}",
         "hook-name": vendor.name,
         "ui-field-behaviour": {
             "hidden-fields": HIDDEN_FIELDS if vendor.login else [*HIDDEN_FIELDS, "login"],

@@ -18,7 +18,7 @@ from airflow_provider_mkt.state.encryption import configured_encryptor
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.key_rotation import reencrypt_all
 from airflow_provider_mkt.state.webhook_secrets import Kept, WebhookSecrets
-from airflow_provider_mkt.vendors import VENDORS
+from airflow_provider_mkt.vendors import installed_vendors
 
 
 def budgets(args: argparse.Namespace) -> None:
@@ -68,10 +68,10 @@ def webhook_secret(args: argparse.Namespace) -> None:
 
 def _account(conn_id: str) -> Account:
     connection = BaseHook.get_connection(conn_id)
-    vendor = next((each for each in VENDORS if each.conn_type == connection.conn_type), None)
+    vendor = next((each for each in installed_vendors() if each.conn_type == connection.conn_type), None)
     if vendor is None:
         raise SystemExit(f"Connection {conn_id!r} has a type of another provider: {connection.conn_type!r}.")
-    if "webhook_secret" not in vendor.extras:
+    if vendor.webhooks is None or not vendor.webhooks.signed:
         raise SystemExit(f"{vendor.name} does not sign its deliveries, so its webhooks have no secret.")
     return account_of(vendor, connection)
 

@@ -35,7 +35,7 @@ class FlokitTriggerSyncOperator(SubmittingOperator[FlokitHook]):
     """
 
     template_fields: Sequence[str] = ("integration_id", "conn_id")
-    ui_color = "#efe3f7"
+    ui_color = flokit.VENDOR.color
     hook_class = FlokitHook
 
     def __init__(

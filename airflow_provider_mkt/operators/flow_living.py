@@ -63,7 +63,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator[FlowLivingHook]):
         "target_statuses",
         "conn_id",
     )
-    ui_color = "#d7ebdb"
+    ui_color = flow_living.VENDOR.color
     hook_class = FlowLivingHook
 
     def __init__(
@@ -228,7 +228,7 @@ class FlowLivingUpdateCampaignStatusOperator(MarketingOperator[FlowLivingHook]):
     """
 
     template_fields: Sequence[str] = ("campaign_tracking_id", "status", "reason", "conn_id")
-    ui_color = "#d7ebdb"
+    ui_color = flow_living.VENDOR.color
     hook_class = FlowLivingHook
 
     def __init__(

@@ -25,7 +25,7 @@ class FlinqueCampaignStatusSensor(WatchSensor):
     """
 
     template_fields: Sequence[str] = ("campaign_id", "target_statuses", "conn_id")
-    ui_color = "#fbe5d6"
+    ui_color = flinque.VENDOR.color
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class FlinqueReportReadySensor(WatchSensor):
     """
 
     template_fields: Sequence[str] = ("report_id", "conn_id")
-    ui_color = "#fbe5d6"
+    ui_color = flinque.VENDOR.color
 
     def __init__(self, *, report_id: str, flinque_conn_id: str = FlinqueHook.default_conn_name, **kwargs: Any) -> None:
         super().__init__(conn_id=flinque_conn_id, **kwargs)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 MAX_SUBSCRIBERS = 1_000_000_000
-COLOR = "#fff3c9"
 
 
 class FlodeskSegmentSizeSensor(WatchSensor):
@@ -44,7 +43,7 @@ class FlodeskSegmentSizeSensor(WatchSensor):
     """
 
     template_fields: Sequence[str] = ("segment_id", "minimum", "conn_id")
-    ui_color = COLOR
+    ui_color = flodesk.VENDOR.color
 
     def __init__(
         self,
@@ -83,7 +82,7 @@ class FlodeskSubscriberStatusSensor(PrivateFields, WatchSensor):
     """
 
     template_fields: Sequence[str] = ("target_statuses", "conn_id")
-    ui_color = COLOR
+    ui_color = flodesk.VENDOR.color
 
     def __init__(
         self,

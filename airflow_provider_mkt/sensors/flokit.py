@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.sensors.base import WatchSensor
+from airflow_provider_mkt.vendors import flokit
 from airflow_provider_mkt.waiting.flokit import SyncWatch
 
 
@@ -22,7 +23,7 @@ class FlokitIntegrationSyncSensor(WatchSensor):
     """
 
     template_fields: Sequence[str] = ("integration_id", "since", "conn_id")
-    ui_color = "#efe3f7"
+    ui_color = flokit.VENDOR.color
 
     def __init__(
         self,

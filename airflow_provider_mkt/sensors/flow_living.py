@@ -25,7 +25,7 @@ class FlowLivingCampaignStatusSensor(WatchSensor):
     """
 
     template_fields: Sequence[str] = ("campaign_tracking_id", "target_statuses", "conn_id")
-    ui_color = "#d7ebdb"
+    ui_color = flow_living.VENDOR.color
     no_ids = (
         "the order has no tracking ids. Its answer was lost and analytics shows its campaigns (flow_campaign_ids of "
         "the publishing task), or it was a dry run"

@@ -23,7 +23,7 @@ class FlowSocialPostStatusSensor(WatchSensor):
     """
 
     template_fields: Sequence[str] = ("post_id", "target_statuses", "conn_id")
-    ui_color = "#d6e4f5"
+    ui_color = flow_social.VENDOR.color
     no_ids = "no post of the batch was scheduled"
 
     def __init__(

@@ -38,7 +38,7 @@ class SqlToFlowSocialPostsOperator(SchedulesPosts):
     template_fields: Sequence[str] = ("sql", "sql_conn_id", "parameters", "columns", "conn_id")
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - Airflow's
-    ui_color = "#d6e4f5"
+    ui_color = flow_social.VENDOR.color
 
     def __init__(
         self,

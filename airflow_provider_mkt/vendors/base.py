@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What there is to say about a vendor as a whole: its connection form and its limits."""
+"""What there is to say about a vendor as a whole: names, connection form, limits, webhooks, transfers."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Extra:
     :param default: used when the key is missing
     :param secret: hidden in the form, masked everywhere
     :param choices: the values allowed, when there are few
+    :param description: what it is for, in a sentence without a full stop
     """
 
     label: str
@@ -27,6 +28,7 @@ class Extra:
     default: Any = None
     secret: bool = False
     choices: tuple[str, ...] | None = None
+    description: str = ""
 
     def form_field(self) -> dict[str, Any]:
         """Return the field in the form that Airflow's connection pages read."""
@@ -37,24 +39,60 @@ class Extra:
             schema["format"] = "password"
         if self.choices:
             schema["enum"] = list(self.choices)
-        return {"label": self.label, "schema": schema}
+        described = {"description": self.description} if self.description else {}
+        return {"label": self.label, "schema": schema, **described}
 
+
+NOT_READ = "reserved for webhooks; nothing reads it yet"
+WEBHOOK_SECRET = "secret of the webhook, where it was not created from here"  # noqa: S105 - a description
 
 COMMON_EXTRAS: Mapping[str, Extra] = {
-    "timeout": Extra("Seconds without an answer before giving up", "number", 30),
-    "verify": Extra("Check certificates: true, false, or the path of a CA bundle", default="true"),
-    "budget_share": Extra("Part of the vendor's rate limit to use (0 to 1)", "number", 1.0),
-    "requests_per_minute": Extra("Rate limit, if yours differs from the documented one", "integer"),
-    "previous_webhook_secret": Extra("Previous webhook secret, during a rotation", secret=True),
+    "timeout": Extra(
+        "Seconds without an answer before giving up",
+        "number",
+        30,
+        description="seconds to wait for an answer; connecting has 5 s of its own",
+    ),
+    "verify": Extra(
+        "Check certificates: true, false, or the path of a CA bundle",
+        default="true",
+        description="true or false: check certificates; or the path of the CA bundle to check them against",
+    ),
+    "budget_share": Extra(
+        "Part of the vendor's rate limit to use (0 to 1)",
+        "number",
+        1.0,
+        description="part of the vendor's rate limit to use, above 0, up to 1; leave room for other programs with the "
+        "same key",
+    ),
+    "requests_per_minute": Extra(
+        "Rate limit, if yours differs from the documented one",
+        "integer",
+        description="the main rate limit, where yours differs from the documented one",
+    ),
+    "previous_webhook_secret": Extra("Previous webhook secret, during a rotation", secret=True, description=NOT_READ),
 }
 
 
 @dataclass(frozen=True)
+class Webhooks:
+    """How a vendor delivers events.
+
+    :param events: what a subscription may name; empty: subscriptions are not made by the API
+    :param signed: deliveries are signed with a secret; otherwise the address holds a token
+    """
+
+    events: tuple[str, ...] = ()
+    signed: bool = False
+
+
+@dataclass(frozen=True)
 class Vendor:
-    """A vendor's account, as far as Airflow's connection form is concerned.
+    """A vendor: what Airflow, the documentation and the tests need to know of it.
 
     :param conn_type: connection type, module name and default connection id (``<conn_type>_default``)
     :param name: how people call it
+    :param summary: what it is for, in a few words
     :param base_url: base of its API when the connection has no host
     :param docs_url: its documentation
     :param hook: name of the hook class in ``hooks/<conn_type>.py``
@@ -62,6 +100,11 @@ class Vendor:
     :param password: label of the connection's password
     :param extras: further keys of the connection
     :param limits: rate limits by budget name
+    :param webhooks: how it delivers events, None when it does not
+    :param sources: integrations from which transfers in ``transfers/<conn_type>`` move rows to it
+    :param targets: integrations to which they move rows from it
+    :param color: background of its tasks in Airflow's graph
+    :param package: the package that has its modules: ``<package>.hooks.<conn_type>`` and so on
     :param rate_headers: what the names of its rate limit headers begin with, in lower case
     """
 
@@ -76,6 +119,17 @@ class Vendor:
     extras: Mapping[str, Extra] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     rate_headers: str = RATE_HEADERS
+    summary: str = ""
+    webhooks: Webhooks | None = None
+    sources: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    color: str = "#f0ede4"
+    package: str = "airflow_provider_mkt"
+
+    @property
+    def default_conn_id(self) -> str:
+        """The connection that is used when none is named."""
+        return f"{self.conn_type}_default"
 
     @property
     def all_extras(self) -> Mapping[str, Extra]:

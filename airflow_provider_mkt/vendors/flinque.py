@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from airflow_provider_mkt.client.durations import DAY
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
-from airflow_provider_mkt.vendors.base import Extra, Vendor
+from airflow_provider_mkt.vendors.base import WEBHOOK_SECRET, Extra, Vendor, Webhooks
 
 PLANS = {"free": Limit(30), "starter": Limit(100), "enterprise": Limit(500)}
 """Requests per minute and workspace. Bursts of about twice that are allowed; never planned on."""
 
+EVENTS = ("campaign.created", "campaign.updated", "order.attributed", "creator.added", "report.ready")
+"""Events that a webhook may subscribe to."""
+
 VENDOR = Vendor(
     conn_type="flinque",
     name="Flinque",
+    summary="influencer campaigns, attribution, reports",
     base_url="https://api.flinque.com/v1",
     docs_url="https://www.flinque.com/?p=10569",
     hook="FlinqueHook",
@@ -23,10 +27,18 @@ VENDOR = Vendor(
     login_required=True,
     password="Client secret",
     extras={
-        "plan": Extra("Plan of the workspace, for its rate limit", default="starter", choices=tuple(PLANS)),
-        "webhook_secret": Extra("Webhook secret", secret=True),
+        "plan": Extra(
+            "Plan of the workspace, for its rate limit",
+            default="starter",
+            choices=tuple(PLANS),
+            description="plan of the workspace: 30, 100 or 500 requests a minute",
+        ),
+        "webhook_secret": Extra("Webhook secret", secret=True, description=WEBHOOK_SECRET),
     },
     limits={"default": PLANS["starter"]},
+    webhooks=Webhooks(EVENTS, signed=True),
+    targets=("Common IO",),
+    color="#fbe5d6",
 )
 
 OBJECT = {"id": str}
@@ -62,8 +74,6 @@ LIST_WEBHOOKS = Endpoint("GET", "/webhooks", Safety.READ, rows=("data", "items",
 CREATE_WEBHOOK = Endpoint("POST", "/webhooks", Safety.ONCE, answer=OBJECT)
 DELETE_WEBHOOK = Endpoint("DELETE", "/webhooks/{webhook_id}", Safety.IDEMPOTENT, answer=None, gone_is_done=True)
 
-EVENTS = ("campaign.created", "campaign.updated", "order.attributed", "creator.added", "report.ready")
-"""Events that a webhook may subscribe to."""
 LINK_FIELDS = ("download_url", "url", "link", "href")
 """Where an export may name the address of its file instead of being the file (names assumed)."""
 NOT_READY = (202, 409)

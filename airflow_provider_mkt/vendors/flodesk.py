@@ -8,26 +8,45 @@ from __future__ import annotations
 
 from airflow_provider_mkt.client.durations import DAY
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
-from airflow_provider_mkt.vendors.base import Extra, Vendor
+from airflow_provider_mkt.vendors.base import Extra, Vendor, Webhooks
+
+USER_AGENT = "airflow-provider-mkt (Apache Airflow)"
+EVENTS = ("subscriber.created", "subscriber.added_to_segment", "subscriber.unsubscribed")
+"""Events that a webhook may subscribe to."""
 
 VENDOR = Vendor(
     conn_type="flodesk",
     name="Flodesk",
+    summary="e-mail audiences",
     base_url="https://api.flodesk.com/v1",
     docs_url="https://developers.flodesk.com",
     hook="FlodeskHook",
     login="OAuth client ID (leave empty for an API key)",
     password="API key, or OAuth client secret",
     extras={
-        "refresh_token": Extra("OAuth refresh token (fd_rt_…)", secret=True),
-        "user_agent": Extra("How your app introduces itself: App Name (app site)"),
-        "webhook_token": Extra("Token in the webhook address", secret=True),
+        "refresh_token": Extra(
+            "OAuth refresh token (fd_rt_…)",
+            secret=True,
+            description="for OAuth without `airflow mkt authorize`: the first refresh token; later ones are in the "
+            "shared store",
+        ),
+        "user_agent": Extra(
+            "How your app introduces itself: App Name (app site)",
+            description=f"how your app introduces itself, `App Name (app site)`; without it `{USER_AGENT}`",
+        ),
+        "webhook_token": Extra(
+            "Token in the webhook address",
+            secret=True,
+            description="end of the webhook's address; 16 characters or more",
+        ),
     },
     limits={"default": Limit(100), "batch": Limit(20)},
     rate_headers="x-fd-ratelimit-",
+    webhooks=Webhooks(EVENTS),
+    sources=("Common SQL",),
+    targets=("Common IO",),
+    color="#fff3c9",
 )
-
-USER_AGENT = "airflow-provider-mkt (Apache Airflow)"
 
 TOKEN = Endpoint(
     "POST",
@@ -89,8 +108,6 @@ PUBLISH_CANVA_DESIGN = Endpoint("POST", "/campaigns/canva", Safety.ONCE, answer=
 GET_CANVA_DESIGN_STATE = Endpoint("GET", "/campaigns/canva/design-state", Safety.READ, answer=dict)
 PUBLISH_STUDIO_DESIGN = Endpoint("POST", "/campaigns/studio", Safety.ONCE, answer=OBJECT, final_429=True)
 
-EVENTS = ("subscriber.created", "subscriber.added_to_segment", "subscriber.unsubscribed")
-"""Events that a webhook may subscribe to."""
 SUBSCRIBER_STATUSES = ("active", "unsubscribed", "unconfirmed", "bounced", "complained", "cleaned")
 """What subscribers can be filtered by; answers may hold others."""
 SHOWN_STATUSES = (*SUBSCRIBER_STATUSES, "archived")

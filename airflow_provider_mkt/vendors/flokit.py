@@ -8,17 +8,20 @@ Vendor document: FloKit API reference, "Integrations"; for the rest its pages "S
 from __future__ import annotations
 
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
-from airflow_provider_mkt.vendors.base import Extra, Vendor
+from airflow_provider_mkt.vendors.base import NOT_READ, Extra, Vendor, Webhooks
 
 VENDOR = Vendor(
     conn_type="flokit",
     name="FloKit",
+    summary="data syncs of subscription apps",
     base_url="https://api.flokit.ai/v1",
     docs_url="https://docs.flokitai.com",
     hook="FlokitHook",
     password="API key (read-write, to trigger syncs)",
-    extras={"webhook_token": Extra("Token in the webhook address", secret=True)},
+    extras={"webhook_token": Extra("Token in the webhook address", secret=True, description=NOT_READ)},
     limits={"default": Limit(100)},
+    webhooks=Webhooks(),
+    color="#efe3f7",
 )
 
 LIST_INTEGRATIONS = Endpoint("GET", "/integrations", Safety.READ, rows=("integrations",))

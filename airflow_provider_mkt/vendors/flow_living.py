@@ -7,11 +7,12 @@ Vendor document: Flow Platform, "API Scripts". Limits and most statuses are not 
 from __future__ import annotations
 
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
-from airflow_provider_mkt.vendors.base import Extra, Vendor
+from airflow_provider_mkt.vendors.base import NOT_READ, Extra, Vendor, Webhooks
 
 VENDOR = Vendor(
     conn_type="flow_living",
     name="Flow Living",
+    summary="property ads",
     base_url="https://api.flowliving.com",
     docs_url="https://docs.flowplatform.com/publisher-documentation",
     hook="FlowLivingHook",
@@ -19,14 +20,23 @@ VENDOR = Vendor(
     login_required=True,
     password="API key",
     extras={
-        "request_type": Extra("Request type of the token call, from your account manager"),
-        "analytics_host": Extra("Analytics host, to look up campaigns after a lost answer"),
-        "analytics_user_id": Extra("Analytics user id"),
-        "analytics_user_secret": Extra("Analytics user secret", secret=True),
-        "webhook_token": Extra("Token in the webhook address", secret=True),
+        "request_type": Extra(
+            "Request type of the token call, from your account manager",
+            description="needed: `requestType` of the token call; ask your account manager for the one of campaigns",
+        ),
+        "analytics_host": Extra(
+            "Analytics host, to look up campaigns after a lost answer",
+            description="address of the analytics API (`https://analytics.flowliving.com`): for its figures, and to "
+            "look up campaigns after a lost answer",
+        ),
+        "analytics_user_id": Extra("Analytics user id", description="user of the analytics API"),
+        "analytics_user_secret": Extra("Analytics user secret", secret=True, description="its secret"),
+        "webhook_token": Extra("Token in the webhook address", secret=True, description=NOT_READ),
     },
     # Not published; assumed.
     limits={"default": Limit(60), "publish": Limit(1, 1.0)},
+    webhooks=Webhooks(),
+    color="#d7ebdb",
 )
 
 HEADERS = {"Accept-Version": "v1"}

@@ -9,17 +9,32 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
-from airflow_provider_mkt.vendors.base import Extra, Vendor
+from airflow_provider_mkt.vendors.base import WEBHOOK_SECRET, Extra, Vendor, Webhooks
+
+EVENTS = (
+    "post.created",
+    "post.delivered",
+    "post.failed",
+    "post.blocked",
+    "channel.created",
+    "channel.updated",
+    "webhook.test",
+)
+"""Events that a webhook may subscribe to."""
 
 VENDOR = Vendor(
     conn_type="flow_social",
     name="Flow Social",
+    summary="scheduled posts",
     base_url="https://api.flowsocial.app/v1",
     docs_url="https://flow-docs-bjx.pages.dev/docs/api-reference/overview",
     hook="FlowSocialHook",
     password="API key (flow_sk_…)",
-    extras={"webhook_secret": Extra("Webhook secret (whsec_…)", secret=True)},
+    extras={"webhook_secret": Extra("Webhook secret (whsec_…)", secret=True, description=WEBHOOK_SECRET)},
     limits={"default": Limit(100), "post_creation": Limit(30), "webhook_creation": Limit(10), "key_creation": Limit(5)},
+    webhooks=Webhooks(EVENTS, signed=True),
+    sources=("Common SQL",),
+    color="#d6e4f5",
 )
 
 OBJECT = {"id": str}
@@ -94,16 +109,6 @@ GET_USAGE_HISTORY = Endpoint("GET", "/usage/history", Safety.READ, envelope="dat
 GET_USAGE_DAY = _one("GET", "/usage/day", Safety.READ, dict)
 
 PLATFORMS = ("twitter", "linkedin", "meta", "tiktok")
-EVENTS = (
-    "post.created",
-    "post.delivered",
-    "post.failed",
-    "post.blocked",
-    "channel.created",
-    "channel.updated",
-    "webhook.test",
-)
-"""Events that a webhook may subscribe to."""
 DELIVERY_STATUSES = ("pending", "delivered", "failed")
 PERMISSIONS = (
     "analytics:read",

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_mkt.client import api_client
 from airflow_provider_mkt.sandbox.server import Sandbox
-from tests.contract.conformance.stage import STANDSTILL, Stage
+from tests.contract.stage import STANDSTILL, Stage
 from tests.contract.wire import Unlimited
 
 

@@ -1,24 +1,22 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Every endpoint of every vendor: what a hook's method puts on the wire, reads, raises, and repeats.
 
-One table says what has to be (``conformance/``, by vendor); the sandbox's request log and ledger say what was.
+One table says what has to be (``tests/vendors``); the sandbox's request log and ledger say what was.
 """
 
 from __future__ import annotations
 
-import base64
 import inspect
 import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
 
-from airflow_provider_mkt.client.endpoint import Endpoint, Safety
+from airflow_provider_mkt.client.endpoint import Safety
 from airflow_provider_mkt.exceptions import (
     ApiError,
     AuthenticationError,
@@ -29,22 +27,18 @@ from airflow_provider_mkt.exceptions import (
     ServerError,
     ValidationError,
 )
-from airflow_provider_mkt.sandbox.engine.ledger import digest
-from airflow_provider_mkt.sandbox.vendors.flodesk.account import API_KEY as FLODESK_KEY
-from airflow_provider_mkt.sandbox.vendors.flodesk.tokens import CLIENT_ID, CLIENT_SECRET
-from airflow_provider_mkt.sandbox.vendors.flokit.routes import WRITE_KEY as FLOKIT_KEY
-from airflow_provider_mkt.sandbox.vendors.flow_social.account import API_KEY as SOCIAL_KEY
-from airflow_provider_mkt.vendors import flodesk, flow_social
-from tests.contract.conformance.case import Case, Rows, differences, filled
-from tests.contract.conformance.stage import VENDORS, Stage
+from tests.contract.stage import Stage
+from tests.vendors import FACTS, HOOKS, endpoints
+from tests.vendors.case import Case, Rows, differences, filled
+from tests.vendors.facts import Walk
 
 
 def _params(wanted: Callable[[Case], bool] = lambda case: True) -> pytest.MarkDecorator:
     """Run a test with every case that is wanted."""
     rows = [
         pytest.param(vendor, case, id=f"{vendor}-{case.method}-{case.sends.split('/')[-2]}-{case.safety}")
-        for vendor, (_, _, cases) in VENDORS.items()
-        for case in cases
+        for vendor, facts in FACTS.items()
+        for case in facts.cases
         if wanted(case)
     ]
     return pytest.mark.parametrize(("vendor", "case"), rows)
@@ -54,28 +48,13 @@ EVERY_CASE = _params()
 DELETIONS = _params(lambda case: case.endpoint.gone_is_done)
 KEYED = _params(lambda case: case.safety == "KEYED")
 
-ROUTES = {"flinque": 21, "flow_social": 46, "flodesk": 29, "flow_living": 8, "flokit": 10}
-"""Routes in the vendors' documents."""
-BROWSER_ONLY = {"AUTHORIZE": "a person opens it; authorize_url() only builds the address"}
-NOT_DOCUMENTED = {
-    "POST /flokit/v1/actions/{}/approve": "the vendor names approving, but no page gives its path",
-    "POST /flokit/v1/actions/{}/reject": "the vendor names rejecting, but no page gives its path",
-}
 NO_ENDPOINT = {
     "auth": "says how requests are signed",
     "bases": "the account's addresses",
     "vendor_limits": "the account's rate limits",
     "check": "makes calls of the other methods",
-    "authorize_url": "builds an address for a browser",
-    "publish_call": "describes the call of publish_campaign, for operators",
-    "analytics_call": "describes the calls of the analytics methods, for operators",
 }
 
-AUTHORIZATION = {
-    "flow_social": f"Bearer {SOCIAL_KEY}",
-    "flokit": f"Bearer {FLOKIT_KEY}",
-    "flodesk": f"Basic {base64.b64encode(f'{FLODESK_KEY}:'.encode()).decode()}",
-}
 BY_STATUS: dict[int, type[ApiError]] = {
     400: ValidationError,
     401: AuthenticationError,
@@ -112,7 +91,7 @@ def test_request_and_answer(stage: Stage, vendor: str, case: Case) -> None:
         assert (set(sent["body"]) if isinstance(sent["body"], dict) else None) == (set(body) if body else None)
     _check_headers(vendor, case, sent)
     effects = stage.effects(vendor)[before:]
-    assert bool(effects) is (case.safety != "READ" and case.endpoint is not flodesk.TOKEN)
+    assert bool(effects) is case.has_effect
     assert case.endpoint.safety is Safety[case.safety]
 
 
@@ -121,29 +100,14 @@ def _check_headers(vendor: str, case: Case, sent: dict[str, Any]) -> None:
     if case.safety == "KEYED":
         assert UUID.fullmatch(headers["idempotency-key"])
     else:
-        # FloKit is sent a key where none is documented, in case it should heed it.
-        assert ("idempotency-key" in headers) is (case.method in ("trigger_sync", "send_events"))
+        assert ("idempotency-key" in headers) is case.sends_key
     if isinstance(case.body, dict):
         assert headers["content-type"] == "application/json"
-    if vendor == "flow_living":
-        assert headers["accept-version"] == "v1"
-    if vendor == "flodesk":
-        assert headers["user-agent"] == "airflow-provider-mkt (sandbox.example)"
-    if case.endpoint is flodesk.TOKEN:
-        pair = f"{CLIENT_ID}:{CLIENT_SECRET}"
-        assert headers["authorization"] == digest(f"Basic {base64.b64encode(pair.encode()).decode()}")
-        assert headers["content-type"] == "application/x-www-form-urlencoded"
-    elif case.endpoint.base == "analytics":
-        assert headers["flow-api-user-id"] == "sandbox-analytics-user"
-        assert headers["flow-api-user-secret"] == digest("sandbox-analytics-secret")
-        assert "authorization" not in headers
-    elif not case.endpoint.authenticated:
-        assert "authorization" not in headers
-    elif vendor in AUTHORIZATION and not case.connection:
-        assert headers["authorization"] == digest(AUTHORIZATION[vendor])
-    else:
+    expected = FACTS[vendor].headers(case)
+    assert {name: headers.get(name) for name in expected} == dict(expected)
+    if "authorization" not in expected:
         # A token that was fetched; the sandbox accepted it.
-        assert headers["authorization"].startswith("sha256:")
+        assert headers.get("authorization", "").startswith("sha256:") is case.endpoint.authenticated
 
 
 @EVERY_CASE
@@ -162,7 +126,7 @@ def test_documented_errors(stage: Stage, vendor: str, case: Case) -> None:
         assert type(error) is expected, status
         assert asked == requests, status
         assert error.status == (None if isinstance(error, OutcomeUnknownError) and error.status is None else status)
-        assert (error.vendor, error.method) == (VENDORS[vendor][0].vendor.name, case.sends.split(" ")[0])
+        assert (error.vendor, error.method) == (HOOKS[vendor].vendor.name, case.sends.split(" ")[0])
         assert error.path == case.endpoint.path
         assert f"Sorry, {status}" in str(error)
         if status == 429:
@@ -174,8 +138,8 @@ def _outcome_of(vendor: str, case: Case, status: int) -> tuple[type[ApiError], i
     if status >= 500:
         doubtful = case.safety in ("KEYED", "ONCE")
         return OutcomeUnknownError if doubtful else ServerError, 1 if case.safety == "ONCE" else 5
-    renewable = {"flinque": (401,), "flow_living": (401, 403), "flodesk": (401,) if case.connection else ()}
-    renewed = case.endpoint.authenticated and status in renewable.get(vendor, ())
+    renewable = case.renewed_on if case.renewed_on is not None else FACTS[vendor].renewed_on
+    renewed = case.endpoint.authenticated and status in renewable
     return BY_STATUS[status], 2 if renewed else 1
 
 
@@ -207,20 +171,19 @@ def test_what_is_repeated(stage: Stage, vendor: str, case: Case) -> None:
 
 @EVERY_CASE
 def test_refused_for_now(stage: Stage, vendor: str, case: Case) -> None:
-    """A 429 was certainly not executed, so the call is made again; two of Flodesk's are not even then."""
+    """A 429 was certainly not executed, so the call is made again, unless the vendor says when to come back."""
     made = stage.prepared(vendor, case)
     sends = filled(case.sends, made)
     stage.sandbox.fault(sends, "rate_limit", retry_after=1, count=1)
     since = stage.now
-    final = case.method in ("publish_canva_design", "publish_studio_design")
-    if final:
+    if case.final_429:
         with pytest.raises(RateLimitError):
             stage.call(vendor, case, made)
     else:
         stage.finish(stage.call(vendor, case, made))
     requests = stage.arrived(vendor, sends, since)
-    assert len(requests) == 1 if final else len(requests) >= 2
-    assert case.endpoint.final_429 is final
+    assert len(requests) == 1 if case.final_429 else len(requests) >= 2
+    assert case.endpoint.final_429 is case.final_429
 
 
 @DELETIONS
@@ -259,43 +222,36 @@ def test_own_idempotency_key(stage: Stage, vendor: str, case: Case) -> None:
 # what is complete
 
 
-def _endpoints(table: ModuleType) -> dict[str, Endpoint]:
-    return {name: value for name, value in vars(table).items() if isinstance(value, Endpoint)}
-
-
 def _routes(stage: Stage, vendor: str) -> set[str]:
     """Return the vendor's endpoint rows as the sandbox's description writes routes."""
     hook = stage.hook(vendor)
     bases = {name: base.removeprefix(stage.sandbox.url) for name, base in hook.bases(hook.account).items()}
-    return {
-        f"{row.method} {bases[row.base]}{re.sub(r'{[^}]*}', '{}', row.path)}"
-        for row in _endpoints(VENDORS[vendor][1]).values()
-    }
+    return {f"{row.method} {bases[row.base]}{re.sub(r'{[^}]*}', '{}', row.path)}" for _, row in endpoints(vendor)}
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", FACTS)
 def test_every_row_has_a_case(vendor: str) -> None:
-    _, table, cases = VENDORS[vendor]
-    tried = [case.endpoint for case in cases]
-    left = {name for name, row in _endpoints(table).items() if row not in tried}
-    assert left - set(BROWSER_ONLY) == set()
+    tried = [case.endpoint for case in FACTS[vendor].cases]
+    left = {name for name, row in endpoints(vendor) if row not in tried}
+    assert left == set(FACTS[vendor].without_case)
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", FACTS)
 def test_every_method_has_a_case(vendor: str) -> None:
-    kind, _, cases = VENDORS[vendor]
+    kind = HOOKS[vendor]
     methods = {
         name
         for part in kind.__mro__
-        if part.__module__.startswith(f"airflow_provider_mkt.hooks.{vendor}")
+        if part.__module__.startswith(f"{kind.vendor.package}.hooks.{vendor}")
         for name, value in vars(part).items()
         if inspect.isfunction(value) and not name.startswith("_")
     }
-    assert methods - {case.method for case in cases} - set(NO_ENDPOINT) == set()
+    without = FACTS[vendor].without_endpoint
+    assert methods - {case.method for case in FACTS[vendor].cases} - set(NO_ENDPOINT) == set(without)
 
 
 def test_exceptions_are_still_needed() -> None:
-    methods = {name for kind, _, _ in VENDORS.values() for name in dir(kind)}
+    methods = {name for kind in HOOKS.values() for name in dir(kind)}
     assert set(NO_ENDPOINT) <= methods
 
 
@@ -308,77 +264,41 @@ def test_the_sandbox_and_the_hooks_know_the_same_routes(stage: Stage) -> None:
         for method in item
         if method in ("get", "post", "put", "patch", "delete")
     }
-    asked = set().union(*(_routes(stage, vendor) for vendor in VENDORS))
-    assert served - asked == set(NOT_DOCUMENTED)
+    asked = set().union(*(_routes(stage, vendor) for vendor in FACTS))
+    assert served - asked == set().union(*(facts.assumed_routes for facts in FACTS.values()))
     assert asked - served == set()
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", FACTS)
 def test_counts(stage: Stage, vendor: str) -> None:
-    routes = _routes(stage, vendor)
-    platforms = sum("/connections/{}/" in route and route.startswith("GET") for route in routes)
-    assert len(routes) + platforms * (len(flow_social.PLATFORMS) - 1) == ROUTES[vendor]
+    assert len(_routes(stage, vendor)) == FACTS[vendor].routes
 
 
 # lists of several pages
 
 
 @pytest.mark.parametrize(
-    ("vendor", "method", "kwargs", "path", "rows", "pages"),
+    ("vendor", "walk"),
     [
-        ("flow_social", "list_channels", {}, "/flow-social/v1/channels", 103, [("page", "1"), ("page", "2")]),
-        (
-            "flodesk",
-            "list_subscribers",
-            {"segment_id": "seg_sellers", "per_page": 40},
-            "/flodesk/v1/subscribers",
-            100,
-            [("page", "1"), ("page", "2"), ("page", "3")],
-        ),
-        (
-            "flodesk",
-            "list_workflows",
-            {"per_page": 2},
-            "/flodesk/v1/workflows",
-            5,
-            [("page", "1"), ("page", "2"), ("page", "3")],
-        ),
-        (
-            "flokit",
-            "list_actions",
-            {"per_page": 2},
-            "/flokit/v1/actions",
-            5,
-            [("offset", "0"), ("offset", "2"), ("offset", "4")],
-        ),
-        ("flinque", "list_creators", {}, "/flinque/v1/creators", 25, [("page", None), ("page", "2")]),
+        pytest.param(vendor, walk, id=f"{vendor}-{walk.method}")
+        for vendor, facts in FACTS.items()
+        for walk in facts.walks
     ],
 )
-def test_all_pages(  # noqa: PLR0917
-    stage: Stage,
-    vendor: str,
-    method: str,
-    kwargs: dict[str, Any],
-    path: str,
-    rows: int,
-    pages: list[tuple[str, str | None]],
-) -> None:
-    if method == "list_channels":
-        present = len(list(stage.hook(vendor).list_channels()))
-        stage.sandbox.seed(flow_social={"channels": rows - present})
-    if method == "list_subscribers":
-        stage.sandbox.seed(flodesk={"subscribers": rows, "segments": ["seg_sellers"]})
-    hook, since = stage.hook(vendor), stage.now
-    found = getattr(hook, method)(**kwargs)
-    assert not stage.arrived(vendor, f"GET {path}", since), "the list is lazy"
+def test_all_pages(stage: Stage, vendor: str, walk: Walk) -> None:
+    hook = stage.hook(vendor)
+    walk.given(hook, stage.sandbox)
+    since = stage.now
+    found = getattr(hook, walk.method)(**walk.kwargs)
+    assert not stage.arrived(vendor, f"GET {walk.path}", since), "the list is lazy"
     ids = [row["id"] for row in found]
-    assert len(set(ids)) == len(ids) == rows
-    asked = [entry["query"] for entry in stage.arrived(vendor, f"GET {path}", since)]
-    name = pages[0][0]
-    assert [(name, query.get(name)) for query in asked] == pages
+    assert len(set(ids)) == len(ids) == walk.rows
+    name, numbers = walk.pages
+    asked = [entry["query"].get(name) for entry in stage.arrived(vendor, f"GET {walk.path}", since)]
+    assert asked == list(numbers)
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", FACTS)
 def test_connection_test(stage: Stage, vendor: str) -> None:
     works: Callable[[], tuple[bool, str]] = stage.hook(vendor).test_connection
     assert works()[0] is True

@@ -13,10 +13,10 @@ from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError
 from airflow_provider_mkt.hooks.flow_social.media import media_file
 from airflow_provider_mkt.sandbox.engine.ledger import digest
 from airflow_provider_mkt.vendors import flodesk, flow_social
-from tests.contract.conformance.flinque import report as finished_report
-from tests.contract.conformance.flodesk import BACK, consent
-from tests.contract.conformance.stage import Stage
+from tests.contract.stage import Stage
 from tests.contract.wire import Raw, answer
+from tests.vendors.flinque import report as finished_report
+from tests.vendors.flodesk.cases import BACK, consent
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,10 @@ from airflow.sdk import Connection
 
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
-from tests.contract.conformance.flokit import BATCH
-from tests.contract.conformance.flow_social import POST
-from tests.contract.conformance.stage import VENDORS, Stage
+from tests.contract.stage import Stage
+from tests.vendors import HOOKS
+from tests.vendors.flokit import BATCH
+from tests.vendors.flow_social.posts import POST
 
 PERSON = {"email": "ada@example.com"}
 EVENT = BATCH[0]
@@ -161,7 +162,7 @@ def test_callbacks_must_be_public(vendor: str, url: str) -> None:
     password: dict[str, Any] = (
         {"login": "client", "password": "s3cret"} if vendor == "flinque" else {"password": "s3cret"}
     )
-    hook: Any = VENDORS[vendor][0]("x", connection=Connection(conn_id="x", conn_type=vendor, **password))
+    hook: Any = HOOKS[vendor]("x", connection=Connection(conn_id="x", conn_type=vendor, **password))
     args = [url if part == "{}" else part for part in WEBHOOKS[vendor]]
     with pytest.raises(ValidationError, match=r"url must (be a full https address|have a public host)"):
         hook.create_webhook(*args)

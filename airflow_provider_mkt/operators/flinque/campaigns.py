@@ -49,7 +49,7 @@ class FlinqueCreateCampaignOperator(SubmittingOperator[FlinqueHook]):
     """
 
     template_fields: Sequence[str] = ("campaign", "target_statuses", "conn_id")
-    ui_color = "#fbe5d6"
+    ui_color = flinque.VENDOR.color
     hook_class = FlinqueHook
 
     def __init__(
@@ -94,7 +94,7 @@ class FlinqueUpdateCampaignOperator(MarketingOperator[FlinqueHook]):
     """
 
     template_fields: Sequence[str] = ("campaign_id", "changes", "conn_id")
-    ui_color = "#fbe5d6"
+    ui_color = flinque.VENDOR.color
     hook_class = FlinqueHook
 
     def __init__(

@@ -35,7 +35,7 @@ class FlinqueGenerateReportOperator(SubmittingOperator[FlinqueHook]):
     """
 
     template_fields: Sequence[str] = ("report", "conn_id")
-    ui_color = "#fbe5d6"
+    ui_color = flinque.VENDOR.color
     hook_class = FlinqueHook
 
     def __init__(

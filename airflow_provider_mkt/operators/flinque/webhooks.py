@@ -23,7 +23,7 @@ class FlinqueEnsureWebhookOperator(EnsureWebhookBase[FlinqueHook]):
     :param flinque_conn_id: connection
     """
 
-    ui_color = "#fbe5d6"
+    ui_color = flinque.VENDOR.color
     hook_class = FlinqueHook
     routes = Routes(
         flinque.CREATE_WEBHOOK,

@@ -40,7 +40,7 @@ class FlodeskCreateSegmentOperator(InstantOperator[FlodeskHook]):
     """
 
     template_fields: Sequence[str] = ("name", "color", "reuse", "conn_id")
-    ui_color = "#fff3c9"
+    ui_color = flodesk.VENDOR.color
     hook_class = FlodeskHook
 
     def __init__(

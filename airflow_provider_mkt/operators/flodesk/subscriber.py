@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from airflow_provider_mkt.waiting.base import Verdict
 
 
-COLOR = "#fff3c9"
-
-
 class FlodeskAddToSegmentsOperator(MarketingOperator[FlodeskHook]):
     """Adds a subscriber to segments. Repeating it changes nothing, so every failure may be retried.
 
@@ -37,7 +34,7 @@ class FlodeskAddToSegmentsOperator(MarketingOperator[FlodeskHook]):
     """
 
     template_fields: Sequence[str] = ("segment_ids", "conn_id")
-    ui_color = COLOR
+    ui_color = flodesk.VENDOR.color
     hook_class = FlodeskHook
 
     def __init__(
@@ -80,7 +77,7 @@ class FlodeskUnsubscribeOperator(MarketingOperator[FlodeskHook]):
     """
 
     template_fields: Sequence[str] = ("conn_id",)
-    ui_color = COLOR
+    ui_color = flodesk.VENDOR.color
     hook_class = FlodeskHook
 
     def __init__(
@@ -117,7 +114,7 @@ class FlodeskAddToWorkflowOperator(InstantOperator[FlodeskHook]):
     """
 
     template_fields: Sequence[str] = ("workflow_id", "conn_id")
-    ui_color = COLOR
+    ui_color = flodesk.VENDOR.color
     hook_class = FlodeskHook
 
     def __init__(

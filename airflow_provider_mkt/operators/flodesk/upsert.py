@@ -44,7 +44,7 @@ class SubscriberUpsert(MarketingOperator[FlodeskHook]):
     :param flodesk_conn_id: connection
     """
 
-    ui_color = "#fff3c9"
+    ui_color = flodesk.VENDOR.color
     hook_class = FlodeskHook
     nobody: str | None = None
     """What to say when there is nobody to upsert; None: that is no error."""

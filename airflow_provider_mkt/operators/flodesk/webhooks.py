@@ -35,7 +35,7 @@ class FlodeskEnsureWebhookOperator(EnsureWebhookBase[FlodeskHook]):
     """
 
     template_fields: Sequence[str] = ("url", "events", "name", "conn_id")
-    ui_color = "#fff3c9"
+    ui_color = flodesk.VENDOR.color
     hook_class = FlodeskHook
     routes = Routes(
         flodesk.CREATE_WEBHOOK,

@@ -35,7 +35,7 @@ class FlowSocialUpdatePostOperator(MarketingOperator[FlowSocialHook]):
     """
 
     template_fields: Sequence[str] = ("post_id", "content", "scheduled_for", "media_keys", "conn_id")
-    ui_color = "#d6e4f5"
+    ui_color = flow_social.VENDOR.color
     hook_class = FlowSocialHook
 
     def __init__(
@@ -98,7 +98,7 @@ class FlowSocialDeletePostOperator(MarketingOperator[FlowSocialHook]):
     """
 
     template_fields: Sequence[str] = ("post_id", "conn_id")
-    ui_color = "#d6e4f5"
+    ui_color = flow_social.VENDOR.color
     hook_class = FlowSocialHook
 
     def __init__(

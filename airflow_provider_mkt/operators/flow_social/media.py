@@ -40,7 +40,7 @@ class FlowSocialUploadMediaOperator(InstantOperator[FlowSocialHook]):
     """
 
     template_fields: Sequence[str] = ("path", "conn_id")
-    ui_color = "#d6e4f5"
+    ui_color = flow_social.VENDOR.color
     hook_class = FlowSocialHook
 
     def __init__(

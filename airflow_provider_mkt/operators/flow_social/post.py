@@ -31,7 +31,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator[FlowSocialHook]):
     """
 
     template_fields: Sequence[str] = ("channel_id", "content", "scheduled_for", "media_keys", "conn_id")
-    ui_color = "#d6e4f5"
+    ui_color = flow_social.VENDOR.color
     hook_class = FlowSocialHook
 
     def __init__(

@@ -125,7 +125,7 @@ class FlowSocialSchedulePostsOperator(SchedulesPosts):
 
     template_fields: Sequence[str] = ("posts", "conn_id")
     template_fields_renderers = {"posts": "json"}  # noqa: RUF012 - Airflow's
-    ui_color = "#d6e4f5"
+    ui_color = flow_social.VENDOR.color
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ class FlowSocialEnsureWebhookOperator(EnsureWebhookBase[FlowSocialHook]):
     :param flow_social_conn_id: connection
     """
 
-    ui_color = "#d6e4f5"
+    ui_color = flow_social.VENDOR.color
     hook_class = FlowSocialHook
     routes = Routes(flow_social.CREATE_WEBHOOK, flow_social.LIST_WEBHOOKS, PageNumbers(), flow_social.EVENTS)
 

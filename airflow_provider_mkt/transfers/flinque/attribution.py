@@ -27,6 +27,7 @@ from airflow_provider_mkt.transfers.flinque.export_cursor import ExportCursorSto
 from airflow_provider_mkt.transfers.flinque.order_walk import OrderWalk, to_remember
 from airflow_provider_mkt.transfers.flinque.seen_rows import Mark, Seen
 from airflow_provider_mkt.validation import positive
+from airflow_provider_mkt.vendors import flinque
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -62,7 +63,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator[FlinqueH
     """
 
     template_fields: Sequence[str] = ("path", "since", "start", "end", "conn_id")
-    ui_color = "#fbe5d6"
+    ui_color = flinque.VENDOR.color
     hook_class = FlinqueHook
 
     def __init__(

@@ -33,7 +33,7 @@ class FlinqueReportToObjectStorageOperator(ToObjectStorageOperator[FlinqueHook])
     """
 
     template_fields: Sequence[str] = ("report_id", "path", "conn_id")
-    ui_color = "#fbe5d6"
+    ui_color = flinque.VENDOR.color
     hook_class = FlinqueHook
 
     def __init__(

@@ -41,7 +41,7 @@ class FlodeskSubscribersToObjectStorageOperator(ToObjectStorageOperator[FlodeskH
     """
 
     template_fields: Sequence[str] = ("path", "status", "segment_id", "conn_id")
-    ui_color = "#fdf0e6"
+    ui_color = flodesk.VENDOR.color
     hook_class = FlodeskHook
 
     def __init__(

@@ -182,7 +182,8 @@ def test_switches_from_the_start() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "named"), [("nope=1", "nope"), ("flow_social.scopes=1", "flow_social.scopes"), ("alone", "must look like")]
+    ("given", "named"),
+    [("nope=1", "nope"), ("flow_social.scopes=1", "flow_social.scopes"), ("alone", "must look like")],
 )
 def test_a_wrong_switch_is_explained(given: str, named: str) -> None:
     ran = subprocess.run(

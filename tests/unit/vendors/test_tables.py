@@ -3,44 +3,28 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-from types import ModuleType
 
 import pytest
 
 from airflow_provider_mkt.client.endpoint import Endpoint, Safety
 from airflow_provider_mkt.vendors import VENDORS
 from airflow_provider_mkt.vendors.base import Vendor
+from tests.vendors import FACTS, TABLES, endpoints
 
-MODULES: dict[str, ModuleType] = {
-    vendor.conn_type: importlib.import_module(f"airflow_provider_mkt.vendors.{vendor.conn_type}") for vendor in VENDORS
-}
 ENDPOINTS = [
     pytest.param(vendor, endpoint, id=f"{vendor.conn_type} {name}")
     for vendor in VENDORS
-    for name, endpoint in vars(MODULES[vendor.conn_type]).items()
-    if isinstance(endpoint, Endpoint)
+    for name, endpoint in endpoints(vendor.conn_type)
 ]
-BASES = {
-    "flinque": "https://api.flinque.com/v1",
-    "flow_social": "https://api.flowsocial.app/v1",
-    "flodesk": "https://api.flodesk.com/v1",
-    "flow_living": "https://api.flowliving.com",
-    "flokit": "https://api.flokit.ai/v1",
-}
-SPENDING = {
-    ("flow_living", "PUBLISH"): Safety.ONCE,
-    ("flow_social", "CREATE_POST"): Safety.KEYED,
-    ("flokit", "TRIGGER_SYNC"): Safety.ONCE,
-    ("flinque", "GENERATE_REPORT"): Safety.ONCE,
-    ("flodesk", "UPSERT_SUBSCRIBERS"): Safety.IDEMPOTENT,
-    ("flodesk", "TOKEN"): Safety.ONCE,
-}
+SPENDING = [(vendor, name, safety) for vendor, facts in FACTS.items() for name, safety in facts.spends.items()]
+every_vendor = pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.conn_type)
 
 
 def test_addresses() -> None:
-    assert {vendor.conn_type: vendor.base_url for vendor in VENDORS} == BASES
+    assert {vendor.conn_type: vendor.base_url for vendor in VENDORS} == {
+        name: facts.base_url for name, facts in FACTS.items()
+    }
 
 
 @pytest.mark.parametrize(("vendor", "endpoint"), ENDPOINTS)
@@ -61,22 +45,21 @@ def test_nothing_is_repeated_that_creates(vendor: Vendor, endpoint: Endpoint) ->
         assert endpoint.safety in (Safety.IDEMPOTENT, Safety.ONCE)
 
 
-@pytest.mark.parametrize(("place", "safety"), SPENDING.items(), ids=str)
-def test_what_costs_money_or_a_token(place: tuple[str, str], safety: Safety) -> None:
-    module = importlib.import_module(f"airflow_provider_mkt.vendors.{place[0]}")
-    assert getattr(module, place[1]).safety is safety
+@pytest.mark.parametrize(("vendor", "name", "safety"), SPENDING)
+def test_what_costs_money_or_a_token(vendor: str, name: str, safety: str) -> None:
+    assert getattr(TABLES[vendor], name).safety is Safety[safety]
 
 
-@pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.conn_type)
+@every_vendor
 def test_limits(vendor: Vendor) -> None:
     assert "default" in vendor.limits
     assert all(limit.requests > 0 and limit.window > 0 for limit in vendor.limits.values())
 
 
-@pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.conn_type)
+@every_vendor
 def test_statuses_mean_one_thing(vendor: Vendor) -> None:
     """Nothing is pending and failed, or done and failed, at once."""
-    module = importlib.import_module(f"airflow_provider_mkt.vendors.{vendor.conn_type}")
+    module = TABLES[vendor.conn_type]
     for pending, failed, done in (
         ("PENDING", "FAILED", "LIVE"),
         ("PENDING", "FAILED", "DELIVERED"),
@@ -84,3 +67,23 @@ def test_statuses_mean_one_thing(vendor: Vendor) -> None:
     ):
         sets = [set(getattr(module, name, ())) for name in (pending, failed, done)]
         assert sum(map(len, sets)) == len(set().union(*sets))
+
+
+def test_colors_tell_vendors_apart() -> None:
+    colors = [vendor.color for vendor in VENDORS]
+    assert len(set(colors)) == len(colors)
+    assert all(re.fullmatch(r"#[0-9a-f]{6}", color) for color in colors)
+
+
+@every_vendor
+def test_whoever_signs_has_a_secret(vendor: Vendor) -> None:
+    """Signed deliveries need a secret in the connection, others a token in their address."""
+    assert vendor.webhooks is not None
+    assert ("webhook_secret" in vendor.extras) is vendor.webhooks.signed
+    assert ("webhook_token" in vendor.extras) is not vendor.webhooks.signed
+
+
+@every_vendor
+def test_everything_is_said(vendor: Vendor) -> None:
+    assert vendor.summary
+    assert [name for name, extra in vendor.all_extras.items() if not extra.description] == []

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_mkt.sandbox.engine.ledger import digest
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.vendors import flow_living as table
-from tests.contract.conformance.case import Case, Rows
+from tests.vendors.case import Case, Rows
+from tests.vendors.facts import MINUTE, Facts
 
 ORDER = ("facebookv2", ["listing_1001"], "branch_harbour")
 ORDER_BODY = {"planRef": "facebookv2", "listingExternalIds": ["listing_1001"], "branchId": "branch_harbour"}
@@ -23,6 +25,24 @@ def campaign(hook: Any, sandbox: Sandbox) -> dict[str, str]:
     made = hook.publish_campaign(*ORDER, agent_external_id="agent_7")["campaign_tracking_ids"][0]
     sandbox.advance(700)
     return {"campaign": made}
+
+
+def listings(hook: Any, sandbox: Sandbox) -> dict[str, str]:
+    """The token of the listing route is there."""
+    hook.process_listing({"home_listing_id": "first"})
+    return {}
+
+
+def headers(case: Case) -> dict[str, str | None]:
+    """What the vendor's pages ask for: a version everywhere, and user and secret at the analytics host."""
+    if case.endpoint.base != "analytics":
+        return {"accept-version": "v1"}
+    return {
+        "accept-version": "v1",
+        "flow-api-user-id": "sandbox-analytics-user",
+        "flow-api-user-secret": digest("sandbox-analytics-secret"),
+        "authorization": None,
+    }
 
 
 CASES = (
@@ -95,6 +115,7 @@ CASES = (
         query={"organisation": "sandbox-organisation"},
         body={"home_listing_id": "listing_77", "name": "Harbour View 2", "num_beds": "3"},
         answer="Listing listing_77 was updated successfully",
+        given=listings,
     ),
     Case(
         table.LIST_BRANCH_CAMPAIGNS,
@@ -128,4 +149,35 @@ CASES = (
         answer=Rows(None, {"agentExternalId": "agent_7", "impressions": int}),
         given=campaign,
     ),
+)
+
+FACTS = Facts(
+    base_url="https://api.flowliving.com",
+    routes=8,
+    # Not published; assumed: 60 a minute for a client id in total, and at most one publication a second.
+    limits={None: {"default": (60, MINUTE), "publish": (1, 1.0)}},
+    counted={
+        # A dry run is sent to the same route, so it counts alike.
+        ("default", "publish"): "POST /campaigns/publish",
+        ("default",): """
+            GET /auth/access-key/publickey
+            GET /campaigns/status/{}
+            POST /campaigns/status/{}
+            POST /v3/properties-api/process-listing
+            POST /api/rest/v2/campaigns/branch
+            POST /api/rest/v2/insights/daily/agent/email
+            POST /api/rest/v2/insights/daily/agent/externalId
+        """,
+    },
+    cases=CASES,
+    envelope=frozenset({"error"}),
+    spends={"PUBLISH": "ONCE"},
+    headers=headers,
+    extra={"request_type": "campaignAPI"},
+    renewed_on=(401, 403),
+    without_endpoint={
+        "publish_call": "describes the call of publish_campaign, for operators",
+        "analytics_call": "describes the calls of the analytics methods, for operators",
+    },
+    open_routes=frozenset({"/flow-living/auth/access-key/publickey"}),
 )

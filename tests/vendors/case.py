@@ -43,7 +43,11 @@ class Case:
     :param body: the body that has to arrive; ``...`` when it is no JSON
     :param errors: documented error statuses besides 5xx
     :param given: makes what the call needs
-    :param connection: which connection is used
+    :param connection: which connection is used; empty: the default one
+    :param renewed_on: statuses after which a new token is fetched, where that differs from the vendor's other routes
+    :param sends_key: an idempotency key is sent although none is documented, in case it should be heeded
+    :param final_429: not even a refusal for the moment is followed by another attempt
+    :param hidden_effect: what it does is not told from what any call may do, such as fetching a token
     """
 
     endpoint: Endpoint
@@ -58,6 +62,15 @@ class Case:
     errors: tuple[int, ...] = ()
     given: Given = nothing
     connection: str = ""
+    renewed_on: tuple[int, ...] | None = None
+    sends_key: bool = False
+    final_429: bool = False
+    hidden_effect: bool = False
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether the ledger has an entry of its own for it."""
+        return self.safety != "READ" and not self.hidden_effect
 
 
 def filled(value: Any, made: Mapping[str, str]) -> Any:

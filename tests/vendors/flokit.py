@@ -6,9 +6,12 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+from airflow_provider_mkt.sandbox.engine.ledger import digest
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.sandbox.vendors.flokit.routes import WRITE_KEY
 from airflow_provider_mkt.vendors import flokit as table
-from tests.contract.conformance.case import Case, Rows
+from tests.vendors.case import Case, Rows
+from tests.vendors.facts import MINUTE, Facts, Walk
 
 READS = (401, 403, 429)
 BATCH: list[dict[str, Any]] = [
@@ -57,6 +60,7 @@ CASES = (
         answer={"status": "ok", "sync_id": str},
         errors=(*READS, 404, 409),
         given=synced,
+        sends_key=True,
     ),
     Case(
         table.SEND_EVENT,
@@ -77,6 +81,7 @@ CASES = (
         body={"events": BATCH},
         answer={"accepted": 2, "rejected": 0, "event_ids": list, "errors": []},
         errors=(*READS, 400),
+        sends_key=True,
     ),
     Case(
         table.GET_PAYBACK_REPORT,
@@ -119,4 +124,34 @@ CASES = (
         errors=(*READS, 404),
     ),
     Case(table.GET_WORKSPACE, "get_workspace", "GET /flokit/v1/workspace", "READ", answer={"id": str}, errors=READS),
+)
+
+FACTS = Facts(
+    base_url="https://api.flokit.ai/v1",
+    routes=10,
+    # Stated for the event routes; assumed to be shared by all.
+    limits={None: {"default": (100, MINUTE)}},
+    counted={
+        ("default",): """
+            GET /integrations
+            GET /integrations/{}
+            POST /integrations/{}/sync
+            POST /events
+            POST /batch/events
+            GET /reports/payback
+            GET /reports/cohorts
+            GET /actions
+            GET /actions/{}
+            GET /workspace
+        """,
+    },
+    cases=CASES,
+    envelope=frozenset({"error", "message"}),
+    spends={"TRIGGER_SYNC": "ONCE"},
+    walks=(Walk("list_actions", "/flokit/v1/actions", 5, ("offset", ("0", "2", "4")), kwargs={"per_page": 2}),),
+    headers=lambda _: {"authorization": digest(f"Bearer {WRITE_KEY}")},
+    assumed_routes={
+        "POST /flokit/v1/actions/{}/approve": "the vendor names approving, but no page gives its path",
+        "POST /flokit/v1/actions/{}/reject": "the vendor names rejecting, but no page gives its path",
+    },
 )

@@ -9,7 +9,8 @@ from typing import Any
 
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.vendors import flinque as table
-from tests.contract.conformance.case import Case, Rows
+from tests.vendors.case import Case, Rows
+from tests.vendors.facts import MINUTE, Facts, Walk
 
 ERRORS = (400, 401, 403, 404, 429)
 EVENTS = ["campaign.created", "report.ready"]
@@ -203,3 +204,46 @@ _CASES = (
     ),
 )
 CASES = tuple(replace(case, errors=ERRORS) for case in _CASES)
+
+FACTS = Facts(
+    base_url="https://api.flinque.com/v1",
+    routes=21,
+    limits={
+        "free": {"default": (30, MINUTE)},
+        "starter": {"default": (100, MINUTE)},
+        "enterprise": {"default": (500, MINUTE)},
+        None: {"default": (100, MINUTE)},
+    },
+    counted={
+        # One limit for a workspace. Whether the token call counts is not stated; it is assumed to.
+        ("default",): """
+            POST /oauth/token
+            GET /creators
+            GET /creators/{}
+            GET /creators/{}/audience
+            GET /creators/{}/posts
+            GET /campaigns
+            POST /campaigns
+            GET /campaigns/{}
+            PATCH /campaigns/{}
+            GET /attribution/orders
+            GET /attribution/revenue
+            GET /attribution/events
+            GET /reports
+            POST /reports/generate
+            GET /reports/{}/export
+            GET /workspaces
+            GET /workspaces/{}
+            GET /workspaces/{}/members
+            GET /webhooks
+            POST /webhooks
+            DELETE /webhooks/{}
+        """,
+    },
+    cases=CASES,
+    envelope=frozenset({"error"}),
+    spends={"GENERATE_REPORT": "ONCE"},
+    walks=(Walk("list_creators", "/flinque/v1/creators", 25, ("page", (None, "2"))),),
+    renewed_on=(401,),
+    open_routes=frozenset({"/flinque/v1/oauth/token"}),
+)

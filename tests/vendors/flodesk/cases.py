@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.vendors import flodesk as table
-from tests.contract.conformance.case import Case, Rows
+from tests.vendors.case import Case, Rows
 
 BACK = "https://app.example.com/oauth/callback"
 HOOK = ("Sync", "https://hooks.example.com/flodesk/t0ken", ["subscriber.created", "subscriber.unsubscribed"])
@@ -80,6 +80,7 @@ OAUTH = (
         answer={"access_token": str, "refresh_token": str, "expires_in": 86400, "scopes": "all"},
         given=consent,
         connection="first_consent",
+        hidden_effect=True,
     ),
     _case(
         table.GET_USERINFO,
@@ -89,6 +90,7 @@ OAUTH = (
         (),
         answer={"id": str, "full_name": "Harbour Homes"},
         connection="oauth",
+        renewed_on=(401,),
     ),
 )
 
@@ -351,6 +353,7 @@ CAMPAIGNS = (
         args=({"title": "Autumn letter", "page_id": "p1"},),
         body={"title": "Autumn letter", "page_id": "p1"},
         answer={"id": str, "url": str},
+        final_429=True,
     ),
     _case(
         table.GET_CANVA_DESIGN_STATE,
@@ -370,6 +373,7 @@ CAMPAIGNS = (
         args=({"title": "Winter letter", "html": "<p>Hello</p>"},),
         body={"title": "Winter letter", "html": "<p>Hello</p>"},
         answer={"id": str, "url": str},
+        final_429=True,
     ),
 )
 CASES = (*OAUTH, *SUBSCRIBERS, *SEGMENTS, *WORKFLOWS, *FIELDS, *WEBHOOKS, *CAMPAIGNS)

@@ -5,37 +5,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 from airflow.sdk import Connection
 
-from airflow_provider_mkt.hooks.base import MarketingHook
-from airflow_provider_mkt.hooks.flinque import FlinqueHook
-from airflow_provider_mkt.hooks.flodesk import FlodeskHook
-from airflow_provider_mkt.hooks.flokit import FlokitHook
-from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
-from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.sandbox.vendors.flodesk.tokens import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH_TOKEN
-from airflow_provider_mkt.vendors import flinque, flodesk, flokit, flow_living, flow_social
-from tests.contract.conformance import flinque as flinque_table
-from tests.contract.conformance import flodesk as flodesk_table
-from tests.contract.conformance import flokit as flokit_table
-from tests.contract.conformance import flow_living as flow_living_table
-from tests.contract.conformance import flow_social as flow_social_table
-from tests.contract.conformance.case import Case, filled
+from tests.vendors import FACTS, HOOKS
+from tests.vendors.case import Case, filled
 
 STANDSTILL = 1e-4
 """Vendor seconds in one real second: nothing happens by itself."""
-
-VENDORS: dict[str, tuple[type[MarketingHook], ModuleType, tuple[Case, ...]]] = {
-    "flinque": (FlinqueHook, flinque, flinque_table.CASES),
-    "flow_social": (FlowSocialHook, flow_social, flow_social_table.CASES),
-    "flodesk": (FlodeskHook, flodesk, flodesk_table.CASES),
-    "flow_living": (FlowLivingHook, flow_living, flow_living_table.CASES),
-    "flokit": (FlokitHook, flokit, flokit_table.CASES),
-}
 
 
 class Stage:
@@ -48,13 +27,10 @@ class Stage:
     def hook(self, vendor: str, connection: str = "") -> Any:
         if (vendor, connection) not in self._hooks:
             known = dict(self.sandbox.connections[f"{vendor}_default"])
-            extra = dict(known.get("extra") or {})
-            if connection:
-                known.update(login=CLIENT_ID, password=CLIENT_SECRET)
-            if connection == "oauth":
-                extra["refresh_token"] = FIRST_REFRESH_TOKEN
-            made = Connection(conn_id="x", **{**known, "extra": json.dumps(extra)})
-            self._hooks[vendor, connection] = VENDORS[vendor][0]("x", connection=made)
+            changes = dict(FACTS[vendor].connections[connection]) if connection else {}
+            extra = {**(known.get("extra") or {}), **changes.pop("extra", {})}
+            made = Connection(conn_id="x", **{**known, **changes, "extra": json.dumps(extra)})
+            self._hooks[vendor, connection] = HOOKS[vendor]("x", connection=made)
         return self._hooks[vendor, connection]
 
     def call(self, vendor: str, case: Case, made: dict[str, str], **more: Any) -> Any:
@@ -64,10 +40,8 @@ class Stage:
     def prepared(self, vendor: str, case: Case) -> dict[str, str]:
         """Make what the call needs; the tokens it needs are there as well."""
         hook = self.hook(vendor, case.connection)
-        if case.connection != "first_consent":
+        if case.endpoint.authenticated:
             hook.check()
-        if case.endpoint is flow_living.PROCESS_LISTING:
-            hook.process_listing({"home_listing_id": "first"})
         return case.given(hook, self.sandbox)
 
     def finish(self, result: Any) -> Any:

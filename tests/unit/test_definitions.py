@@ -11,98 +11,27 @@ import pytest
 from airflow.sdk import DAG, RetryDecision, RetryPolicy
 
 from airflow_provider_mkt.operators.base import MarketingOperator
-from airflow_provider_mkt.operators.flinque import (
-    FlinqueCreateCampaignOperator,
-    FlinqueEnsureWebhookOperator,
-    FlinqueGenerateReportOperator,
-    FlinqueUpdateCampaignOperator,
-)
-from airflow_provider_mkt.operators.flodesk import (
-    FlodeskAddToSegmentsOperator,
-    FlodeskAddToWorkflowOperator,
-    FlodeskCreateSegmentOperator,
-    FlodeskEnsureWebhookOperator,
-    FlodeskUnsubscribeOperator,
-    FlodeskUpsertSubscribersOperator,
-)
-from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
+from airflow_provider_mkt.operators.flodesk import FlodeskUpsertSubscribersOperator
 from airflow_provider_mkt.operators.flow_living import (
     FlowLivingPublishCampaignOperator,
     FlowLivingUpdateCampaignStatusOperator,
-)
-from airflow_provider_mkt.operators.flow_social import (
-    FlowSocialDeletePostOperator,
-    FlowSocialEnsureWebhookOperator,
-    FlowSocialSchedulePostOperator,
-    FlowSocialSchedulePostsOperator,
-    FlowSocialUpdatePostOperator,
-    FlowSocialUploadMediaOperator,
 )
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.retry_policy import DEFAULT, MarketingRetryPolicy
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.sensors.base import WatchSensor
-from airflow_provider_mkt.sensors.flinque import FlinqueCampaignStatusSensor, FlinqueReportReadySensor
-from airflow_provider_mkt.sensors.flodesk import FlodeskSegmentSizeSensor, FlodeskSubscriberStatusSensor
-from airflow_provider_mkt.sensors.flokit import FlokitIntegrationSyncSensor
-from airflow_provider_mkt.sensors.flow_living import FlowLivingCampaignStatusSensor
-from airflow_provider_mkt.sensors.flow_social import FlowSocialPostStatusSensor
-from airflow_provider_mkt.transfers.flinque import (
-    FlinqueAttributionToObjectStorageOperator,
-    FlinqueReportToObjectStorageOperator,
-)
-from airflow_provider_mkt.transfers.flodesk import (
-    FlodeskSubscribersToObjectStorageOperator,
-    SqlToFlodeskSubscribersOperator,
-)
-from airflow_provider_mkt.transfers.flow_social import SqlToFlowSocialPostsOperator
+from airflow_provider_mkt.vendors import VENDORS
+from airflow_provider_mkt.vendors.base import Vendor
 from tests.unit.context import Task, deferral
+from tests.vendors import FACTS, task_classes
 
-CAMPAIGN = {"plan_ref": "facebookv2", "listing_external_ids": ["listing_1001"], "branch_id": "branch_harbour"}
-WEBHOOK = "https://airflow.example.com/mkt/webhooks/mine"
+CAMPAIGN = dict(FACTS["flow_living"].tasks["FlowLivingPublishCampaignOperator"][0])
 # class, its required arguments, the one to map over, the connection's parameter
 TASKS: list[tuple[Any, dict[str, Any], str, str]] = [
-    (FlowLivingPublishCampaignOperator, CAMPAIGN, "plan_ref", "flow_living"),
-    (
-        FlowLivingUpdateCampaignStatusOperator,
-        {"campaign_tracking_id": "queue_1", "status": "paused"},
-        "status",
-        "flow_living",
-    ),
-    (FlowSocialSchedulePostOperator, {"channel_id": "channel_1", "content": "a"}, "content", "flow_social"),
-    (FlowSocialSchedulePostsOperator, {"posts": [{"channelId": "channel_1"}]}, "posts", "flow_social"),
-    (FlowSocialUpdatePostOperator, {"post_id": "post_1", "content": "a"}, "post_id", "flow_social"),
-    (FlowSocialDeletePostOperator, {"post_id": "post_1"}, "post_id", "flow_social"),
-    (FlowSocialUploadMediaOperator, {"path": "a.png"}, "path", "flow_social"),
-    (FlinqueCreateCampaignOperator, {"campaign": {"name": "Spring"}}, "campaign", "flinque"),
-    (FlinqueUpdateCampaignOperator, {"campaign_id": "ca_1", "changes": {"status": "paused"}}, "changes", "flinque"),
-    (FlinqueGenerateReportOperator, {"report": {"type": "campaign"}}, "report", "flinque"),
-    (FlinqueEnsureWebhookOperator, {"url": WEBHOOK, "events": ["report.ready"]}, "url", "flinque"),
-    (FlowSocialEnsureWebhookOperator, {"url": WEBHOOK, "events": ["post.failed"]}, "url", "flow_social"),
-    (FlodeskEnsureWebhookOperator, {"url": WEBHOOK, "events": ["subscriber.created"]}, "url", "flodesk"),
-    (FlokitTriggerSyncOperator, {"integration_id": "int_adjust"}, "integration_id", "flokit"),
-    (FlodeskUpsertSubscribersOperator, {"path": "buyers.csv"}, "path", "flodesk"),
-    (FlodeskAddToSegmentsOperator, {"id_or_email": "sub_1", "segment_ids": ["seg_1"]}, "segment_ids", "flodesk"),
-    (FlodeskUnsubscribeOperator, {"id_or_email": "sub_1"}, "id_or_email", "flodesk"),
-    (FlodeskCreateSegmentOperator, {"name": "Buyers"}, "name", "flodesk"),
-    (FlodeskAddToWorkflowOperator, {"workflow_id": "wf_1", "id_or_email": "sub_1"}, "workflow_id", "flodesk"),
-    (FlodeskSegmentSizeSensor, {"segment_id": "seg_1", "minimum": 5}, "segment_id", "flodesk"),
-    (
-        FlodeskSubscriberStatusSensor,
-        {"id_or_email": "sub_1", "target_statuses": ["active"]},
-        "target_statuses",
-        "flodesk",
-    ),
-    (FlinqueAttributionToObjectStorageOperator, {"path": "a.jsonl"}, "path", "flinque"),
-    (FlinqueReportToObjectStorageOperator, {"report_id": "re_1", "path": "a.csv"}, "report_id", "flinque"),
-    (FlodeskSubscribersToObjectStorageOperator, {"path": "a.jsonl"}, "path", "flodesk"),
-    (SqlToFlodeskSubscribersOperator, {"sql": "SELECT 1", "sql_conn_id": "db"}, "sql", "flodesk"),
-    (SqlToFlowSocialPostsOperator, {"sql": "SELECT 1", "sql_conn_id": "db"}, "sql", "flow_social"),
-    (FlowLivingCampaignStatusSensor, {"campaign_tracking_id": "queue_1"}, "campaign_tracking_id", "flow_living"),
-    (FlowSocialPostStatusSensor, {"post_id": "post_1"}, "post_id", "flow_social"),
-    (FlinqueCampaignStatusSensor, {"campaign_id": "ca_1"}, "campaign_id", "flinque"),
-    (FlinqueReportReadySensor, {"report_id": "re_1"}, "report_id", "flinque"),
-    (FlokitIntegrationSyncSensor, {"integration_id": "int_adjust"}, "integration_id", "flokit"),
+    (cls, dict(FACTS[vendor.conn_type].tasks[name][0]), FACTS[vendor.conn_type].tasks[name][1], vendor.conn_type)
+    for vendor in VENDORS
+    for name, cls in task_classes(vendor).items()
+    if name in FACTS[vendor.conn_type].tasks
 ]
 every_task = pytest.mark.parametrize(
     ("cls", "arguments", "mapped", "conn_type"), TASKS, ids=[task[0].__name__ for task in TASKS]
@@ -256,18 +185,7 @@ def test_deferrable_by_configuration_defers(vendors: Sandbox, task: Task, monkey
     assert len(vendors.ledger(effect="campaign.published")) == 1
 
 
-def test_every_operator_and_sensor_is_tested_here() -> None:
-    """A new one has to be added to the table above."""
-    import importlib
-    import pkgutil
-
-    from airflow_provider_mkt import operators, sensors, transfers
-
-    found = set()
-    for package in (operators, sensors, transfers):
-        for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-            if not module.name.endswith((".base", ".submitting", ".ensure_webhook.operator")):
-                names = vars(importlib.import_module(module.name)).items()
-                found |= {name for name, value in names if isinstance(value, type) and value.__module__ == module.name}
-    tasks = {name for name in found if name.endswith(("Operator", "Sensor"))}
-    assert tasks == {task[0].__name__ for task in TASKS}
+@pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.conn_type)
+def test_every_operator_and_sensor_is_tested_here(vendor: Vendor) -> None:
+    """A new one has to be added to the vendor's facts."""
+    assert set(task_classes(vendor)) == set(FACTS[vendor.conn_type].tasks)

@@ -10,6 +10,7 @@ from typing import Any
 from tests.vendors.case import Case, Given, nothing
 
 MINUTE = 60.0
+RECEIVER = "https://airflow.example.com/mkt/webhooks/mine"
 
 Limits = Mapping[str, tuple[int, float]]
 """How many requests in how many seconds, by budget."""
@@ -49,6 +50,7 @@ class Facts:
     :param counted: its routes, a line each, by the budgets that they count in
     :param cases: a case for every endpoint
     :param spends: what may be repeated, for the endpoints that cost money or a token
+    :param tasks: operators, sensors and transfers by name: the arguments that they need, and one that may be mapped
     :param walks: lists of several pages
     :param headers: headers that a case's request has (None: does not have), besides those that all have
     :param connections: changes of the default connection, by the names that cases use
@@ -67,6 +69,7 @@ class Facts:
     counted: Mapping[tuple[str, ...], str]
     cases: tuple[Case, ...]
     envelope: frozenset[str]
+    tasks: Mapping[str, tuple[Mapping[str, Any], str]]
     spends: Mapping[str, str] = field(default_factory=dict)
     walks: tuple[Walk, ...] = ()
     headers: Callable[[Case], Mapping[str, str | None]] = _no_headers

@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.vendors import flinque as table
 from tests.vendors.case import Case, Rows
-from tests.vendors.facts import MINUTE, Facts, Walk
+from tests.vendors.facts import MINUTE, RECEIVER, Facts, Walk
 
 ERRORS = (400, 401, 403, 404, 429)
 EVENTS = ["campaign.created", "report.ready"]
@@ -242,6 +242,16 @@ FACTS = Facts(
     },
     cases=CASES,
     envelope=frozenset({"error"}),
+    tasks={
+        "FlinqueCreateCampaignOperator": ({"campaign": {"name": "Spring"}}, "campaign"),
+        "FlinqueUpdateCampaignOperator": ({"campaign_id": "ca_1", "changes": {"status": "paused"}}, "changes"),
+        "FlinqueGenerateReportOperator": ({"report": {"type": "campaign"}}, "report"),
+        "FlinqueEnsureWebhookOperator": ({"url": RECEIVER, "events": ["report.ready"]}, "url"),
+        "FlinqueAttributionToObjectStorageOperator": ({"path": "a.jsonl"}, "path"),
+        "FlinqueReportToObjectStorageOperator": ({"report_id": "re_1", "path": "a.csv"}, "report_id"),
+        "FlinqueCampaignStatusSensor": ({"campaign_id": "ca_1"}, "campaign_id"),
+        "FlinqueReportReadySensor": ({"report_id": "re_1"}, "report_id"),
+    },
     spends={"GENERATE_REPORT": "ONCE"},
     walks=(Walk("list_creators", "/flinque/v1/creators", 25, ("page", (None, "2"))),),
     renewed_on=(401,),

@@ -147,6 +147,10 @@ FACTS = Facts(
     },
     cases=CASES,
     envelope=frozenset({"error", "message"}),
+    tasks={
+        "FlokitTriggerSyncOperator": ({"integration_id": "int_adjust"}, "integration_id"),
+        "FlokitIntegrationSyncSensor": ({"integration_id": "int_adjust"}, "integration_id"),
+    },
     spends={"TRIGGER_SYNC": "ONCE"},
     walks=(Walk("list_actions", "/flokit/v1/actions", 5, ("offset", ("0", "2", "4")), kwargs={"per_page": 2}),),
     headers=lambda _: {"authorization": digest(f"Bearer {WRITE_KEY}")},

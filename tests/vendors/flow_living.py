@@ -171,6 +171,17 @@ FACTS = Facts(
     },
     cases=CASES,
     envelope=frozenset({"error"}),
+    tasks={
+        "FlowLivingPublishCampaignOperator": (
+            {"plan_ref": "facebookv2", "listing_external_ids": ["listing_1001"], "branch_id": "branch_harbour"},
+            "plan_ref",
+        ),
+        "FlowLivingUpdateCampaignStatusOperator": (
+            {"campaign_tracking_id": "queue_1", "status": "paused"},
+            "status",
+        ),
+        "FlowLivingCampaignStatusSensor": ({"campaign_tracking_id": "queue_1"}, "campaign_tracking_id"),
+    },
     spends={"PUBLISH": "ONCE"},
     headers=headers,
     extra={"request_type": "campaignAPI"},

@@ -11,7 +11,7 @@ from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.sandbox.vendors.flodesk.account import API_KEY
 from airflow_provider_mkt.sandbox.vendors.flodesk.tokens import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH_TOKEN
 from tests.vendors.case import Case
-from tests.vendors.facts import MINUTE, Facts, Walk
+from tests.vendors.facts import MINUTE, RECEIVER, Facts, Walk
 from tests.vendors.flodesk.cases import CASES
 
 APP = {"login": CLIENT_ID, "password": CLIENT_SECRET}
@@ -79,6 +79,21 @@ FACTS = Facts(
     },
     cases=CASES,
     envelope=frozenset({"code", "message"}),
+    tasks={
+        "FlodeskUpsertSubscribersOperator": ({"path": "buyers.csv"}, "path"),
+        "FlodeskAddToSegmentsOperator": ({"id_or_email": "sub_1", "segment_ids": ["seg_1"]}, "segment_ids"),
+        "FlodeskUnsubscribeOperator": ({"id_or_email": "sub_1"}, "id_or_email"),
+        "FlodeskCreateSegmentOperator": ({"name": "Buyers"}, "name"),
+        "FlodeskAddToWorkflowOperator": ({"workflow_id": "wf_1", "id_or_email": "sub_1"}, "workflow_id"),
+        "FlodeskEnsureWebhookOperator": ({"url": RECEIVER, "events": ["subscriber.created"]}, "url"),
+        "FlodeskSubscribersToObjectStorageOperator": ({"path": "a.jsonl"}, "path"),
+        "SqlToFlodeskSubscribersOperator": ({"sql": "SELECT 1", "sql_conn_id": "db"}, "sql"),
+        "FlodeskSegmentSizeSensor": ({"segment_id": "seg_1", "minimum": 5}, "segment_id"),
+        "FlodeskSubscriberStatusSensor": (
+            {"id_or_email": "sub_1", "target_statuses": ["active"]},
+            "target_statuses",
+        ),
+    },
     spends={"UPSERT_SUBSCRIBERS": "IDEMPOTENT", "TOKEN": "ONCE"},
     walks=(
         Walk(

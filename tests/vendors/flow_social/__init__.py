@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_mkt.sandbox.engine.ledger import digest
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.sandbox.vendors.flow_social.account import API_KEY
-from tests.vendors.facts import MINUTE, Facts, Walk
+from tests.vendors.facts import MINUTE, RECEIVER, Facts, Walk
 from tests.vendors.flow_social import account, posts
 
 CHANNELS = 103
@@ -82,6 +82,16 @@ FACTS = Facts(
     },
     cases=(*posts.CASES, *account.CASES),
     envelope=frozenset({"error"}),
+    tasks={
+        "FlowSocialSchedulePostOperator": ({"channel_id": "channel_1", "content": "a"}, "content"),
+        "FlowSocialSchedulePostsOperator": ({"posts": [{"channelId": "channel_1"}]}, "posts"),
+        "FlowSocialUpdatePostOperator": ({"post_id": "post_1", "content": "a"}, "post_id"),
+        "FlowSocialDeletePostOperator": ({"post_id": "post_1"}, "post_id"),
+        "FlowSocialUploadMediaOperator": ({"path": "a.png"}, "path"),
+        "FlowSocialEnsureWebhookOperator": ({"url": RECEIVER, "events": ["post.failed"]}, "url"),
+        "SqlToFlowSocialPostsOperator": ({"sql": "SELECT 1", "sql_conn_id": "db"}, "sql"),
+        "FlowSocialPostStatusSensor": ({"post_id": "post_1"}, "post_id"),
+    },
     spends={"CREATE_POST": "KEYED"},
     walks=(Walk("list_channels", "/flow-social/v1/channels", CHANNELS, ("page", ("1", "2")), given=channels),),
     headers=lambda _: {"authorization": digest(f"Bearer {API_KEY}")},

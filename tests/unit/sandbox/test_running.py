@@ -19,6 +19,7 @@ import requests
 from airflow_provider_mkt.sandbox.address import AddressError
 from airflow_provider_mkt.sandbox.engine.clock import Clock, iso
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.vendors import VENDORS
 from tests.unit.sandbox.vendors import Caller, later
 
 COMMAND = [sys.executable, "-m", "airflow_provider_mkt.sandbox"]
@@ -70,7 +71,7 @@ def test_print_connections() -> None:
     options = ["--print-connections", "--public-url", "http://sandbox:8095/"]
     ran = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=30, check=True)
     found: dict[str, dict[str, Any]] = json.loads(ran.stdout)
-    assert set(found) == {f"{name}_default" for name in ("flinque", "flow_social", "flodesk", "flow_living", "flokit")}
+    assert set(found) == {vendor.default_conn_id for vendor in VENDORS}
     for name, connection in found.items():
         assert connection["conn_type"] == name.removesuffix("_default")
         assert (

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections import Counter
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
@@ -13,16 +14,12 @@ import pytest
 import requests
 
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.sandbox.vendors.registry import VENDORS
 from tests.unit.sandbox.vendors import Caller
+from tests.vendors import FACTS
 
-ENVELOPES = {
-    "flinque": {"error"},
-    "flow-social": {"error"},
-    "flodesk": {"code", "message"},
-    "flow-living": {"error"},
-    "flow-living-analytics": {"error"},
-    "flokit": {"error", "message"},
-}
+PREFIXES = {prefix: kind.name for kind in VENDORS for prefix in kind.prefixes}
+"""Whose path begins so."""
 DEEP = "[" * 100_000 + "]" * 100_000
 HOSTILE = [
     b"",
@@ -44,7 +41,7 @@ HOSTILE = [
 
 
 def vendor_of(path: str) -> str:
-    return path.split("/")[1]
+    return next(name for prefix, name in PREFIXES.items() if path == prefix or path.startswith(f"{prefix}/"))
 
 
 def check_error(path: str, answer: requests.Response) -> None:
@@ -52,7 +49,7 @@ def check_error(path: str, answer: requests.Response) -> None:
     if "/oauth2/token" in path or "/oauth2/authorize" in path:
         assert set(body) in ({"error", "error_description"}, {"code", "message"})
         return
-    assert set(body) == ENVELOPES[vendor_of(path)], body
+    assert set(body) == FACTS[vendor_of(path)].envelope, body
     assert "detail" not in body
 
 
@@ -72,18 +69,8 @@ def operations(description: dict[str, Any]) -> list[tuple[str, str, dict[str, An
 
 
 def test_routes_are_complete(description: dict[str, Any]) -> None:
-    counts: dict[str, int] = {}
-    for _, path, _ in operations(description):
-        counts[vendor_of(path)] = counts.get(vendor_of(path), 0) + 1
-    # Flow Social's eight browser routes are two with a platform in the path; FloKit has two assumed routes more.
-    assert counts == {
-        "flinque": 21,
-        "flow-social": 46 - 6,
-        "flodesk": 29,
-        "flow-living": 5,
-        "flow-living-analytics": 3,
-        "flokit": 10 + 2,
-    }
+    counts = Counter(vendor_of(path) for _, path, _ in operations(description))
+    assert counts == {name: facts.routes + len(facts.assumed_routes) for name, facts in FACTS.items()}
     assert "HTTPValidationError" not in json.dumps(description)
 
 
@@ -101,7 +88,7 @@ def test_hostile_bodies_are_refused_politely(description: dict[str, Any], call: 
 
 def test_odd_targets(call: Caller, description: dict[str, Any]) -> None:
     assert description
-    for prefix in ("/flinque/v1", "/flow-social/v1", "/flodesk/v1", "/flow-living", "/flokit/v1"):
+    for prefix in (kind.prefixes[0] for kind in VENDORS):
         for tail, code in (("/nope", 404), ("", 404), ("/", 404), ("/%00%ff", 404)):
             answer = call("GET", prefix + tail)
             assert answer.status_code == code
@@ -140,13 +127,7 @@ def test_without_credentials_everything_is_closed(sandbox: Sandbox, description:
                 opened.append(path)
             else:
                 check_error(path, answer)
-    # Token calls judge their own credentials; the two browser routes have none.
-    assert sorted(opened) == [
-        "/flinque/v1/oauth/token",
-        "/flodesk/oauth2/authorize",
-        "/flow-living/auth/access-key/publickey",
-        "/flow-social/v1/connections/{platform}/callback",
-    ]
+    assert set(opened) == set().union(*(facts.open_routes for facts in FACTS.values()))
 
 
 def sample(schema: dict[str, Any], root: dict[str, Any], chance: random.Random) -> Any:  # noqa: C901, PLR0911 - a table

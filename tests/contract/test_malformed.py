@@ -29,10 +29,8 @@ from airflow_provider_mkt.exceptions import ApiError, ValidationError
 from airflow_provider_mkt.hooks.base import MarketingHook
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
-from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
-from airflow_provider_mkt.vendors import VENDORS, flinque, flodesk, flokit, flow_living, flow_social
 from airflow_provider_mkt.waiting.base import Verdict, Watch
 from airflow_provider_mkt.waiting.flinque import CampaignWatch as InfluencerCampaignWatch
 from airflow_provider_mkt.waiting.flinque import ReportWatch
@@ -40,17 +38,8 @@ from airflow_provider_mkt.waiting.flokit import SyncWatch
 from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 from airflow_provider_mkt.waiting.flow_social import PostWatch
 from tests.contract.wire import Unlimited
+from tests.vendors import HOOKS, endpoints
 
-HOOKS: dict[str, type[MarketingHook]] = {
-    kind.conn_type: kind for kind in (FlinqueHook, FlowSocialHook, FlodeskHook, FlowLivingHook, FlokitHook)
-}
-MODULES = {
-    "flinque": flinque,
-    "flow_social": flow_social,
-    "flodesk": flodesk,
-    "flow_living": flow_living,
-    "flokit": flokit,
-}
 WATCHES: list[Watch] = [
     ReportWatch("r1"),
     InfluencerCampaignWatch("c1", ["active"]),
@@ -119,8 +108,7 @@ def _names() -> list[str]:
 
 
 def _endpoints(conn_type: str | None = None) -> list[Endpoint]:
-    modules = [MODULES[conn_type]] if conn_type else list(MODULES.values())
-    return [value for module in modules for value in vars(module).values() if isinstance(value, Endpoint)]
+    return [row for name in ([conn_type] if conn_type else HOOKS) for _, row in endpoints(name)]
 
 
 WORDS = [
@@ -381,7 +369,3 @@ def test_a_token_that_no_header_can_carry(value: str, canned: Canned) -> None:
         hook.get_post("p1")  # type: ignore[attr-defined]
     assert canned.requests == 0
     assert value.strip() not in str(caught.value)
-
-
-def test_every_vendor_is_attacked() -> None:
-    assert set(HOOKS) == set(MODULES) == {vendor.conn_type for vendor in VENDORS}

@@ -70,14 +70,14 @@ def _modules(vendor: Vendor, room: str) -> dict[str, Any]:
 
 def _transfers(vendor: Vendor) -> Iterator[dict[str, Any]]:
     module = f"{vendor.package}.transfers.{vendor.conn_type}"
-    ways = [(source, vendor.name, vendor.conn_type.replace("_", "-")) for source in vendor.sources]
-    ways += [(vendor.name, target, "transfers") for target in vendor.targets]
+    ways = [(source, vendor.name, vendor.page) for source in vendor.sources]
+    ways += [(vendor.name, target, "transfers.md") for target in vendor.targets]
     for source, target, page in ways:
         yield {
             "source-integration-name": source,
             "target-integration-name": target,
             "python-module": module,
-            "how-to-guide": f"/docs/{page}.md",
+            "how-to-guide": f"/docs/{page}",
         }
 
 

@@ -127,6 +127,11 @@ class Vendor:
     package: str = "airflow_provider_mkt"
 
     @property
+    def page(self) -> str:
+        """Its page in the documentation."""
+        return f"{self.conn_type.replace('_', '-')}.md"
+
+    @property
     def default_conn_id(self) -> str:
         """The connection that is used when none is named."""
         return f"{self.conn_type}_default"

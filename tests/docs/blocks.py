@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>.*)$")
+TITLE = re.compile(r'title="([^"]+)"')
 LANGUAGES = frozenset({"python", "bash", "yaml", "csv", "json", "ini", "text"})
 
 
@@ -22,12 +23,14 @@ class Block:
     :param line: line of its first content, from 1
     :param language: first word after the fence
     :param text: the content, without the fence's indentation
+    :param title: the file that it shows, where it says one
     """
 
     page: str
     line: int
     language: str
     text: str
+    title: str = ""
 
     @property
     def place(self) -> str:
@@ -36,8 +39,14 @@ class Block:
 
 
 def blocks(*languages: str) -> list[Block]:
-    """Return all blocks of the given languages, or all blocks."""
-    return [block for page in PAGES for block in _of(page) if not languages or block.language in languages]
+    """Return all blocks of the given languages, or of all, that show no file."""
+    found = [block for page in PAGES for block in _of(page) if not block.title]
+    return [block for block in found if not languages or block.language in languages]
+
+
+def files() -> list[Block]:
+    """Return the blocks that show a file."""
+    return [block for page in PAGES for block in _of(page) if block.title]
 
 
 def _of(page: Path) -> Iterator[Block]:
@@ -49,7 +58,10 @@ def _of(page: Path) -> Iterator[Block]:
             opened, lines, first = fence, [], number + 1
         elif opened is not None and fence and not fence["info"]:
             language = opened["info"].split(" ")[0].strip()
-            yield Block(str(page.relative_to(ROOT)), first, language, "\n".join(lines) + "\n")
+            title = TITLE.search(opened["info"])
+            yield Block(
+                str(page.relative_to(ROOT)), first, language, "\n".join(lines) + "\n", title[1] if title else ""
+            )
             opened = None
         elif opened is not None:
             lines.append(line.removeprefix(opened["indent"]))

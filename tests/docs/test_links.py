@@ -22,8 +22,9 @@ from tests.docs.blocks import PAGES, ROOT, prose
 
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
-CLASS = re.compile(r"\b(?:SqlTo)?(?:Flinque|FlowSocial|Flodesk|FlowLiving|Flokit)\w+(?:Operator|Sensor|Hook)\b")
-OURS = re.compile(r"(?:SqlTo)?(?:Flinque|FlowSocial|Flodesk|FlowLiving|Flokit)")
+PREFIXES = "|".join(vendor.hook.removesuffix("Hook") for vendor in VENDORS)
+CLASS = re.compile(rf"\b(?:SqlTo)?(?:{PREFIXES})\w+(?:Operator|Sensor|Hook)\b")
+OURS = re.compile(rf"(?:SqlTo)?(?:{PREFIXES})")
 SHARED_PAGES = ("transfers", "webhooks")
 """Where parameters that several vendors' tasks have may be described, instead of on the vendor's page."""
 SHARED = frozenset({"multiple_outputs", *inspect.signature(SubmittingOperator.__init__).parameters})
@@ -89,6 +90,8 @@ def test_every_page_is_in_the_navigation() -> None:
     # The theme's own tags are no concern here.
     config = yaml.load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
     shown = [page for part in config["nav"] for page in _leaves(part)]
+    # docs/navigation.py adds these.
+    shown += [vendor.page for vendor in VENDORS]
     assert sorted(shown) == sorted(str(p.relative_to(ROOT / "docs")) for p in (ROOT / "docs").rglob("*.md"))
 
 

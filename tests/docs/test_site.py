@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The site builds without a warning and loads nothing from elsewhere; the generated page is up to date."""
+"""The site builds without a warning and loads nothing from elsewhere; generated parts are up to date."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,14 +17,19 @@ from tests.docs.blocks import ROOT
 LOADED = re.compile(r"<(?:script|img|iframe|link[^>]+stylesheet)\b[^>]+(?:src|href)=\"?(?:https?:)?//")
 
 
-def test_endpoints_are_up_to_date() -> None:
-    spec = spec_from_file_location("generate_endpoints", ROOT / "docs" / "generate_endpoints.py")
+def _loaded(name: str) -> ModuleType:
+    """Return a module of the folder ``docs``, which is no package."""
+    spec = spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
-    generator = module_from_spec(spec)
-    spec.loader.exec_module(generator)
-    page = (ROOT / "docs" / "endpoints.md").read_text(encoding="utf-8")
-    assert generator.page() == page, "run: .venv/bin/python docs/generate_endpoints.py"
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_parts_are_up_to_date() -> None:
+    for path, text in _loaded("generate").pages().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: run .venv/bin/python docs/generate.py"
 
 
 @pytest.mark.skipif(find_spec("mkdocs") is None, reason="mkdocs is not installed")

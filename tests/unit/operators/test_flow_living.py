@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
@@ -14,13 +13,11 @@ from airflow_provider_mkt.exceptions import (
     ApiError,
     MalformedResponseError,
     NotFoundError,
-    OutcomeUnknownError,
     ValidationError,
 )
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.operators.flow_living import (
     FlowLivingPublishCampaignOperator,
-    FlowLivingUpdateCampaignStatusOperator,
 )
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
@@ -193,83 +190,6 @@ def test_sandbox_refuses_what_only_it_can_know(vendors: Sandbox, task: Task) -> 
     assert vendors.ledger(effect="campaign.published") == []
 
 
-# Lost answers, where the connection knows the analytics host
-
-
-def lost(vendors: Sandbox, task: Task, fault: str, **arguments: Any) -> None:
-    vendors.fault(PUBLISH, fault)
-    with pytest.raises(OutcomeUnknownError) as caught:
-        publishing(**arguments).execute(task.context)
-    assert caught.value.resolvable
-    vendors.advance(700)
-    task.retry()
-
-
-def published(vendors: Sandbox) -> list[str]:
-    return [entry["reference"] for entry in vendors.ledger("flow_living", "campaign.published")]
-
-
-@pytest.mark.parametrize("order_ref", [None, "PO-1 {run_id}"])
-def test_analytics_show_what_was_published(order_ref: str | None, vendors: Sandbox, task: Task) -> None:
-    given = {"order_ref": order_ref.format(run_id=task.run_id)} if order_ref else {}
-    reference = given.get("order_ref", f"tests/{task.dag_id}/{task.run_id}/{task.task_id}")
-    lost(vendors, task, "drop_after", **given)
-    result = publishing(**given).execute(task.context)
-    assert result["order_ref"] == reference
-    assert result["flow_campaign_ids"] == ["camp_1", "camp_2"]
-    assert publishing(**given, wait_for_completion=True).execute(task.retry()) == result
-    assert published(vendors) == [reference]
-
-
-def test_analytics_prove_nothing_of_a_reference_that_other_runs_may_have(vendors: Sandbox, task: Task) -> None:
-    """The other run's campaign may have become visible only after this one's request."""
-    vendors.fault(PUBLISH, "drop_before")
-    with pytest.raises(OutcomeUnknownError, match="adopt"):
-        publishing(order_ref="PO-1").execute(task.context)
-    publishing(order_ref="PO-1").execute(Task(run_id="other").context)
-    vendors.advance(700)
-    with pytest.raises(OutcomeUnknownError, match="adopt"):
-        publishing(order_ref="PO-1").execute(task.retry())
-
-
-def test_analytics_never_prove_that_nothing_was_published(vendors: Sandbox, task: Task) -> None:
-    lost(vendors, task, "drop_before")
-    for _ in range(3):
-        with pytest.raises(OutcomeUnknownError):
-            publishing().execute(task.context)
-        task.retry()
-    assert published(vendors) == []
-
-
-def test_analytics_are_not_fooled_by_an_earlier_generation(vendors: Sandbox, task: Task) -> None:
-    publishing(resubmit=True).execute(task.context)
-    vendors.advance(700)
-    task.clear()
-    lost(vendors, task, "drop_before", resubmit=True)
-    with pytest.raises(OutcomeUnknownError):
-        publishing(resubmit=True).execute(task.context)
-
-
-def test_analytics_know_references_apart(vendors: Sandbox, task: Task) -> None:
-    mine, longer = (f"{task.run_id}/{name}" for name in ("PO-1", "PO-10"))
-    lost(vendors, task, "drop_before", order_ref=mine)
-    publishing(order_ref=longer).execute(Task(run_id="other").context)
-    vendors.advance(700)
-    with pytest.raises(OutcomeUnknownError):
-        publishing(order_ref=mine).execute(task.context)
-    assert published(vendors) == [longer]
-
-
-def test_analytics_that_fail_change_nothing(vendors: Sandbox, task: Task) -> None:
-    lost(vendors, task, "drop_after")
-    vendors.fault("POST /flow-living-analytics/*", "status", status=401)
-    with pytest.raises(ApiError):
-        publishing().execute(task.context)
-    task.retry()
-    assert publishing().execute(task.context)["flow_campaign_ids"]
-    assert len(published(vendors)) == 1
-
-
 # Dry runs
 
 
@@ -349,74 +269,3 @@ def test_dry_run_is_repeated_after_a_lost_answer(fault: str, vendors: Sandbox, t
     vendors.fault(PUBLISH, fault)
     assert publishing(dry_run=True).execute(task.context)["status"] == "queued"
     assert vendors.ledger(effect="campaign.published") == []
-
-
-# Status updates
-
-
-@pytest.fixture
-def live(vendors: Sandbox) -> list[str]:
-    ids: list[str] = FlowLivingHook().publish_campaign(**CAMPAIGN)["campaign_tracking_ids"]  # type: ignore[arg-type]
-    vendors.advance(700)
-    return ids
-
-
-def updating(ids: Any, status: str = "paused", **options: Any) -> FlowLivingUpdateCampaignStatusOperator:
-    return FlowLivingUpdateCampaignStatusOperator(task_id="update", campaign_tracking_id=ids, status=status, **options)
-
-
-def test_pausing_and_resuming(vendors: Sandbox, live: list[str], task: Task) -> None:
-    assert updating(live, reason="Sold.").execute(task.context) == dict.fromkeys(live, "paused")
-    assert updating(live[0], "published").execute(task.context) == {live[0]: "published"}
-    assert updating(live, "cancelled").execute(task.context) == dict.fromkeys(live, "cancelled")
-
-
-def test_message_and_error_at_once_are_not_a_confirmation(vendors: Sandbox, live: list[str], task: Task) -> None:
-    vendors.outcome("flow_living", "update_error", match=live[1])
-    with pytest.raises(ApiError, match=rf"did not confirm 'paused' for {live[1]}: it is 'published'") as caught:
-        updating(live).execute(task.context)
-    assert "Campaign pausing unsuccessful" in str(caught.value)
-    assert DEFAULT.evaluate(caught.value, 1, 2).action.value == "default"
-    assert updating(live).execute(task.retry()) == dict.fromkeys(live, "paused")
-
-
-def test_error_beside_the_wanted_status_is_a_success(vendors: Sandbox, live: list[str], task: Task) -> None:
-    body = {"status": "paused", "message": "paused", "error": "Campaign pausing unsuccessful"}
-    vendors.fault("POST /flow-living/campaigns/status/{id}", "status", status=200, body=body, processed=True)
-    assert updating(live[0]).execute(task.context) == {live[0]: "paused"}
-
-
-def test_update_is_repeated_after_a_lost_answer(vendors: Sandbox, live: list[str], task: Task) -> None:
-    vendors.fault("POST /flow-living/campaigns/status/{id}", "drop_after", count=2)
-    assert updating(live).execute(task.context) == dict.fromkeys(live, "paused")
-
-
-def test_update_of_what_has_ended(vendors: Sandbox, live: list[str], task: Task) -> None:
-    vendors.advance(20 * 86_400)
-    with pytest.raises(ApiError, match="it is 'completed'"):
-        updating(live).execute(task.context)
-
-
-@pytest.mark.parametrize(
-    ("ids", "status", "problem"),
-    [
-        ("", "paused", "campaign_tracking_id must be non-empty text"),
-        ([], "paused", "campaign_tracking_id is empty"),
-        ("queue_1", "stopped", "status must be one of paused, published, cancelled, got 'stopped'"),
-        ("queue_1", "", "status must be one of"),
-    ],
-)
-def test_bad_update(ids: Any, status: str, problem: str, vendors: Sandbox, task: Task) -> None:
-    with pytest.raises(ValidationError) as caught:
-        updating(ids, status).execute(task.context)
-    assert problem in str(caught.value)
-    assert vendors.requests() == []
-
-
-def test_bad_connection_is_told_before_anything_else(vendors: Sandbox, task: Task, connect: Callable[..., str]) -> None:
-    conn_id = connect("flow_living", extra={"requesttype": "campaignAPI"})
-    for operator in (publishing, lambda **options: updating("queue_1", **options)):
-        with pytest.raises(ValidationError, match="did you mean 'request_type'"):
-            operator(flow_living_conn_id=conn_id).execute(task.context)
-    assert vendors.requests() == []
-    assert task.store.values == {}

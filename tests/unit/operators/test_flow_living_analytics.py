@@ -1,0 +1,101 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Campaigns: lost answers, where the connection knows the analytics host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_mkt.exceptions import (
+    ApiError,
+    OutcomeUnknownError,
+)
+from airflow_provider_mkt.operators.flow_living import (
+    FlowLivingPublishCampaignOperator,
+)
+from airflow_provider_mkt.sandbox.server import Sandbox
+from tests.unit.context import Task
+
+CAMPAIGN = {"plan_ref": "facebookv2", "listing_external_ids": ["listing_1001"], "branch_id": "branch_harbour"}
+PUBLISH = "POST /flow-living/campaigns/publish"
+FUTURE, LATER = "2099-06-08T09:00:00Z", "2099-06-22T09:00:00Z"
+
+
+def publishing(**arguments: Any) -> FlowLivingPublishCampaignOperator:
+    options = {"wait_for_completion": False, **CAMPAIGN, **arguments}
+    return FlowLivingPublishCampaignOperator(task_id="publish", **options)
+
+
+def lost(vendors: Sandbox, task: Task, fault: str, **arguments: Any) -> None:
+    vendors.fault(PUBLISH, fault)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        publishing(**arguments).execute(task.context)
+    assert caught.value.resolvable
+    vendors.advance(700)
+    task.retry()
+
+
+def published(vendors: Sandbox) -> list[str]:
+    return [entry["reference"] for entry in vendors.ledger("flow_living", "campaign.published")]
+
+
+@pytest.mark.parametrize("order_ref", [None, "PO-1 {run_id}"])
+def test_analytics_show_what_was_published(order_ref: str | None, vendors: Sandbox, task: Task) -> None:
+    given = {"order_ref": order_ref.format(run_id=task.run_id)} if order_ref else {}
+    reference = given.get("order_ref", f"tests/{task.dag_id}/{task.run_id}/{task.task_id}")
+    lost(vendors, task, "drop_after", **given)
+    result = publishing(**given).execute(task.context)
+    assert result["order_ref"] == reference
+    assert result["flow_campaign_ids"] == ["camp_1", "camp_2"]
+    assert publishing(**given, wait_for_completion=True).execute(task.retry()) == result
+    assert published(vendors) == [reference]
+
+
+def test_analytics_prove_nothing_of_a_reference_that_other_runs_may_have(vendors: Sandbox, task: Task) -> None:
+    """The other run's campaign may have become visible only after this one's request."""
+    vendors.fault(PUBLISH, "drop_before")
+    with pytest.raises(OutcomeUnknownError, match="adopt"):
+        publishing(order_ref="PO-1").execute(task.context)
+    publishing(order_ref="PO-1").execute(Task(run_id="other").context)
+    vendors.advance(700)
+    with pytest.raises(OutcomeUnknownError, match="adopt"):
+        publishing(order_ref="PO-1").execute(task.retry())
+
+
+def test_analytics_never_prove_that_nothing_was_published(vendors: Sandbox, task: Task) -> None:
+    lost(vendors, task, "drop_before")
+    for _ in range(3):
+        with pytest.raises(OutcomeUnknownError):
+            publishing().execute(task.context)
+        task.retry()
+    assert published(vendors) == []
+
+
+def test_analytics_are_not_fooled_by_an_earlier_generation(vendors: Sandbox, task: Task) -> None:
+    publishing(resubmit=True).execute(task.context)
+    vendors.advance(700)
+    task.clear()
+    lost(vendors, task, "drop_before", resubmit=True)
+    with pytest.raises(OutcomeUnknownError):
+        publishing(resubmit=True).execute(task.context)
+
+
+def test_analytics_know_references_apart(vendors: Sandbox, task: Task) -> None:
+    mine, longer = (f"{task.run_id}/{name}" for name in ("PO-1", "PO-10"))
+    lost(vendors, task, "drop_before", order_ref=mine)
+    publishing(order_ref=longer).execute(Task(run_id="other").context)
+    vendors.advance(700)
+    with pytest.raises(OutcomeUnknownError):
+        publishing(order_ref=mine).execute(task.context)
+    assert published(vendors) == [longer]
+
+
+def test_analytics_that_fail_change_nothing(vendors: Sandbox, task: Task) -> None:
+    lost(vendors, task, "drop_after")
+    vendors.fault("POST /flow-living-analytics/*", "status", status=401)
+    with pytest.raises(ApiError):
+        publishing().execute(task.context)
+    task.retry()
+    assert publishing().execute(task.context)["flow_campaign_ids"]
+    assert len(published(vendors)) == 1

@@ -28,7 +28,8 @@ def place_of(url: URL) -> str:
 def usable(url: str | URL) -> URL:
     """Return ``url`` with a driver that is installed.
 
-    :raises StoreError: when it is no URL, names another kind of database, or its driver is missing
+    :raises StoreError: when it is no URL, names another kind of database, its password is not escaped, or its driver is
+        missing; nothing of the URL but the kind of database is quoted
     """
     try:
         if isinstance(url, str) and url.startswith("postgres://"):
@@ -40,7 +41,12 @@ def usable(url: str | URL) -> URL:
     if kind not in DRIVERS or (driver and driver not in DRIVERS[kind]):
         raise StoreError(StoreFailure.MISCONFIGURED, said=f"it names {parsed.drivername}")
     if kind == "sqlite":
+        if parsed.host or parsed.username:
+            raise StoreError(StoreFailure.MISCONFIGURED, said="a file has no host; its path follows sqlite:///")
         return parsed.set(drivername="sqlite+pysqlite")
+    if any("@" in (part or "") for part in (parsed.host, parsed.database)):
+        # It is the rest of a password, so nothing of it is quoted.
+        raise StoreError(StoreFailure.MISCONFIGURED, said="in a user name or password @ is written %40, and / is %2F")
     wanted = (driver,) if driver else DRIVERS[kind]
     installed = next((name for name in wanted if find_spec(name)), None)
     if installed is None:

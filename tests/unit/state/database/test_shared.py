@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_mkt.provider_info import get_provider_info
-from airflow_provider_mkt.state.database.shared import configured_url
+from airflow_provider_mkt.state.database import dialects
+from airflow_provider_mkt.state.database.shared import configured_url, warn_if_not_shared
+from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 
 URL = "postgresql://mkt:geheim@db.example/mkt"
@@ -96,3 +99,38 @@ def test_a_command_that_fails(command: str, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_option_is_declared_sensitive() -> None:
     """Only those may come from a command or a secret; Airflow hides them wherever it shows its configuration."""
     assert get_provider_info()["config"]["mkt"]["options"]["state_url"]["sensitive"] is True
+
+
+CONFIGURED = "from airflow_provider_mkt.state.database.shared import store; print(store().url.database)"
+
+
+def test_the_default_is_a_file_in_airflow_home(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__MKT")}
+    shown = subprocess.run(
+        [sys.executable, "-c", CONFIGURED],
+        env={**environment, "AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.strip() == str(tmp_path / "mkt_state.db")
+
+
+@pytest.mark.parametrize(
+    ("executor", "url", "lonely"),
+    [
+        ("LocalExecutor", "sqlite:////tmp/x", None),
+        ("CeleryExecutor", "sqlite:////tmp/x", "CeleryExecutor"),
+        ("LocalExecutor,KubernetesExecutor", "sqlite:////tmp/x", "KubernetesExecutor"),
+        ("far:a.b.EdgeExecutor", "sqlite:////tmp/x", "EdgeExecutor"),
+        ("CeleryExecutor", "postgresql+psycopg2://h/d", None),
+    ],
+)
+def test_a_file_under_a_distributed_executor_is_warned_about(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, executor: str, url: str, lonely: str | None
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    monkeypatch.setattr(dialects, "find_spec", lambda name: name)
+    with caplog.at_level(logging.WARNING):
+        warn_if_not_shared(Store(url))
+    assert [lonely is not None and f"but {lonely} runs tasks" in caplog.text] == [lonely is not None]

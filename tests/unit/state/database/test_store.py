@@ -3,54 +3,24 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import pickle
-import select
-import signal
 import socket
 import sqlite3
 import stat
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 from sqlalchemy import Connection, event, text
 
-from airflow_provider_mkt.state.database import dialects, fork_safety, migrations, shared
+from airflow_provider_mkt.state.database import migrations
 from airflow_provider_mkt.state.database import store as store_module
-from airflow_provider_mkt.state.database.dialects import usable
-from airflow_provider_mkt.state.database.shared import store, warn_if_not_shared
 from airflow_provider_mkt.state.database.store import Execute, Store
-from airflow_provider_mkt.state.encryption import Encryptor
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
-
-KEY = Fernet.generate_key().decode()
-COLUMNS = "(name, label, requests, period, slots, quiet_from, quiet_until, seen)"
-
-
-def versions(connection: Connection) -> int:
-    return migrations.version(connection)
-
-
-def add_budget(connection: Connection, name: str = "x", slots: bytes = b"") -> None:
-    values = {"name": name, "slots": slots}
-    insert = f"INSERT INTO mkt_budget {COLUMNS} VALUES (:name, 'l', 1, 1, :slots, 0, 0, 0)"
-    connection.execute(text(insert), values)
-
-
-def add_plainly(execute: Execute, name: str = "x", slots: bytes = b"") -> None:
-    execute(f"INSERT INTO mkt_budget {COLUMNS} VALUES (?, 'l', 1, 1, ?, 0, 0, 0)", (name, slots))
-
-
-def count(connection: Connection) -> int:
-    return int(connection.execute(text("SELECT count(*) FROM mkt_budget")).scalar_one())
+from tests.unit.state.database.rows import add_budget, add_plainly, count, elsewhere, versions
 
 
 def test_the_file_is_made_on_first_use_for_its_owner_only(make_store: Callable[..., Store], path: Path) -> None:
@@ -256,46 +226,6 @@ def test_the_store_works_again_after_trouble(make_store: Callable[..., Store], p
     assert made.run(count) == 1
 
 
-@pytest.mark.parametrize(
-    ("url", "failure"),
-    [
-        ("not a url", StoreFailure.MISCONFIGURED),
-        ("mysql://user:geheim@host/db", StoreFailure.MISCONFIGURED),
-        ("postgresql+asyncpg://user:geheim@host/db", StoreFailure.MISCONFIGURED),
-        ("sqlite+aiosqlite:////tmp/x.db", StoreFailure.MISCONFIGURED),
-    ],
-)
-def test_urls_that_cannot_be_used(url: str, failure: StoreFailure) -> None:
-    with pytest.raises(StoreError, match=r"\[mkt\] state_url must be a URL for sqlite or postgresql") as caught:
-        Store(url)
-    assert caught.value.failure is failure
-    assert "geheim" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("installed", "url", "driver"),
-    [
-        ({"psycopg", "psycopg2"}, "postgresql://h/d", "postgresql+psycopg"),
-        ({"psycopg2"}, "postgresql://h/d", "postgresql+psycopg2"),
-        ({"psycopg2"}, "postgres://h/d", "postgresql+psycopg2"),
-        ({"psycopg", "psycopg2"}, "postgresql+psycopg2://h/d", "postgresql+psycopg2"),
-        (set(), "sqlite:////x", "sqlite+pysqlite"),
-    ],
-)
-def test_the_driver_is_one_that_is_installed(
-    monkeypatch: pytest.MonkeyPatch, installed: set[str], url: str, driver: str
-) -> None:
-    monkeypatch.setattr(dialects, "find_spec", lambda name: name if name in installed else None)
-    assert usable(url).drivername == driver
-
-
-@pytest.mark.parametrize("url", ["postgresql://h/d", "postgresql+psycopg2://h/d"])
-def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    monkeypatch.setattr(dialects, "find_spec", lambda name: None)
-    with pytest.raises(StoreError, match="needs a PostgreSQL driver; install psycopg2-binary"):
-        usable(url)
-
-
 def test_a_server_that_is_down_is_told_without_its_password() -> None:
     pytest.importorskip("psycopg2")
     with socket.socket() as unused:
@@ -307,32 +237,6 @@ def test_a_server_that_is_down_is_told_without_its_password() -> None:
     shown = f"{caught.value} {Store(url)!r} {caught.value.__cause__!r}"
     assert "geheim" not in shown
     assert "127.0.0.1" in shown
-
-
-def test_a_forked_child_gets_a_store_of_its_own(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", f"sqlite:///{path}")
-    monkeypatch.setattr(shared, "_stores", {})
-    mine = store()
-    mine.run(add_budget)
-    assert store() is mine
-    child = os.fork()
-    if child == 0:
-        try:
-            other = store()
-            other.run(lambda connection: add_budget(connection, "child"))
-            os._exit(0 if other is not mine else 1)
-        finally:
-            os._exit(2)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert mine.run(count) == 2
-
-
-def elsewhere(path: Path, statement: str = "SELECT count(*) FROM mkt_budget") -> int:
-    """Open the file in another process, ask it something, and close it: the last one to close it removes its log."""
-    script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(c.execute(sys.argv[2]).fetchone()[0])"
-    script = f"{script}; c.close()"
-    command = [sys.executable, "-c", script, str(path), statement]
-    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def test_a_first_use_that_fails_costs_no_lock(make_store: Callable[..., Store], path: Path) -> None:
@@ -359,156 +263,3 @@ def test_a_link_to_a_file_yet_to_be_made(path: Path, tmp_path: Path) -> None:
     made.run(add_budget)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     made.close()
-
-
-def in_child(work: Callable[[], bool]) -> int:
-    """Fork, do ``work`` in the child, and return the child's id; it exits with 0 when that returned True."""
-    child = os.fork()
-    if child == 0:
-        try:
-            signal.alarm(60)
-            os._exit(0 if work() else 1)
-        finally:
-            os._exit(2)
-    return child
-
-
-def ended_well(child: int) -> bool:
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-@pytest.fixture
-def mine(monkeypatch: pytest.MonkeyPatch, path: Path) -> Iterator[Store]:
-    """This process's own store, in use."""
-    monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", f"sqlite:///{path}")
-    monkeypatch.setattr(shared, "_stores", {})
-    made = store()
-    made.run(versions)
-    yield made
-    made.close()
-
-
-def test_what_a_child_commits_survives_its_parent_and_whoever_closes_the_file(mine: Store, path: Path) -> None:
-    """The parent forks and ends, another process opens and closes the file, and then the child commits."""
-    ready, go = os.pipe(), os.pipe()
-
-    def child() -> bool:
-        store().run(versions)
-        os.write(ready[1], b"x")
-        os.read(go[0], 1)
-        store().run(add_budget, durable=True)
-        os.write(ready[1], b"x")
-        os.read(go[0], 1)
-        return True
-
-    def parent() -> bool:
-        store().run(versions)
-        in_child(child)
-        return True
-
-    mine.close()
-    assert ended_well(in_child(parent))
-    for committed in (0, 1):
-        assert select.select([ready[0]], [], [], 30)[0]
-        os.read(ready[0], 1)
-        assert elsewhere(path) == committed
-        os.write(go[1], b"x")
-    for descriptor in (*ready, *go):
-        os.close(descriptor)
-
-
-def test_a_fork_waits_for_transactions_and_holds_up_new_ones(mine: Store, path: Path) -> None:
-    inside, leave = threading.Event(), threading.Event()
-
-    def work(connection: Connection) -> None:
-        add_budget(connection)
-        inside.set()
-        leave.wait(10)
-
-    thread = threading.Thread(target=mine.run, args=(work,))
-    thread.start()
-    inside.wait(10)
-    timer = threading.Timer(0.2, leave.set)
-    timer.start()
-    assert ended_well(in_child(lambda: leave.is_set() and store().run(count) == 1))
-    thread.join()
-    mine.run(lambda connection: add_budget(connection, "after"))
-    assert elsewhere(path) == 2
-
-
-def test_a_fork_in_the_middle_of_a_transaction_leaves_the_child_without_the_store(
-    mine: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It inherits what SQLite noted of the parent's locks, and would commit without a lock."""
-    monkeypatch.setattr(fork_safety, "MAX_WAIT", 0.1)
-
-    def refused() -> bool:
-        with pytest.raises(StoreError, match="forked while a transaction was under way"):
-            store().run(versions)
-        return True
-
-    def work(_: Connection) -> bool:
-        return ended_well(in_child(lambda: refused() and ended_well(in_child(refused))))
-
-    assert mine.run(work)
-    threads = [threading.Thread(target=lambda: mine.run(lambda _: time.sleep(0.5))) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    while not fork_safety.CONNECTIONS._inside:
-        time.sleep(0.01)
-    assert ended_well(in_child(refused))
-    for thread in threads:
-        thread.join()
-    assert ended_well(in_child(lambda: store().run(versions) > 0))
-
-
-CONFIGURED = "from airflow_provider_mkt.state.database.shared import store; print(store().url.database)"
-
-
-def test_the_default_is_a_file_in_airflow_home(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__MKT")}
-    shown = subprocess.run(
-        [sys.executable, "-c", CONFIGURED],
-        env={**environment, "AIRFLOW_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert shown.stdout.strip() == str(tmp_path / "mkt_state.db")
-
-
-@pytest.mark.parametrize(
-    ("executor", "url", "lonely"),
-    [
-        ("LocalExecutor", "sqlite:////tmp/x", None),
-        ("CeleryExecutor", "sqlite:////tmp/x", "CeleryExecutor"),
-        ("LocalExecutor,KubernetesExecutor", "sqlite:////tmp/x", "KubernetesExecutor"),
-        ("far:a.b.EdgeExecutor", "sqlite:////tmp/x", "EdgeExecutor"),
-        ("CeleryExecutor", "postgresql+psycopg2://h/d", None),
-    ],
-)
-def test_a_file_under_a_distributed_executor_is_warned_about(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, executor: str, url: str, lonely: str | None
-) -> None:
-    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
-    monkeypatch.setattr(dialects, "find_spec", lambda name: name)
-    with caplog.at_level(logging.WARNING):
-        warn_if_not_shared(Store(url))
-    assert [lonely is not None and f"but {lonely} runs tasks" in caplog.text] == [lonely is not None]
-
-
-def test_secrets_survive_the_rotation_of_the_key() -> None:
-    new = Fernet.generate_key().decode()
-    encrypted = Encryptor(KEY).encrypt("secret")
-    assert "secret" not in encrypted
-    both = Encryptor(f"{new}, {KEY}")
-    assert both.decrypt(encrypted) == "secret"
-    assert Encryptor(new).decrypt(both.reencrypt(encrypted)) == "secret"
-    with pytest.raises(StoreError, match=r"none of the keys in \[core\] fernet_key"):
-        Encryptor(new).decrypt(encrypted)
-
-
-@pytest.mark.parametrize("keys", ["", "{FERNET_KEY}", "short"])
-def test_nothing_is_kept_without_a_key(keys: str) -> None:
-    with pytest.raises(StoreError, match=r"without a valid \[core\] fernet_key"):
-        Encryptor(keys)

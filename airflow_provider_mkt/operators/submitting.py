@@ -16,7 +16,6 @@ from airflow_provider_mkt.links.submission import SubmissionLink
 from airflow_provider_mkt.operators.base import Hook, MarketingOperator
 from airflow_provider_mkt.operators.waiting import WaitingOperator
 from airflow_provider_mkt.submission import messages
-from airflow_provider_mkt.submission.deployment import deployment
 from airflow_provider_mkt.submission.record import SUBMITTED, Record
 from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.submission.submit import Submission
@@ -27,10 +26,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class SubmitOnce(MarketingOperator[Hook]):
-    """Starts something exactly once. It is done when the vendor has accepted it, unless a subclass waits.
-
-    A subclass says what to submit (:meth:`submission_request`) and what to return (:meth:`result`).
+class RecordingOperator(MarketingOperator[Hook]):
+    """Records what it submits, and submits it again only when a user has cleared the task and asks for that.
 
     :param resubmit: submit again when a finished task is cleared, instead of attaching to what was submitted
     """
@@ -42,6 +39,25 @@ class SubmitOnce(MarketingOperator[Hook]):
     def __init__(self, *, resubmit: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.resubmit = resubmit
+
+    def resubmit_asked(self, context: Context) -> bool:
+        """Return whether what was submitted before this task was cleared is to be submitted again."""
+        if conf.getboolean("state_store", "clear_on_success", fallback=False):
+            self.log.warning(
+                "[state_store] clear_on_success is on: clearing this task after it succeeded submits again instead of "
+                "attaching to what was submitted."
+            )
+        asked = (context["dag_run"].conf or {}).get("mkt_resubmit")
+        return self.resubmit or (asked is not None and validation.flag("mkt_resubmit", asked))
+
+
+class SubmitOnce(RecordingOperator[Hook]):
+    """Starts something exactly once. It is done when the vendor has accepted it, unless a subclass waits.
+
+    A subclass says what to submit (:meth:`submission_request`) and what to return (:meth:`result`).
+
+    :param resubmit: submit again when a finished task is cleared, instead of attaching to what was submitted
+    """
 
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return what to submit, checked.
@@ -67,16 +83,6 @@ class SubmitOnce(MarketingOperator[Hook]):
         """Return the submission of the running task."""
         key = task_key or TaskKey.of(context, self.conn_id)
         return Submission(context["task_state_store"], key, guard=self.guard(context), clock=self.clock)
-
-    def resubmit_asked(self, context: Context) -> bool:
-        """Return whether what was submitted before this task was cleared is to be submitted again."""
-        if conf.getboolean("state_store", "clear_on_success", fallback=False):
-            self.log.warning(
-                "[state_store] clear_on_success is on: clearing this task after it succeeded submits again instead of "
-                "attaching to what was submitted."
-            )
-        asked = (context["dag_run"].conf or {}).get("mkt_resubmit")
-        return self.resubmit or (asked is not None and validation.flag("mkt_resubmit", asked))
 
 
 class InstantOperator(SubmitOnce[Hook]):
@@ -127,7 +133,7 @@ class SubmittingOperator(SubmitOnce[Hook], WaitingOperator[Hook]):
         """Submit, then wait or return."""
         with self.running(context):
             record = self.submit(context)
-            self._leave_to_the_original(record)
+            self.leave_to_the_original(record)
             watch = self.watch(record) if self.wait_for_completion else None
             if watch is None:
                 return self.result(record, None)
@@ -149,14 +155,6 @@ class SubmittingOperator(SubmitOnce[Hook], WaitingOperator[Hook]):
             )
             return None
         return self.watch(record) if self.wait_for_completion else None
-
-    def _leave_to_the_original(self, record: Record) -> None:
-        """Never cancel what another deployment has started: this one may run on a copy of its database."""
-        if record.deployment not in ("", deployment()):
-            self.log.warning(
-                "The deployment %r submitted this. It is followed here, and not cancelled.", record.deployment
-            )
-            self.cancel_on_kill = False
 
     def conclude(self, context: Context, verdict: Verdict) -> Any:
         """Return the result; or say what failed, and whether a retry submits again."""

@@ -18,6 +18,8 @@ from airflow_provider_mkt.client.retry import MAX_WAIT
 from airflow_provider_mkt.exceptions import INCURABLE, ApiError
 from airflow_provider_mkt.operators.base import Hook, MarketingOperator
 from airflow_provider_mkt.submission import messages
+from airflow_provider_mkt.submission.deployment import deployment
+from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.tasks.user_stop import marked_failed
 from airflow_provider_mkt.validation import positive
 from airflow_provider_mkt.waiting.base import FailedPolls, Verdict, Watch
@@ -85,6 +87,14 @@ class WaitingOperator(MarketingOperator[Hook]):
 
     def _done(self) -> None:
         self._begun = self._waiting = None
+
+    def leave_to_the_original(self, record: Record) -> None:
+        """Never cancel what another deployment has started: this one may run on a copy of its database."""
+        if record.deployment not in ("", deployment()):
+            self.log.warning(
+                "The deployment %r submitted this. It is followed here, and not cancelled.", record.deployment
+            )
+            self.cancel_on_kill = False
 
     def wait(self, watch: Watch) -> Verdict:
         """Wait until the verdict is final, or leave that to the triggerer.

@@ -15,7 +15,8 @@ import yaml
 
 from airflow_provider_mkt.hooks.base import MarketingHook
 from airflow_provider_mkt.operators.base import MarketingOperator
-from airflow_provider_mkt.operators.submitting import SubmittingOperator
+from airflow_provider_mkt.operators.submitting import RecordingOperator
+from airflow_provider_mkt.operators.waiting import WaitingOperator
 from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.vendors import VENDORS
 from tests.docs.blocks import PAGES, ROOT, prose
@@ -27,7 +28,11 @@ CLASS = re.compile(rf"\b(?:SqlTo)?(?:{PREFIXES})\w+(?:Operator|Sensor|Hook)\b")
 OURS = re.compile(rf"(?:SqlTo)?(?:{PREFIXES})")
 SHARED_PAGES = ("transfers", "webhooks")
 """Where parameters that several vendors' tasks have may be described, instead of on the vendor's page."""
-SHARED = frozenset({"multiple_outputs", *inspect.signature(SubmittingOperator.__init__).parameters})
+SHARED = frozenset(
+    {"multiple_outputs"}.union(
+        *(inspect.signature(cls.__init__).parameters for cls in (RecordingOperator, WaitingOperator))
+    )
+)
 """What all submitting operators have is described on the page about launching once."""
 ROOMS = {
     "operators": MarketingOperator,

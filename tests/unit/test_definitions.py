@@ -16,7 +16,7 @@ from airflow_provider_mkt.operators.flow_living import (
     FlowLivingPublishCampaignOperator,
     FlowLivingUpdateCampaignStatusOperator,
 )
-from airflow_provider_mkt.operators.submitting import SubmittingOperator
+from airflow_provider_mkt.operators.waiting import WaitingOperator
 from airflow_provider_mkt.retry_policy import DEFAULT, MarketingRetryPolicy
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.sensors.base import WatchSensor
@@ -36,7 +36,7 @@ TASKS: list[tuple[Any, dict[str, Any], str, str]] = [
 every_task = pytest.mark.parametrize(
     ("cls", "arguments", "mapped", "conn_type"), TASKS, ids=[task[0].__name__ for task in TASKS]
 )
-WAITING = [task for task in TASKS if issubclass(task[0], (SubmittingOperator, WatchSensor))]
+WAITING = [task for task in TASKS if issubclass(task[0], (WaitingOperator, WatchSensor))]
 DEFERRABLE = "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE"
 
 
@@ -116,7 +116,7 @@ def test_default_arguments(cls: Any, arguments: dict[str, Any], mapped: str, con
     assert task.retry_policy is OWN
     assert task.conn_id == "mine"
     assert (other.retries, other.retry_policy) == (1, DEFAULT)
-    if issubclass(cls, SubmittingOperator):
+    if issubclass(cls, WaitingOperator):
         assert task.poll_interval == 5.0
     if issubclass(cls, WatchSensor):
         assert task.poke_interval == 6.0

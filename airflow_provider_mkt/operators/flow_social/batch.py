@@ -31,7 +31,8 @@ from airflow_provider_mkt.exceptions import (
     OutcomeUnknownError,
     ValidationError,
 )
-from airflow_provider_mkt.operators.flow_social.chunk import SHOWN_ROWS, VENDOR, Batch, Chunk, Row, earlier
+from airflow_provider_mkt.operators.flow_social.answers import SHOWN_ROWS, VENDOR
+from airflow_provider_mkt.operators.flow_social.chunk import Batch, Chunk, Row, earlier
 from airflow_provider_mkt.submission.record import Record
 
 log = logging.getLogger(__name__)
@@ -125,7 +126,7 @@ def schedule(batch: Batch, read: Callable[[], Iterable[Row]]) -> BatchResult:
     """
     from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
 
-    tally, silent = BatchResult(), 0
+    outcome, silent = BatchResult(), 0
     begun = int(batch.store.get(BEGUN, 0))
     _audit(batch, read if begun else list, begun)
     for number, part in enumerate(_chunks(read(), batch.size)):
@@ -137,17 +138,17 @@ def schedule(batch: Batch, read: Callable[[], Iterable[Row]]) -> BatchResult:
             chunk.settle()
         except (OutcomeUnknownError, MalformedResponseError, NotSentError) as error:
             log.warning("%s", error)
-            tally.unanswered.append(error)
+            outcome.unanswered.append(error)
             # What only a person can settle did not even reach the vendor.
             silent += _settles_itself(error)
         else:
             silent = 0
-        tally.add(chunk)
-        log.info("%s: %s (rows 1 to %s).", VENDOR, tally.told, f"{tally.rows:,}")
+        outcome.add(chunk)
+        log.info("%s: %s (rows 1 to %s).", VENDOR, outcome.told, f"{outcome.rows:,}")
         if silent == GIVE_UP:
             log.warning("%s gave no answer %d times in a row; the rest is left to the next try.", VENDOR, silent)
             break
-    return tally
+    return outcome
 
 
 def _audit(batch: Batch, read: Callable[[], Iterable[Row]], begun: int) -> None:
@@ -163,22 +164,22 @@ def _chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
         yield chunk
 
 
-def _combined(tally: BatchResult) -> ApiError:
+def _combined(outcome: BatchResult) -> ApiError:
     """Return one error for all chunks that got no answer: worth a retry if that can settle any of them."""
-    unknown = [error for error in tally.unanswered if not isinstance(error, NotSentError)]
-    first = (unknown or tally.unanswered)[0]
-    others = len(tally.unanswered) - 1
+    unknown = [error for error in outcome.unanswered if not isinstance(error, NotSentError)]
+    first = (unknown or outcome.unanswered)[0]
+    others = len(outcome.unanswered) - 1
     told = f"{first} The same holds for {others} more chunks." if others else str(first)
-    told += f" Of the rows so far, {tally.told}."
-    if tally.refusals:
-        told += f" Refused: {tally.refusal}."
+    told += f" Of the rows so far, {outcome.told}."
+    if outcome.refusals:
+        told += f" Refused: {outcome.refusal}."
     facts = {name: getattr(first, name) for name in ("vendor", "method", "path", "status", "request_id")}
     if not unknown:
         return NotSentError(told, **facts)
-    waits = [error.retry_after for error in tally.unanswered if error.retry_after is not None]
+    waits = [error.retry_after for error in outcome.unanswered if error.retry_after is not None]
     error = OutcomeUnknownError(told, retry_after=max(waits, default=None), **facts)
     error.reference = getattr(first, "reference", None)
-    error.resolvable = any(map(_settles_itself, tally.unanswered))
+    error.resolvable = any(map(_settles_itself, outcome.unanswered))
     return error
 
 

@@ -3,15 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import NotFoundError, ValidationError
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.operators.base import MarketingOperator
-from airflow_provider_mkt.operators.flow_social.chunk import SHOWN_ROWS, reason_of
+from airflow_provider_mkt.operators.flow_social.answers import (
+    SHOWN_ROWS,
+    Item,
+    by_row,
+    differences,
+    reason_of,
+    shown_post,
+)
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flow_social
 
@@ -62,12 +70,13 @@ class FlowSocialUpdatePostOperator(MarketingOperator[FlowSocialHook]):
         problems: dict[str, str] = {}
         with reschedule_when_rate_limited():
             if len(ids) == 1:
-                hook.update_post(ids[0], changes)
+                answer = {"success": True, "post": hook.update_post(ids[0], changes)}
+                problems.update(_problems(hook, {ids[0]: answer}, changes))
             else:
                 for part in _parts(ids):
-                    answer = hook.update_posts([{"id": post_id, **changes} for post_id in part])
-                    results = {result.get("index", at): result for at, result in _results(answer)}
-                    problems.update(_problems(hook, {each: results.get(at) for at, each in enumerate(part)}))
+                    sent = [{"id": post_id, **changes} for post_id in part]
+                    results = by_row(hook.update_posts(sent)["results"], sent, _another_post)
+                    problems.update(_problems(hook, dict(zip(part, results, strict=True)), changes))
                     self.log.info("Flow Social: %d of %d posts could not be changed.", len(problems), len(ids))
         _check(problems, ids, "changed")
         return {"updated": len(ids), "post_ids": ids}
@@ -127,7 +136,7 @@ class FlowSocialDeletePostOperator(MarketingOperator[FlowSocialHook]):
             else:
                 for part in _parts(ids):
                     answer = hook.delete_posts(part)
-                    results = {result.get("postId"): result for _, result in _results(answer)}
+                    results = {each.get("postId"): each for each in answer["results"] if isinstance(each, dict)}
                     left = _problems(hook, {post_id: results.get(post_id) for post_id in part})
                     # The vendor gives its reason as text only: whether a post is gone is asked.
                     still = {post_id: reason for post_id, reason in left.items() if _exists(hook, post_id)}
@@ -143,17 +152,23 @@ def _parts(ids: Sequence[str]) -> Iterator[list[str]]:
     return (list(ids[start : start + size]) for start in range(0, len(ids), size))
 
 
-def _results(answer: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
-    return [(at, result) for at, result in enumerate(answer["results"]) if isinstance(result, dict)]
+def _another_post(sent: Item, shown: Item) -> bool:
+    return bool(shown.get("id", sent["id"]) != sent["id"])
 
 
-def _problems(hook: FlowSocialHook, results: dict[str, dict[str, Any] | None]) -> dict[str, str]:
-    """Return the posts that the vendor does not call done, with its reasons."""
-    return {
-        post_id: "the vendor does not say what became of it" if result is None else reason_of(result, hook.redactor)
-        for post_id, result in results.items()
-        if result is None or result.get("success") is not True
-    }
+def _problems(
+    hook: FlowSocialHook, results: Mapping[str, Item | None], changes: Item = MappingProxyType({})
+) -> dict[str, str]:
+    """Return the posts that the vendor does not call done, or shows without the changes, with the reasons."""
+    problems = {}
+    for post_id, result in results.items():
+        if result is None:
+            problems[post_id] = "the vendor does not say what became of it"
+        elif result.get("success") is not True or result.get("error"):
+            problems[post_id] = reason_of(result, hook.redactor)
+        elif others := differences(changes, shown_post(result)):
+            problems[post_id] = f"the vendor shows another {', '.join(others)} than was sent"
+    return problems
 
 
 def _exists(hook: FlowSocialHook, post_id: str) -> bool:

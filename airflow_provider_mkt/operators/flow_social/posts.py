@@ -15,7 +15,8 @@ from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.hooks.flow_social.posts import post_body
 from airflow_provider_mkt.operators.flow_social.batch import MAX_NAMED, BatchResult, schedule
 from airflow_provider_mkt.operators.flow_social.chunk import Batch, Row
-from airflow_provider_mkt.operators.submitting import SubmittingOperator
+from airflow_provider_mkt.operators.submitting import RecordingOperator
+from airflow_provider_mkt.operators.waiting import WaitingOperator
 from airflow_provider_mkt.submission import messages
 from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.submission.request import TaskKey
@@ -38,7 +39,7 @@ SPELLINGS = {
 """Names of the single-post operator and of database columns, for the vendor's fields."""
 
 
-class SchedulesPosts(SubmittingOperator[FlowSocialHook]):
+class SchedulesPosts(RecordingOperator[FlowSocialHook], WaitingOperator[FlowSocialHook]):
     """Base of what schedules many posts; a subclass says which (:meth:`source`).
 
     :param chunk_size: posts per request, at most 100; it must not change once posts were sent
@@ -81,20 +82,21 @@ class SchedulesPosts(SubmittingOperator[FlowSocialHook]):
                 resubmit=self.resubmit_asked(context),
             )
             with reschedule_when_rate_limited():
-                tally = schedule(batch, read)
-            tally.check(allow_failures=self.allow_failures)
-            if tally.refusals:
-                self.log.warning("Not scheduled, and allowed to fail: %s", tally.refusal)
-            if tally.record is None or not self.wait_for_completion or not tally.done:
-                return tally.result()
-            verdict = self._follow(context, tally, tally.record)
+                outcome = schedule(batch, read)
+            outcome.check(allow_failures=self.allow_failures)
+            if outcome.refusals:
+                self.log.warning("Not scheduled, and allowed to fail: %s", outcome.refusal)
+            if outcome.record is None or not self.wait_for_completion or not outcome.done:
+                return outcome.result()
+            self.leave_to_the_original(outcome.record)
+            verdict = self._follow(context, outcome, outcome.record)
         return self.conclude(context, verdict)
 
-    def _follow(self, context: Context, tally: BatchResult, record: Record) -> Verdict:
+    def _follow(self, context: Context, outcome: BatchResult, record: Record) -> Verdict:
         from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
 
-        context["task_state_store"].set(SUMMARY, tally.result(), retention=NEVER_EXPIRE)
-        ids = [each for each in tally.ids if each is not None]
+        context["task_state_store"].set(SUMMARY, outcome.result(), retention=NEVER_EXPIRE)
+        ids = [each for each in outcome.ids if each is not None]
         return self.wait(PostWatch(ids, list(flow_social.DELIVERED), record.intent_at))
 
     def accepted(self, context: Context) -> None:
@@ -117,7 +119,7 @@ class FlowSocialSchedulePostsOperator(SchedulesPosts):
     vendor refuses do not keep the others waiting; in the end the task fails and lists them. Correct them and clear it.
 
     :param posts: the posts, see :meth:`FlowSocialHook.create_post`; fields may also be named like the parameters of
-        :class:`FlowSocialSchedulePostOperator`. Rows must keep their places; new ones go to the end
+        :class:`FlowSocialSchedulePostOperator`. Rows must keep their places; new ones go to the end. There may be none
     :param chunk_size: posts per request, at most 100; it must not change once posts were sent
     :param allow_failures: succeed although some rows were refused
     :param flow_social_conn_id: connection
@@ -146,8 +148,6 @@ class FlowSocialSchedulePostsOperator(SchedulesPosts):
                 "output as it is, or set render_template_as_native_obj on the DAG."
             )
         rows = [row_of(f"posts[{index}]", post) for index, post in enumerate(posts)]
-        if not rows:
-            raise ValidationError("posts is empty; name at least one post.")
         return lambda: rows
 
 

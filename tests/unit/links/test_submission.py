@@ -18,13 +18,13 @@ from airflow_provider_mkt.hooks.base import MarketingHook
 from airflow_provider_mkt.links.submission import SubmissionLink
 from airflow_provider_mkt.operators.base import MarketingOperator
 from airflow_provider_mkt.operators.ensure_webhook.operator import EnsureWebhookBase
-from airflow_provider_mkt.operators.submitting import SubmittingOperator
+from airflow_provider_mkt.operators.submitting import RecordingOperator
 from airflow_provider_mkt.provider_info import get_provider_info
 from airflow_provider_mkt.vendors import VENDORS
 
 INFO = get_provider_info()
 BASE = "https://airflow.example.com/marketing"
-STARTING = (SubmittingOperator, EnsureWebhookBase)
+STARTING = (RecordingOperator, EnsureWebhookBase)
 PREFIXES = ("SqlTo", *(vendor.hook.removesuffix("Hook") for vendor in VENDORS))
 """Beginnings of the names of operators that users know; the others are bases."""
 
@@ -39,7 +39,7 @@ def _operators() -> Iterator[type[MarketingOperator]]:
 
 
 OPERATORS = sorted(set(_operators()), key=lambda cls: cls.__name__)
-FIRST = next(cls for cls in OPERATORS if issubclass(cls, SubmittingOperator))
+FIRST = next(cls for cls in OPERATORS if issubclass(cls, RecordingOperator))
 every_operator = pytest.mark.parametrize("cls", OPERATORS, ids=[cls.__name__ for cls in OPERATORS])
 every_starting_one = pytest.mark.parametrize(
     "cls", [cls for cls in OPERATORS if issubclass(cls, STARTING)], ids=lambda cls: cls.__name__
@@ -84,7 +84,7 @@ def address(task: Any, map_index: int | None = -1, **ids: str) -> str:
 
 def test_all_that_start_something_are_known() -> None:
     """docs/launching-once.md names them, and three keep webhooks."""
-    assert sum(issubclass(cls, SubmittingOperator) for cls in OPERATORS) == 10
+    assert sum(issubclass(cls, RecordingOperator) for cls in OPERATORS) == 10
     assert sum(issubclass(cls, EnsureWebhookBase) for cls in OPERATORS) == 3
 
 

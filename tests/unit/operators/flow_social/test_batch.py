@@ -135,10 +135,25 @@ def test_progress_is_told(vendors: Sandbox, task: Task, caplog: pytest.LogCaptur
     ]
 
 
+def test_no_posts_are_none_scheduled(vendors: Sandbox, task: Task) -> None:
+    assert scheduling([], wait_for_completion=True).execute(task.context) == {
+        "scheduled": 0,
+        "refused": 0,
+        "post_ids": [],
+    }
+    assert vendors.requests() == []
+
+
+def test_a_list_that_has_become_empty_is_no_second_order(vendors: Sandbox, task: Task) -> None:
+    scheduling(listed(2)).execute(task.context)
+    task.clear()
+    with pytest.raises(ValidationError, match="row 1, which is gone, row 2, which is gone"):
+        scheduling([]).execute(task.context)
+
+
 # Before anything is sent
 
 BAD: dict[str, tuple[Any, list[str]]] = {
-    "empty": ([], ["posts is empty"]),
     "text": ("[{}]", ["posts must be a list of posts, got str", "render_template_as_native_obj"]),
     "one post": ({"channelId": "channel_1"}, ["posts must be a list of posts, got dict"]),
     "no object": (["a"], ["posts[0] must be an object"]),

@@ -73,6 +73,26 @@ def expanded(field: str, path: str) -> str:
         raise ValidationError(f"{field}: there is no home directory {found[1]!r}; write the whole path.") from None
 
 
+def check_link(field: str, path: Path) -> None:
+    """Refuse a local path that is a link to a file outside of its folder: it may lead to what nobody meant to hand in.
+
+    A link within the folder, or within a folder below it, is followed, and so are links to the folder itself.
+
+    :param field: what messages call it
+    :param path: the path
+    :raises ValidationError: naming the link
+    """
+    if not path.is_symlink():
+        return
+    try:
+        inside = path.parent.resolve() in path.resolve().parents
+    except (OSError, RuntimeError):
+        # It leads in a circle.
+        inside = False
+    if not inside:
+        raise ValidationError(f"{field}: {path} is a link to a file outside of its folder; name that file itself.")
+
+
 def check_regular(field: str, path: Path) -> None:
     """Refuse a local path at which there is something else than a regular file, such as a pipe: it may block for ever.
 

@@ -11,6 +11,7 @@ from typing import Any
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.endpoint import Upload
 from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.files.paths import check_link, check_regular, expanded
 from airflow_provider_mkt.hooks.base import MarketingHook
 from airflow_provider_mkt.vendors import flow_social
 
@@ -50,12 +51,15 @@ class MediaMethods(MarketingHook):
 
 
 def media_file(path: str | os.PathLike[str]) -> Upload:
-    """Return the upload of a checked media file.
+    """Return the upload of a checked media file: a regular one, that no link leads to from another folder.
 
+    :param path: the file; it may begin with ``~``
     :raises ValidationError: naming the file, the problem and the remedy
     """
-    file = Path(path)
+    file = Path(expanded("path", str(path)))
     media_type = media_type_of(file.name)
+    check_regular("path", file)
+    check_link("path", file)
     try:
         size = file.stat().st_size if file.is_file() else None
     except OSError as error:

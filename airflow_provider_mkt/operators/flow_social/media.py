@@ -87,9 +87,11 @@ class FlowSocialUploadMediaOperator(InstantOperator[FlowSocialHook]):
             return media_file(self.path)
         from airflow.sdk import ObjectStoragePath  # noqa: PLC0415
 
-        from airflow_provider_mkt.files.paths import checked_path  # noqa: PLC0415
+        from airflow_provider_mkt.files.paths import LOCAL, checked_path  # noqa: PLC0415
 
         checked = checked_path("path", self.path)
+        if checked.protocol in LOCAL:
+            return media_file(checked.path)
         source = self.path if isinstance(self.path, ObjectStoragePath) else checked
         media_type = media_type_of(source.name)
         folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="mkt-media-")))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,41 @@ def test_refused_before_anything_is_sent(
     assert words in str(caught.value)
     assert vendors.requests() == []
     assert task.store.values == {}
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+@pytest.mark.parametrize("leads_to", ["../secret.txt", "/etc/passwd", "/dev/zero", "pipe.png", "folder.png"])
+def test_only_regular_files_of_the_folder(
+    leads_to: str, scheme: str, vendors: Sandbox, task: Task, tmp_path: Path
+) -> None:
+    """A calendar that names a picture must not be able to post another file of the worker."""
+    folder = tmp_path / "media"
+    (folder / "folder.png").mkdir(parents=True)
+    os.mkfifo(folder / "pipe.png")
+    (tmp_path / "secret.txt").write_bytes(CONTENT)
+    (folder / "x.png").symlink_to(leads_to)
+    with pytest.raises(ValidationError, match=r"path: .*(not a regular file|a link to a file outside)"):
+        uploading(f"{scheme}{folder / 'x.png'}", task)
+    assert vendors.requests() == []
+    assert task.store.values == {}
+
+
+def test_links_within_the_folder_and_to_it_are_followed(vendors: Sandbox, task: Task, tmp_path: Path) -> None:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(CONTENT)
+    (folder / "latest.png").symlink_to("a.png")
+    (tmp_path / "mounted").symlink_to(folder)
+    assert uploading(tmp_path / "mounted" / "latest.png", task)["name"] == "latest.png"
+
+
+def test_the_home_directory_may_be_written_as_a_tilde(
+    vendors: Sandbox, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a.png").write_bytes(CONTENT)
+    assert uploading("~/a.png", task)["name"] == "a.png"
+    assert FlowSocialHook().upload_media("~/a.png")["key"]
 
 
 @pytest.mark.parametrize("path", ["foo://bucket/a.png", "https://cdn.example.com/a.png"])

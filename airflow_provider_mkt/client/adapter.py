@@ -46,6 +46,8 @@ def fenced(fence: Fence | None) -> Iterator[None]:
 class _CertainConnection(HTTPConnection if TYPE_CHECKING else object):  # type: ignore[misc]
     """Mixin over urllib3's connections."""
 
+    debuglevel = 0
+    """Whatever ``http.client`` was told for all connections: what it prints holds credentials and e-mail addresses."""
     _fence: Fence | None = None
     """What the first byte of the present request has to pass."""
 

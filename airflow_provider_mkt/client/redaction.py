@@ -3,149 +3,185 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
+
+from airflow_provider_mkt.client.personal import PATTERNS
+from airflow_provider_mkt.client.spelling import FOLD, Reading, base64_cores, needles, readings
 
 HIDDEN = "***"
 SHOWN_CHARACTERS = 2_000
 MIN_SECRET = 4
+"""Characters. A shorter secret would blank innocent text; a shorter personal value is hidden as a word of its own."""
 
 SECRET_FIELDS = re.compile(
     r"secret|token|password|api_?key|authori[sz]ation|credential|^code$|signature", re.IGNORECASE
 )
 PERSONAL_FIELDS = re.compile(
-    r"e_?mail|custom_?fields|(^|_|optin)ip(_?address)?$|(first|last|full)_?name|phone", re.IGNORECASE
+    r"e_?mail|custom_?fields|(^|_|optin)ip(_?address)?$|(first|last|full)_?name|phone|iban", re.IGNORECASE
 )
 LOOKED_AT = 32_768
 """Characters of a text that are looked at; a secret may begin before the end of them and go on behind it."""
 MAX_SECRET = 8_192
+"""Characters of a known value that are searched at once; a longer one is searched in pieces."""
+TELLING = 16
+"""Characters. The beginning of a value, from this length on, is hidden like the whole."""
+MAX_VALUES = 2_000
+"""Personal values of one request; when there are more, nothing of what the vendor says about it is shown."""
+MAX_NODES = 1_000
+"""Values of one answer's details that are shown."""
+MAX_NUMBER = 10**18
+"""A larger whole number is no figure, and may be the whole answer."""
+URL_SAFE = str.maketrans("-_", "+/")
+IN_BASE64 = re.compile(r"[A-Za-z0-9+/=]*")
 
-PATTERNS = (
-    re.compile(r"(?P<keep>\b(?:Bearer|Basic)\s+)[A-Za-z0-9+/=_.~-]{6,}"),
-    re.compile(
-        r"(?P<keep>[?&\s\"'](?:api_?key|(?:access|refresh)_?token|client_secret|code|token)[\"']?\s*[=:]\s*[\"']?)[^&\s\"',}]+",
-        re.IGNORECASE,
-    ),
-    re.compile(r"(?P<keep>)\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"),
-    re.compile(r"(?P<keep>)\b(?:flow_sk_(?:live|test)|fd_[a-z]+|whsec)_[A-Za-z0-9_-]+"),
-    re.compile(r"(?P<keep>)[^\s@<>\"(),:;&?=/]{1,128}(?:@|%(?:25){0,3}40|&#64;)[\w-]+(?:\.[\w-]+)+"),
-    re.compile(r"(?P<keep>(?<![\w.])|(?<=%[0-9A-Fa-f]{2}))\d{1,3}(?:\.\d{1,3}){3}(?!\w)"),
-    re.compile(r"(?P<keep>)(?<![\w:])(?:[0-9a-f]{1,4}:){1,6}(?::[0-9a-f]{1,4}){1,6}(?![\w:])", re.IGNORECASE),
-    re.compile(r"(?P<keep>)(?<![\w:])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:])", re.IGNORECASE),
-)
-
-OTHER_SPELLINGS = {
-    " ": [r"\+"],
-    "&": ["&amp;"],
-    "<": ["&lt;"],
-    ">": ["&gt;"],
-    '"': ["&quot;"],
-    "'": ["&apos;"],
-    "+": ["&plus;"],
-    "\n": [r"\\{1,8}n"],
-    "\r": [r"\\{1,8}r"],
-    "\t": [r"\\{1,8}t"],
-}
-"""Further spellings of single characters. Every repetition is bounded, so that no text takes long to search."""
+Span = tuple[int, int]
 
 
 class Redactor:
-    """Removes known secrets, and everything that looks like one, from text and data.
+    """Removes known secrets, and everything that looks like one, from text and data. Takes time linear in the text.
 
     :param secrets: the secrets of one connection; they are also found as URLs, JSON, HTML and base64 show them
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._patterns: dict[str, re.Pattern[str]] = {}
+        self._secrets: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {}
+        self._personal: dict[str, frozenset[str]] = {}
+        self._too_many = False
         for secret in secrets:
             self.add(secret)
 
     def add(self, secret: str | None) -> None:
         """Hide ``secret`` from now on; shorter ones than 4 characters would blank innocent text and are left."""
-        if secret and len(secret) >= MIN_SECRET and secret not in self._patterns:
-            self._patterns[secret] = re.compile("|".join(_forms(secret)))
+        for piece in _pieces(secret or ""):
+            if len(piece) >= MIN_SECRET and piece not in self._secrets:
+                self._secrets[piece] = needles(piece), tuple(base64_cores(piece, MIN_SECRET))
 
     def with_values(self, values: Iterable[str]) -> Redactor:
         """Return a redactor that hides ``values`` as well, such as personal data that went into a request."""
         other = Redactor()
-        more = {value: re.compile(_spelled(value)) for value in values if len(value) >= MIN_SECRET}
-        other._patterns = {**more, **self._patterns}
+        other._secrets = self._secrets.copy()
+        other._personal = self._personal.copy()
+        for value in values:
+            for piece in _pieces(value.strip()):
+                other._personal.setdefault(piece, needles(piece))
+            if len(other._personal) > MAX_VALUES:
+                other._too_many = True
+                break
         return other
 
     def text(self, text: str, limit: int = SHOWN_CHARACTERS) -> str:
         """Return ``text`` without secrets and personal data, cut at ``limit`` characters."""
+        if self._too_many and text:
+            return HIDDEN
         # Half a surrogate pair can be neither logged nor stored.
         head = text[:LOOKED_AT].encode(errors="replace").decode()
-        for _, pattern in sorted(self._patterns.items(), key=lambda known: len(known[0]), reverse=True):
-            head = pattern.sub(HIDDEN, head)
+        spans: list[Span] = []
+        for reading in readings(head):
+            spans += [(reading.at[begin], reading.at[end]) for begin, end in self._found(reading)]
+        # What was cut in two is not recognised: leave out as much as the longest secret could be.
+        whole = len(text) <= LOOKED_AT
+        shown = _without(spans, head, len(head) if whole else LOOKED_AT - MAX_SECRET) + ("" if whole else "…")
+        return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+    def _found(self, reading: Reading) -> Iterator[Span]:
+        """Yield where in a reading there is something to hide."""
+        folded = reading.text.translate(FOLD)
+        for spellings in list(self._personal.values()):
+            for needle in spellings:
+                spans = _places(folded, needle)
+                yield from spans if len(needle) >= MIN_SECRET else _words(reading.text, spans)
+        encoded = reading.text.translate(URL_SAFE)
+        for spellings, cores in list(self._secrets.values()):
+            yield from chain.from_iterable(_places(folded, each) for each in spellings if len(each) >= MIN_SECRET)
+            yield from chain.from_iterable(_base64_places(encoded, core) for core in cores)
         for pattern in PATTERNS:
-            head = pattern.sub(lambda match: match.group("keep") + HIDDEN, head)
-        if len(text) > LOOKED_AT:
-            # What was cut in two is not recognised: leave out as much as the longest secret could be.
-            head = head[: max(0, len(head) - MAX_SECRET)] + "…"
-        text = head
-        return text if len(text) <= limit else text[: limit - 1] + "…"
+            yield from (match.span("hide") for match in pattern.finditer(reading.text))
 
     def data(self, data: Any, depth: int = 8) -> Any:
-        """Return a copy of JSON-like ``data`` in which secret and personal fields are hidden."""
-        if depth == 0:
+        """Return a copy of JSON-like ``data`` in which secret and personal fields are hidden, cut where it is long."""
+        return self._data(data, depth, iter(range(MAX_NODES)))
+
+    def _data(self, data: Any, depth: int, left: Iterator[int]) -> Any:
+        if depth == 0 or next(left, None) is None:
             return "…"
         if isinstance(data, Mapping):
             return {
                 self.text(str(key)): HIDDEN
                 if SECRET_FIELDS.search(str(key)) or PERSONAL_FIELDS.search(str(key))
-                else self.data(value, depth - 1)
+                else self._data(value, depth - 1, left)
                 for key, value in list(data.items())[:100]
             }
         if isinstance(data, (list, tuple)):
-            return [self.data(item, depth - 1) for item in data[:100]]
+            return [self._data(item, depth - 1, left) for item in data[:100]]
+        if isinstance(data, int) and abs(data) > MAX_NUMBER:
+            return "…"
         return self.text(data) if isinstance(data, str) else data
 
 
-def _forms(secret: str) -> Iterator[str]:
-    """Yield patterns for all that ``secret`` may look like in a URL, in JSON, in HTML, in Python or in base64."""
-    yield _spelled(secret)
-    raw = secret.encode(errors="replace")
-    for padding in range(3):
-        # Base64 looks different depending on what precedes the secret; what its neighbours leave alone is searched.
-        begin, end = -(-padding * 8 // 6), (padding + len(raw)) * 8 // 6
-        core = base64.b64encode(b"\0" * padding + raw).decode()[begin:end]
-        if len(core) >= MIN_SECRET:
-            yield re.sub(r"[+/]", lambda match: {"+": "[+-]", "/": "[/_]"}[match.group()], core) + "[A-Za-z0-9+/_=-]*"
+def _pieces(value: str) -> Iterator[str]:
+    """Yield a value in pieces that can be searched; a piece of a long one is as telling as the whole."""
+    yield from (value[begin : begin + MAX_SECRET] for begin in range(0, len(value), MAX_SECRET))
 
 
-def _spelled(text: str) -> str:
-    return "".join(map(_character, text))
+def _places(text: str, needle: str) -> Iterator[Span]:
+    """Yield where ``needle`` is in ``text``, or as much of its beginning as somebody quotes who cuts long values."""
+    beginning = needle[:TELLING]
+    begin = text.find(beginning)
+    while begin >= 0:
+        end = begin + len(beginning)
+        if len(needle) > TELLING:
+            end += _in_common(text[end : begin + len(needle)], needle[TELLING:])
+        yield begin, end
+        begin = text.find(beginning, end)
 
 
-def _character(character: str) -> str:
-    """Return a pattern for one character as it is, percent-encoded once or more, escaped, or as an HTML entity."""
-    if character.isascii() and character.isalnum():
-        return character
-    code = ord(character)
-    forms = [
-        rf"\\{{0,8}}{re.escape(character)}",
-        "".join(f"%(?:25){{0,3}}(?i:{byte:02x})" for byte in character.encode(errors="replace")),
-        rf"\\{{1,8}}[ux](?i:0{{0,4}}{code:x})",
-        rf"&#0{{0,4}}{code};",
-        rf"(?i:&#x0{{0,4}}{code:x};)",
-    ]
-    return f"(?:{'|'.join([*forms, *OTHER_SPELLINGS.get(character, [])])})"
+def _in_common(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginnings."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((number for number, (left, right) in pairs if left != right), min(len(one), len(other)))
 
 
-def personal_values(data: Any, personal: bool = False) -> Iterator[str]:
-    """Yield the texts in personal fields of JSON-like ``data``: a vendor's complaint may quote them."""
-    if isinstance(data, Mapping):
-        for key, value in data.items():
-            yield from personal_values(value, personal or PERSONAL_FIELDS.search(str(key)) is not None)
-    elif isinstance(data, (list, tuple)):
-        for value in data:
-            yield from personal_values(value, personal)
-    elif personal and isinstance(data, str):
-        yield data
+def _base64_places(text: str, core: str) -> Iterator[Span]:
+    for begin, end in _places(text, core):
+        rest = IN_BASE64.match(text, end)
+        yield begin, rest.end() if rest else end
+
+
+def _words(text: str, spans: Iterable[Span]) -> Iterator[Span]:
+    """Yield those of ``spans`` that are words of their own."""
+    for begin, end in spans:
+        if not text[begin - 1 : begin].isalnum() and not text[end : end + 1].isalnum():
+            yield begin, end
+
+
+def _without(spans: Iterable[Span], text: str, end: int) -> str:
+    """Return the beginning of ``text`` up to ``end``, with each group of spans that overlap replaced."""
+    shown: list[str] = []
+    at = 0
+    for begin, until in sorted(spans):
+        if begin >= end:
+            break
+        if begin >= at:
+            shown += [text[at:begin], HIDDEN]
+        at = max(at, until)
+    return "".join([*shown, text[at:end]])
+
+
+def personal_values(data: Any) -> Iterator[str]:
+    """Yield the texts and numbers in personal fields of JSON-like ``data``: a vendor's complaint may quote them."""
+    waiting: list[tuple[Any, bool]] = [(data, False)]
+    while waiting:
+        value, personal = waiting.pop()
+        if isinstance(value, Mapping):
+            waiting += [(each, personal or PERSONAL_FIELDS.search(str(key)) is not None) for key, each in value.items()]
+        elif isinstance(value, (list, tuple)):
+            waiting += [(each, personal) for each in value]
+        elif personal and isinstance(value, (str, int, float)) and not isinstance(value, bool) and value != "":
+            yield str(value)
 
 
 class RedactUrls(logging.Filter):

@@ -111,11 +111,14 @@ class MarketingHook(BaseHook):
         return self.client
 
     def hide(self, secret: str, redactor: Redactor | None = None) -> None:
-        """Keep ``secret`` out of this hook's messages and Airflow's logs."""
+        """Keep ``secret`` out of this hook's messages and Airflow's logs, in every spelling in which it is sent."""
         from airflow.sdk.log import mask_secret  # noqa: PLC0415
 
+        from airflow_provider_mkt.client.spelling import sent_spellings  # noqa: PLC0415
+
         (redactor or self.redactor).add(secret)
-        mask_secret(secret)
+        for spelling in sent_spellings(secret, self.account.login):
+            mask_secret(spelling)
 
     def hide_in(self, answer: Mapping[str, Any], *names: str) -> None:
         """Keep the secrets that ``answer`` holds under ``names`` out of messages and logs."""

@@ -29,7 +29,19 @@ CONFIG: dict[str, Any] = {
                 "sensitive": True,
                 "example": "postgresql+psycopg2://airflow:password@postgres/airflow",
                 "default": "",
-            }
+            },
+            "deployment": {
+                "description": (
+                    "Name of this Airflow, part of the idempotency key and the reference of everything it launches. "
+                    "Two Airflows that use one vendor account must have different names, or one takes the other's "
+                    "launches for its own. Up to 40 letters, digits, '.', '_' and '-'. Empty: derived from [api] "
+                    "base_url and [core] fernet_key, which a copy of the database does not hold."
+                ),
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "production",
+                "default": "",
+            },
         },
     }
 }

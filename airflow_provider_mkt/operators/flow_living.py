@@ -16,7 +16,7 @@ from airflow_provider_mkt.hooks.flow_living import FlowLivingHook, check_dates, 
 from airflow_provider_mkt.operators.base import MarketingOperator
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import OURS, Finding, SubmissionRequest, TaskKey
+from airflow_provider_mkt.submission.request import OURS, OURS_RECEIPT, Finding, SubmissionRequest, TaskKey
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flow_living
 from airflow_provider_mkt.waiting.base import Verdict
@@ -117,7 +117,8 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator[FlowLivingHook]):
             check_dates(body)
             listed = self._listed_already(body)
             # Another task of this run may use the same order_ref, but never this task's own reference.
-            return {"known": listed, OURS: listed if own else None}
+            ours = {OURS: listed, OURS_RECEIPT: _seen(listed)} if own and listed else {}
+            return {"known": listed, **ours}
 
         untraceable = self._untraceable(task_key, body["orderRef"])
         return SubmissionRequest(
@@ -156,7 +157,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator[FlowLivingHook]):
         new = [each for each in listed if each not in known]
         if not new:
             return Finding(showed="no new campaign of the branch names the reference; analytics may be late")
-        return Finding({"campaign_tracking_ids": [], "status": SEEN_IN_ANALYTICS, "flow_campaign_ids": new})
+        return Finding(_seen(new))
 
     def _listed_already(self, body: dict[str, Any]) -> list[Any] | None:
         """Note which campaigns show the reference before the request; None when analytics cannot be asked.
@@ -206,6 +207,11 @@ def _shows(row: dict[str, Any], body: dict[str, Any]) -> bool:
     """Tell whether an analytics row is about one of the listings and names the reference, not merely one like it."""
     named = re.search(rf"(?<![\w/-]){re.escape(body['orderRef'])}(?![\w/-])", str(row.get("campaignName")))
     return named is not None and row.get("listingReference") in body["listingExternalIds"]
+
+
+def _seen(campaign_ids: list[Any]) -> dict[str, Any]:
+    """Return the receipt of an order of which only the campaigns are known."""
+    return {"campaign_tracking_ids": [], "status": SEEN_IN_ANALYTICS, "flow_campaign_ids": campaign_ids}
 
 
 def _receipt(answer: dict[str, Any]) -> dict[str, Any]:

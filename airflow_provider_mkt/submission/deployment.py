@@ -17,7 +17,7 @@ from airflow_provider_mkt.exceptions import ValidationError
 OPTION = ("mkt", "deployment")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 SOURCES = (("api", "base_url"), ("core", "fernet_key"))
-"""What tells one Airflow from another when it has no name."""
+"""What tells one Airflow from another when it has no name. Of several keys the last one, which a rotation keeps."""
 DIGITS = 8
 
 
@@ -30,7 +30,7 @@ def deployment() -> str:
 
     given = str(conf.get(*OPTION, fallback="") or "").strip()
     if not given:
-        return _derived([str(conf.get(*source, fallback="") or "").strip() for source in SOURCES])
+        return _derived([str(conf.get(*source, fallback="") or "").split(",")[-1].strip() for source in SOURCES])
     if NAME.fullmatch(given) is None:
         raise ValidationError(
             f"[mkt] deployment is {given!r}; it must be a name of up to 40 letters, digits, '.', '_' and '-' that "

@@ -13,7 +13,8 @@ All new rows were seen when the list came newest first down to older ones, or to
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+import time
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +29,7 @@ from airflow_provider_mkt.client.endpoint import Call, Endpoint
 from airflow_provider_mkt.client.paging import ENDS, LargePages, Paging, Walk, total_of
 from airflow_provider_mkt.exceptions import NotFoundError, ValidationError
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import ABSENT, SubmissionRequest, TaskKey
+from airflow_provider_mkt.submission.request import ABSENT, OURS, SubmissionRequest, TaskKey
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.hooks.base import MarketingHook
@@ -37,6 +38,10 @@ CLOCK_SKEW = 300.0
 """Seconds by which the vendor's clock may differ from ours."""
 NEWEST = 20
 """Rows, the newest first, that are noted before a submission: a page, and thus one request."""
+MAX_BEFORE = 100
+"""Rows that are looked through before a submission for one that bears the task's own reference already."""
+BACKUP_AGE = 7 * DAY
+"""Seconds before now from which on such rows are looked for: a backup that is restored is seldom older."""
 MAX_RECENT = 1_000
 """Rows since the request that are looked through."""
 MAX_LOOKED_AT = 200
@@ -100,14 +105,31 @@ class ListLookup:
             receipt=lambda answer: {self.id_field: answer["id"]},
             reference=body["name"],
             id_field=self.id_field,
-            prepare=lambda: {**self._before(hook), "own_name": named},
+            prepare=lambda: {**self._before(hook, body, task_key), "own_name": named},
             trace=self.trace,
         )
 
-    def _before(self, hook: MarketingHook) -> dict[str, Any]:
-        """Note the newest rows, so that none of them is taken for the one to come."""
-        newest = islice(hook.rows(self.listing(), self.paging), NEWEST)
-        return {"known": [row["id"] for row in newest if row.get("id") is not None]}
+    def _before(self, hook: MarketingHook, body: dict[str, Any], task_key: TaskKey) -> dict[str, Any]:
+        """Note the newest rows, so that none of them is taken for the one to come, and which of them are ours already.
+
+        Nobody else's name is the task's own reference. One that holds the run's id may be shared by tasks of the run,
+        so the row must show all that is to be sent.
+        """
+        only_ours = task_key.is_only_name(body["name"])
+        rows = list(self._newest(hook, MAX_BEFORE if only_ours else NEWEST))
+        namesakes = [row for row in rows if alike(row.get("name"), body["name"])] if only_ours else []
+        rest = {name: value for name, value in body.items() if name != "name"}
+        own = alike(body["name"], task_key.reference)
+        ours = [row.get("id") for row in namesakes if own or (_shows_any(row, rest) and not differing(row, rest))]
+        return {"known": [row["id"] for row in rows if row.get("id") is not None], OURS: ours}
+
+    def _newest(self, hook: MarketingHook, most: int) -> Iterator[dict[str, Any]]:
+        """Yield up to ``most`` rows, and beyond the first page only while they are not too old to be ours."""
+        since = time.time() - BACKUP_AGE
+        for number, row in enumerate(islice(hook.rows(self.listing(), self.paging), most), 1):
+            yield row
+            if number >= NEWEST and _moment(row, "created_at") < since:
+                return
 
     def trace(self, record: Record) -> Generator[Call, Any, dict[str, Any] | None]:
         """Ask what became of a submission: its receipt, ABSENT, or None when that cannot be told."""

@@ -24,6 +24,9 @@ NONE = "-"
 """Stands for "it is not there" when a person hands over the ids of a batch."""
 FORMER_NAMES = {"round": "clear_count"}
 """Fields that records of earlier versions have under another name."""
+OURS, OURS_RECEIPT = "ours", "ours_receipt"
+"""Names in a baseline: what the vendor lists under the task's own reference before the first submission, and the
+receipt for it where its ids alone are none."""
 ADOPTED = -1
 """Clear count of a record whose ids a person handed over, until a try attaches to it."""
 MAX_EVIDENCE, MAX_LINE = 5, 400
@@ -145,9 +148,12 @@ class Record:
         """Return the record with the receipt that a person found at the vendor.
 
         :param ids: the vendor's ids; for a batch one for each part, in the body's order, :data:`NONE` where the vendor
-            has none
+            has none; for a record that was held back those that its message names
         :raises ValueError: when there are none, several where there can only be one, or one twice
         """
+        named = sorted(map(str, self.baseline.get(OURS) or []))
+        if self.state == HELD and OURS_RECEIPT in self.baseline and sorted(ids) == named:
+            return replace(self, state=SUBMITTED, clear_count=ADOPTED, receipt=self.baseline[OURS_RECEIPT])
         given = [each for each in ids if each != NONE]
         if twice := sorted({each for each in given if given.count(each) > 1}):
             raise ValueError(f"{self.id_field} takes each id once, got {', '.join(twice)} more than once")

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Call
-from airflow_provider_mkt.submission.record import Record
+from airflow_provider_mkt.submission.record import OURS, OURS_RECEIPT, Record
 from airflow_provider_mkt.submission.task_key import TaskKey
 
-__all__ = ["ABSENT", "Finding", "SubmissionRequest", "TaskKey"]
+__all__ = ["ABSENT", "OURS", "OURS_RECEIPT", "Finding", "SubmissionRequest", "TaskKey"]
 
 ABSENT: dict[str, Any] = {}
 """What a trace returns when the vendor shows that the submission never happened; recognised by identity."""
-OURS = "ours"
-"""Name in a baseline for what the vendor lists under the task's own reference before the first submission."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class SubmissionRequest:
     :param call: builds the request from a body and an idempotency key
     :param prepare: called right before a first submission: refuses what can only be refused then, such as a start that
         has passed, and returns what has to be known of the time before. Under :data:`OURS` it names what the vendor
-        lists under the task's own reference already
+        lists under the task's own reference already, under :data:`OURS_RECEIPT` what to follow that by if not by these
     :param receipt: takes from the answer what the submission is followed by
     :param reference: what to look for at the vendor
     :param id_field: name of the receipt's field that holds the vendor's id or ids; a plural holds a list

@@ -29,7 +29,7 @@ OURS = re.compile(rf"(?:SqlTo)?(?:{PREFIXES})")
 SHARED_PAGES = ("transfers", "webhooks")
 """Where parameters that several vendors' tasks have may be described, instead of on the vendor's page."""
 SHARED = frozenset(
-    {"multiple_outputs"}.union(
+    {"multiple_outputs", "retry_policy"}.union(
         *(inspect.signature(cls.__init__).parameters for cls in (RecordingOperator, WaitingOperator))
     )
 )

@@ -58,7 +58,7 @@ def no_naps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two looks nobody waits longer than a moment, in none of the three modes."""
     import airflow.sdk.bases.sensor as airflow_sensor
 
-    from airflow_provider_mkt.operators import submitting
+    from airflow_provider_mkt.operators import waiting
     from airflow_provider_mkt.triggers import watch
 
     nap = SimpleNamespace(monotonic=time.monotonic, time=time.time, sleep=lambda s: time.sleep(min(s, MAX_NAP)))
@@ -68,7 +68,7 @@ def no_naps(monkeypatch: pytest.MonkeyPatch) -> None:
         make(self, *args, **kwargs)  # type: ignore[arg-type]
         self.poll_interval = MAX_NAP
 
-    monkeypatch.setattr(submitting, "time", nap)
+    monkeypatch.setattr(waiting, "time", nap)
     monkeypatch.setattr(airflow_sensor, "time", nap)
     monkeypatch.setattr(watch, "FIRST_LOOK", 0.0)
     monkeypatch.setattr(watch.WatchTrigger, "__init__", hasty)

@@ -18,10 +18,10 @@ CHECKED := airflow_provider_mkt dags scripts tests benchmarks docs
 UV_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/uv
 export UV_CACHE_DIR
 
-.PHONY: help demo up down status test budget chaos bench check format env lock clean
+.PHONY: help demo up down status test budget chaos chaos-freeze bench check format env lock clean
 
 help: ## show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(STAMP) ## launch a campaign in a real Airflow against the simulated vendors, show what happened, clean up
 	@exec $(BIN)/python -m scripts.demo demo
@@ -35,8 +35,9 @@ down: $(STAMP) ## end what `make up` (or a demo that was killed) left running
 status: $(STAMP) ## tell what is running
 	@exec $(BIN)/python -m scripts.demo status
 
-# It takes longest of the quick ones, so it goes first.
-MATRIX := tests/chaos/test_fault_matrix.py
+# They take longest of the quick ones, so they go first.
+FREEZES := tests/chaos/test_freeze_matrix.py
+MATRIX := tests/chaos/test_fault_matrix.py $(FREEZES)
 TIMED := tests/integration/state
 BENCHMARKS := tests/integration/test_benchmarks.py
 
@@ -52,7 +53,7 @@ test-integration: $(STAMP)
 	@exec $(BIN)/python -m pytest -q --durations=5 --ignore $(TIMED) --ignore $(BENCHMARKS) tests/integration
 
 test-chaos: $(STAMP)
-	@exec $(BIN)/python -m pytest -q --durations=5 --ignore $(MATRIX) tests/chaos $(BENCHMARKS)
+	@exec $(BIN)/python -m pytest -q --durations=5 $(addprefix --ignore=,$(MATRIX)) tests/chaos $(BENCHMARKS)
 
 budget: $(STAMP) ## share a rate limit for 40 seconds, from 1, 4 and 16 processes, on SQLite and PostgreSQL (about 10 minutes)
 	@MKT_BUDGET_SECONDS=40 exec $(BIN)/python -m pytest -q --log-cli-level=INFO \
@@ -61,10 +62,14 @@ budget: $(STAMP) ## share a rate limit for 40 seconds, from 1, 4 and 16 processe
 chaos: $(STAMP) ## 500 launches under random kills and faults, beside a plain HttpOperator (about 14 minutes)
 	@exec $(BIN)/python -m tests.chaos.soak --launches 500
 
-bench: $(STAMP) ## measure, beside what one would pick instead: imports, calls, shared budgets, batches (about 20 minutes)
+chaos-freeze: $(STAMP) ## freeze every launch at every step and thaw it beside its successor: the whole table (about 8 minutes)
+	@MKT_WHOLE_MATRIX=1 exec $(BIN)/python -m pytest -q -n 2 --dist load $(FREEZES)
+
+bench: $(STAMP) ## measure, beside what one would pick instead: imports, calls, the fence, shared budgets, batches (about 21 minutes)
 	$(BIN)/python -m benchmarks.import_cost
 	$(BIN)/python -m benchmarks.call_overhead
 	$(BIN)/python -m benchmarks.state_cost
+	$(BIN)/python -m benchmarks.fence
 	$(BIN)/python -m benchmarks.budget
 	$(BIN)/python -m benchmarks.posts_batch
 	$(BIN)/python -m benchmarks.export --orders 200000

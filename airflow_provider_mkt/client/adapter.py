@@ -6,6 +6,8 @@ first byte of a request. That certainty is what allows a launch to be sent again
 of being guessed from exception classes afterwards.
 
 The fence is called between the two: connected, and nothing sent. What it raises ends the attempt, and nothing was sent.
+It is called again when the process stood still between head and body: another request may have taken the place of this
+one, and without its body the vendor does not execute it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from http.client import HTTPException
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
@@ -21,10 +24,14 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
+from airflow_provider_mkt.client.durations import elapsed
 from airflow_provider_mkt.client.outcome import NeverConnectedError
 
 Fence = Callable[[], None]
 """Called right before the first byte of a request; raises when the request must not be sent."""
+
+MAX_PAUSE = 1.0
+"""Seconds after the fence in which a request has to be handed over; what comes later has to pass it once more."""
 
 _FENCE: ContextVar[Fence | None] = ContextVar("mkt_fence", default=None)
 
@@ -49,7 +56,9 @@ class _CertainConnection(HTTPConnection if TYPE_CHECKING else object):  # type: 
     debuglevel = 0
     """Whatever ``http.client`` was told for all connections: what it prints holds credentials and e-mail addresses."""
     _fence: Fence | None = None
-    """What the first byte of the present request has to pass."""
+    """What the present request has to pass."""
+    _fenced_at = -inf
+    """When it has passed it."""
 
     def connect(self) -> None:
         try:
@@ -63,16 +72,16 @@ class _CertainConnection(HTTPConnection if TYPE_CHECKING else object):  # type: 
         if fence is not None and self.is_closed:
             # A proxy tunnel sends something of its own, which passes no fence.
             self.connect()
-        self._fence = fence
+        self._fence, self._fenced_at = fence, -inf
         super().request(*args, **kwargs)
 
     def send(self, data: Any) -> None:
-        fence, self._fence = self._fence, None
-        if fence is not None:
+        if self._fence is not None and elapsed() - self._fenced_at > MAX_PAUSE:
             try:
-                fence()
+                self._fence()
             except Exception as error:
                 raise FenceClosedError from error
+            self._fenced_at = elapsed()
         super().send(data)
 
 

@@ -16,12 +16,12 @@ between the answers and the first byte: some microseconds, see ``benchmarks/fenc
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
+from airflow_provider_mkt.client.durations import elapsed
 from airflow_provider_mkt.exceptions import StoppedError
 from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.submission.record_file import RecordFile
@@ -31,12 +31,6 @@ FRESH = 1.0
 """Seconds that the answers may be old when the request leaves. The next try of a task takes longer to start."""
 MAX_ROUNDS = 5
 """Times that they are asked for, on a machine or with an API server that takes longer than that."""
-
-
-def elapsed() -> float:
-    """Return seconds on a clock that also runs while the machine is suspended, where there is one."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 class Fence:

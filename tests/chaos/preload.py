@@ -13,6 +13,7 @@ clock.install()
 for name in (
     "requests",
     "airflow.sdk.execution_time.comms",
+    "airflow.sdk.execution_time.supervisor",
     "airflow_provider_mkt.client.api_client",
     "airflow_provider_mkt.operators.flinque",
     "airflow_provider_mkt.operators.flinque.webhooks",
@@ -25,6 +26,7 @@ for name in (
     "airflow_provider_mkt.state.tokens.shared",
     "airflow_provider_mkt.state.webhook_secrets",
     "airflow_provider_mkt.triggers.watch",
+    "tests.chaos.thaws",
     "tests.chaos.tries",
 ):
     import_module(name)

@@ -39,8 +39,9 @@ LOOK_EVERY = 0.02
 DEADLINE = 30.0
 """Seconds after which a process is taken for stuck."""
 
-_spawning = multiprocessing.get_context("forkserver")
-_spawning.set_forkserver_preload(["tests.chaos.preload"])
+spawning = multiprocessing.get_context("forkserver")
+"""Starts processes that have imported everything already."""
+spawning.set_forkserver_preload(["tests.chaos.preload"])
 
 
 @dataclass(frozen=True)
@@ -121,14 +122,14 @@ def play(part: Part, report: Connection) -> None:
     os.environ.update({f"AIRFLOW_CONN_{name.upper()}": json.dumps(one) for name, one in part.connections.items()})
     # Budgets and tokens of its own: a token of an earlier cell would be refused, and take the blow.
     os.environ["AIRFLOW__MKT__STATE_URL"] = f"sqlite:///{part.store.with_name('state.db')}"
-    _hurry(part.passed)
+    hurry(part.passed)
     store = FileStore(part.store)
     if part.interruption:
         _prepare(part, store)
     try:
         answer = _do(part, store)
     except Exception as error:  # noqa: BLE001 - whatever a task raises is its end
-        answer = {"end": "error", **_verdict(part, error)}
+        answer = {"end": "error", **verdict(build(part), error)}
     report.send({**answer, "struck": steps.struck})
     report.close()
 
@@ -157,18 +158,18 @@ async def _fired(arguments: Mapping[str, Any]) -> Any:
     raise AssertionError("the trigger ended without an event")
 
 
-def _verdict(part: Part, error: Exception) -> dict[str, Any]:
+def verdict(operator: Any, error: Exception) -> dict[str, Any]:
     """Say what Airflow does after this error, by the retry policy that the operator has."""
     from airflow.sdk.definitions.retry_policy import RetryAction
     from airflow.sdk.exceptions import AirflowFailException
 
-    decision = build(part).retry_policy.evaluate(error, 1, RETRIES)
+    decision = operator.retry_policy.evaluate(error, 1, RETRIES)
     final = isinstance(error, AirflowFailException) or decision.action is RetryAction.FAIL
     trace = "".join(traceback.format_exception(error))
     return {"message": str(error), "kind": type(error).__name__, "final": final, "trace": trace}
 
 
-def _hurry(passed: float) -> None:
+def hurry(passed: float) -> None:
     """Take the waiting out: backoff, the trigger's first look, rate budgets, the delay before a retry."""
     from airflow_provider_mkt.client import retry
     from airflow_provider_mkt.client.endpoint import Limit
@@ -183,6 +184,15 @@ def _hurry(passed: float) -> None:
     # Again: where other tests started the fork server, ours was not preloaded.
     clock.install()
     clock.ahead = passed
+
+
+def age(folder: Path, seconds: float) -> None:
+    """Let time pass in the shared store as well, whose clock cannot be moved: leases run out."""
+    with closing(sqlite3.connect(folder / "state.db")) as state, state:
+        there = {name for (name,) in state.execute("SELECT name FROM sqlite_master")}
+        for table in there & AGING.keys():
+            moved = ", ".join(f"{column} = {column} - {seconds}" for column in AGING[table])
+            state.execute(f"UPDATE {table} SET {moved}")
 
 
 def _prepare(part: Part, store: FileStore) -> None:
@@ -255,16 +265,7 @@ class Scheduler:
                     return course
                 course.tries += 1
                 self.pass_time(RETRY_DELAY)
-                self._age()
-
-    def _age(self) -> None:
-        """Let the delay pass in the shared store as well, whose clock cannot be moved: leases run out."""
-        path = self.folder / "state.db"
-        with closing(sqlite3.connect(path)) as state, state:
-            there = {name for (name,) in state.execute("SELECT name FROM sqlite_master")}
-            for table in there & AGING.keys():
-                moved = ", ".join(f"{column} = {column} - {RETRY_DELAY}" for column in AGING[table])
-                state.execute(f"UPDATE {table} SET {moved}")
+                age(self.folder, RETRY_DELAY)
 
     def _try(self, course: Course) -> dict[str, Any]:
         end = self._part(course, "execute", None)
@@ -302,8 +303,8 @@ class Scheduler:
         return answer
 
     def _run(self, part: Part) -> dict[str, Any]:
-        ours, theirs = _spawning.Pipe(duplex=False)
-        process = _spawning.Process(target=play, args=(part, theirs), daemon=True)
+        ours, theirs = spawning.Pipe(duplex=False)
+        process = spawning.Process(target=play, args=(part, theirs), daemon=True)
         process.start()
         theirs.close()
         outside = part.interruption == Interruption(Step.PROCESSED, kill=True)

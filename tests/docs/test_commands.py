@@ -66,7 +66,7 @@ COMMANDS = [(block, words) for block in blocks("bash") for words in commands(blo
 
 def _make(words: list[str], sandbox: Sandbox) -> None:
     arguments = [word for word in words[1:] if "=" not in word]
-    targets = re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE)
     assert set(arguments) <= set(targets), f"known targets: {targets}"
     if words[1:] == ["help"]:
         make = shutil.which("make") or pytest.skip("make is not installed")

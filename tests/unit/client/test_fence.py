@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from airflow_provider_mkt.client import retry
+from airflow_provider_mkt.client import adapter, retry
 from airflow_provider_mkt.client.api_client import ApiClient, Settings
 from airflow_provider_mkt.client.auth import BearerAuth
 from airflow_provider_mkt.client.endpoint import Endpoint, Safety
 from airflow_provider_mkt.client.redaction import Redactor
-from airflow_provider_mkt.exceptions import NotSentError, OutcomeUnknownError, ValidationError
+from airflow_provider_mkt.exceptions import NotSentError, OutcomeUnknownError, StoppedError, ValidationError
 from tests.contract.wire import Raw, Unlimited, answer
 
 ONCE = Endpoint("POST", "/launch", Safety.ONCE, answer={"id": str})
@@ -95,3 +95,31 @@ def test_other_requests_of_the_thread_are_not_fenced(serve: Callable[..., Raw]) 
     one.send(ONCE(body={}), fence=lambda: asked.append(1))
     one.send(READ())
     assert asked == [1]
+
+
+@pytest.mark.parametrize("pause", [0.0, adapter.MAX_PAUSE * 2])
+def test_it_is_asked_again_after_standing_still_between_head_and_body(
+    pause: float, serve: Callable[..., Raw], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(OK)
+    asked: list[int] = []
+    clock = iter([0.0, 0.0, pause, pause])
+    monkeypatch.setattr(adapter, "elapsed", lambda: next(clock))
+    assert client(server.url).send(ONCE(body={"a": 1}), fence=lambda: asked.append(1))["id"] == "x"
+    assert asked == ([1, 1] if pause else [1])
+
+
+def test_what_it_raises_then_keeps_the_body_back(serve: Callable[..., Raw], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vendor gets half a request, and does not execute it."""
+    server = serve(OK)
+    clock = iter([0.0, 0.0, adapter.MAX_PAUSE * 2])
+    monkeypatch.setattr(adapter, "elapsed", lambda: next(clock))
+    answers = iter([None, StoppedError("another try went on")])
+
+    def fence() -> None:
+        if (error := next(answers)) is not None:
+            raise error
+
+    with pytest.raises(StoppedError):
+        client(server.url).send(ONCE(body={"a": 1}), fence=fence)
+    assert [request for request in server.requests if b'"a"' in request] == []

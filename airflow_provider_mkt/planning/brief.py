@@ -3,15 +3,37 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timezone, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.planning.times import moment, zone
-from airflow_provider_mkt.planning.yaml_document import Part, load
+from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.files.paths import LOCAL, check_link, check_regular, checked_path
+from airflow_provider_mkt.planning.audience import read_audience
+from airflow_provider_mkt.planning.times import future_moment, zone
+from airflow_provider_mkt.planning.yaml_document import Part, RefusedError, read_document
 from airflow_provider_mkt.vendors import flow_living, flow_social
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from airflow.sdk import ObjectStoragePath
+
+MAX_BUDGET = 10_000_000
+"""An amount from here on is taken for a mistyped one: a missing decimal point, for example."""
+MONEY = re.compile(r"\d{1,12}(?:\.\d{1,2})?", re.ASCII)
+GROUPED = re.compile(
+    r"(?<![\d.,])(\d{1,3}(?:([.,' ])\d{3})(?:\2\d{3})*|\d{1,12})(?:[.,](\d{1,2}))?(?![\d.,])", re.ASCII
+)
+"""An amount as people write it, in thousands perhaps."""
+MAX_TEXT = 255
+"""Characters of a name or an id."""
+URL = re.compile(r"[a-z][a-z0-9+.-]*://[^:]", re.IGNORECASE)
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -31,6 +53,7 @@ class Brief:
     :param segments: Flodesk segments that the audience joins
     :param posts: keyword arguments of the post operator, one a post
     :param report: the report request
+    :param timezone: name of the time zone that its times were written in
     """
 
     name: str
@@ -46,78 +69,226 @@ class Brief:
     segments: list[str]
     posts: list[dict[str, str]]
     report: dict[str, Any]
+    timezone: str = "UTC"
 
 
-def read_brief(path: str | Path, launch: datetime) -> Brief:
-    """Read and check a brief.
+def read_brief(path: str | PathLike[str] | ObjectStoragePath, launch: datetime) -> Brief:
+    """Read and check a brief, all of it.
 
-    :param path: the YAML file; the audience file is looked for beside it
-    :param launch: the moment of the launch, from which ``+2d`` and the like are counted. It must not change between
-        retries of a run
-    :raises ValidationError: naming file, line, column, field, the problem and the remedy
+    :param path: the YAML file, local or anything ``ObjectStoragePath`` opens; the audience file is looked for beside it
+    :param launch: the moment of the launch, from which ``+2d`` and the like are counted, and before which nothing can
+        be planned. It must not change between retries of a run
+    :raises PlanError: a ``ValidationError`` that tells all problems: file, line, column, field, what stands there, what
+        to do
     """
-    path = Path(path)
-    brief = load(path).fields(
-        required=("campaign", "listings", "plan", "branch", "starts", "ends", "sync", "audience", "posts", "report"),
-        optional=("agent", "budget", "timezone"),
-    )
-    zone_ = brief["timezone"].read(zone) if "timezone" in brief else timezone.utc
+    source = checked_path("brief", path)
+    return read_document(source, "brief", lambda part: _brief(part, source, launch))
+
+
+def _brief(part: Part, source: ObjectStoragePath, launch: datetime) -> Brief:
+    zone_ = _zone_of(part)
 
     def when(part: Part) -> str:
-        return str(validation.moment(part.name, part.read(lambda text: moment(text, launch, zone_))))
+        return str(validation.moment(part.name, part.read(lambda text: future_moment(text, launch, zone_))))
 
-    starts, ends = when(brief["starts"]), when(brief["ends"])
-    if ends <= starts:
-        brief["ends"].refuse(f"is not after the start ({ends} against {starts}); move one of them")
-    audience = brief["audience"].fields(required=("file", "segments"))
-    return Brief(
-        name=brief["campaign"].text(),
-        listings=_listings(brief["listings"]),
-        plan=brief["plan"].text(),
-        branch=brief["branch"].text(),
-        agent=brief["agent"].text() if "agent" in brief else None,
-        starts=starts,
-        ends=ends,
-        budget=brief["budget"].read(lambda text: validation.amount("it", text)) if "budget" in brief else None,
-        integration=brief["sync"].text(),
-        audience=_beside(path, audience["file"]),
-        segments=[part.text() for part in audience["segments"].items()],
-        posts=[_post(part, when) for part in brief["posts"].items()],
-        report=_report(brief["report"]),
+    read = part.fields(
+        {
+            "campaign": _short_text,
+            "timezone": lambda part: part.read(zone),
+            "listings": _listings,
+            "plan": _short_text,
+            "branch": _short_text,
+            "agent": _short_text,
+            "starts": when,
+            "ends": lambda part: (part, when(part)),
+            "budget": lambda part: part.read(_budget),
+            "sync": _short_text,
+            "audience": lambda part: _audience(part, source),
+            "posts": lambda part: _posts(part, when),
+            "report": _report,
+        },
+        optional=("timezone", "agent", "budget"),
     )
+    if "starts" in read and "ends" in read and read["ends"][1] <= read["starts"]:
+        read["ends"][0].note(f"is not after the start ({read['ends'][1]} against {read['starts']}); move one of them")
+    if part.problems:
+        raise RefusedError
+    return Brief(
+        name=read["campaign"],
+        listings=read["listings"],
+        plan=read["plan"],
+        branch=read["branch"],
+        agent=read.get("agent"),
+        starts=read["starts"],
+        ends=read["ends"][1],
+        budget=read.get("budget"),
+        integration=read["sync"],
+        audience=read["audience"]["file"],
+        segments=read["audience"]["segments"],
+        posts=read["posts"],
+        report=read["report"],
+        timezone=getattr(zone_, "key", "UTC"),
+    )
+
+
+def _zone_of(brief: Part) -> tzinfo:
+    """Return the time zone of all times, wherever in the brief it stands; UTC if it is wrong, which is told later."""
+    named = [value for key, value in brief.pairs() if key == "timezone"]
+    try:
+        return zone(named[0].strip()) if named else timezone.utc
+    except ValueError:
+        return timezone.utc
+
+
+def _short_text(part: Part) -> str:
+    text = part.text()
+    if len(text) > MAX_TEXT:
+        part.refuse(f"has {len(text):,} characters; at most {MAX_TEXT} are allowed. Shorten it")
+    return text
+
+
+def _budget(text: str) -> float | int:
+    if not MONEY.fullmatch(text):
+        written = text if len(text) <= 40 else text[:39] + "…"
+        raise ValueError(
+            f"{written!r} is not an amount; write the number alone, above 0, with a point before the decimals: "
+            f"{_amount_meant(text)}"
+        )
+    amount = validation.amount("it", text)
+    if amount >= MAX_BUDGET:
+        raise ValueError(f"{text} is too much: budgets are below {MAX_BUDGET:,}; is a decimal point missing?")
+    return amount
+
+
+def _amount_meant(text: str) -> str:
+    """Return how to write the amount that somebody has written with a currency, or as in other countries."""
+    found = GROUPED.search(text)
+    if found is None or "-" in text:
+        return "1450 or 1450.50"
+    whole = re.sub(r"[.,' ]", "", found[1])
+    return f"{whole}.{found[3]}" if found[3] else whole
 
 
 def _listings(part: Part) -> list[str]:
-    found = [item.text() for item in part.items()]
+    seen: set[str] = set()
+
+    def read(item: Part) -> str:
+        text = _short_text(item)
+        if text in seen:
+            item.refuse(f"{text} is named twice; remove one")
+        seen.add(text)
+        return text
+
+    found = part.items(read)
     if len(found) > flow_living.MAX_LISTINGS:
         part.refuse(f"names {len(found)} listings; at most {flow_living.MAX_LISTINGS} go into one campaign")
-    for index, item in enumerate(part.items()):
-        if found.index(item.text()) < index:
-            item.refuse(f"{item.text()} is named twice; remove one")
     return found
 
 
-def _beside(path: Path, part: Part) -> str:
+def _audience(part: Part, brief: ObjectStoragePath) -> dict[str, Any]:
+    found = part.fields(
+        {"file": lambda file: _audience_file(file, brief), "segments": lambda segments: segments.items(_short_text)}
+    )
+    if len(found) < 2:
+        raise RefusedError
+    return found
+
+
+def _audience_file(part: Part, brief: ObjectStoragePath) -> str:
+    """Return the path of the audience: a file beside the brief, or one on storage that Airflow has been set up for."""
     text = part.text()
     if "://" in text:
-        return text
-    found = path.parent / text
-    if not found.is_file():
-        part.refuse(f"there is no file {text!r} beside the brief")
-    return str(found)
+        return _stored(part, text)
+    if text.startswith(("/", "~", "\\")) or ".." in re.split(r"[/\\]", text) or "\0" in text:
+        part.refuse(
+            f"{text!r} is not beside the brief; put the file there and write its name, or name s3://… and so on"
+        )
+    beside = brief.parent / text
+    if beside.protocol in LOCAL:
+        local = Path(beside.path)
+        try:
+            check_regular("it", local)
+            check_link("it", local)
+        except ValidationError as error:
+            part.refuse(str(error))
+        if not local.is_file():
+            part.refuse(f"there is no file {text!r} beside the brief")
+        _check_header(part, str(local))
+        return str(local)
+    return str(beside)
 
 
-def _post(part: Part, when: Any) -> dict[str, str]:
-    fields = part.fields(required=("channel", "at", "text"))
-    content = fields["text"].text()
-    if len(content) > flow_social.MAX_CONTENT:
-        fields["text"].refuse(f"has {len(content):,} characters; at most {flow_social.MAX_CONTENT:,} are allowed")
-    return {"channel_id": fields["channel"].text(), "content": content, "scheduled_for": when(fields["at"])}
+def _check_header(part: Part, path: str) -> None:
+    """Refuse an audience file whose first lines show that it cannot be read."""
+    try:
+        next(read_audience(path), None)
+    except ValidationError as error:
+        part.refuse(f"cannot be used: {error}")
+
+
+def _stored(part: Part, text: str) -> str:
+    scheme = text.partition("://")[0].lower()
+    if not URL.match(text) or "::" in text or scheme in LOCAL:
+        part.refuse(
+            f"{text!r} is not a place on configured storage; put the file beside the brief, or name s3://… and so on"
+        )
+    try:
+        checked_path("it", text)
+    except ValidationError as error:
+        part.refuse(str(error))
+    return text
+
+
+def _posts(part: Part, when: Callable[[Part], str]) -> list[dict[str, str]]:
+    first: dict[tuple[str, ...], str] = {}
+
+    def read(item: Part) -> dict[str, str]:
+        found = item.fields({"channel": _short_text, "at": when, "text": _content})
+        if len(found) < 3:
+            raise RefusedError
+        same = first.setdefault((found["channel"], found["at"], found["text"]), item.name)
+        if same != item.name:
+            item.refuse(f"it repeats {same}: same time, channel and text; remove one")
+        return {"channel_id": found["channel"], "content": found["text"], "scheduled_for": found["at"]}
+
+    return part.items(read)
+
+
+def _content(part: Part) -> str:
+    text = part.text()
+    if len(text) > flow_social.MAX_CONTENT:
+        part.refuse(f"has {len(text):,} characters; at most {flow_social.MAX_CONTENT:,} are allowed. Shorten it")
+    return text
 
 
 def _report(part: Part) -> dict[str, Any]:
-    part.fields(required=("type",), optional=("name", "campaign_id", "from", "to"))
-    report = part.data()
-    if not isinstance(report, dict):
-        part.refuse("must be a list of 'name: value' lines")
-    return {str(name): value if isinstance(value, (int, float)) else str(value) for name, value in report.items()}
+    names: Sequence[str] = ("name", "campaign_id", "from", "to")
+    found = part.fields(
+        {
+            "type": _short_text,
+            "name": _short_text,
+            "campaign_id": _short_text,
+            "from": lambda day: (day, day.read(_day)),
+            "to": lambda day: (day, day.read(_day)),
+        },
+        optional=tuple(names),
+    )
+    days: dict[str, str] = {name: found[name][1] for name in ("from", "to") if name in found}
+    if len(days) == 2 and days["to"] < days["from"]:
+        found["to"][0].note(f"is before the first day ({days['to']} against {days['from']}); swap them")
+    return {**found, **days}
+
+
+def _day(text: str) -> str:
+    """Return a day, or a date and time, as it is written.
+
+    :raises ValueError: when it is neither
+    """
+    problem = f"{text!r} is not a day; write one like 2026-06-08"
+    if DAY.match(text) is None:
+        raise ValueError(problem)
+    try:
+        validation.parsed("it", text)
+    except ValidationError:
+        raise ValueError(problem) from None
+    return text

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -11,10 +10,10 @@ from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.paging import MAX_PAGE, PageNumbers, Unpaged
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.base import MarketingHook
+from airflow_provider_mkt.hooks.flodesk.personal import email_address, opt_in_time
 from airflow_provider_mkt.vendors import flodesk
 
 TEXT_FIELDS = frozenset({"id", "first_name", "last_name", "optin_ip", "optin_timestamp"})
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 
 class AudienceMethods(MarketingHook):
@@ -175,7 +174,7 @@ def _segments(segment_ids: Sequence[str]) -> dict[str, list[str]]:
 
 
 def subscriber_body(subscriber: Mapping[str, Any], field: str = "subscriber") -> dict[str, Any]:
-    """Return the checked body of an upsert.
+    """Return the checked body of an upsert: addresses without what was copied along, times of consent in UTC.
 
     :param subscriber: as for :meth:`FlodeskHook.upsert_subscriber`
     :param field: how messages call it; they never quote its values, which are personal data
@@ -190,8 +189,6 @@ def subscriber_body(subscriber: Mapping[str, Any], field: str = "subscriber") ->
     email = subscriber.get("email")
     if not email and not subscriber.get("id"):
         raise ValidationError(f"{field} has neither 'email' nor 'id'; one of them is needed.")
-    if email and (not isinstance(email, str) or not EMAIL.fullmatch(email)):
-        raise ValidationError(f"{field}.email is not an e-mail address; correct or remove the entry.")
     for name in TEXT_FIELDS & set(subscriber):
         if not isinstance(subscriber[name], (str, type(None))):
             raise ValidationError(f"{field}.{name} must be text; put it in quotes.")
@@ -203,4 +200,12 @@ def subscriber_body(subscriber: Mapping[str, Any], field: str = "subscriber") ->
         raise ValidationError(f"{field}.custom_fields must map field keys to text; convert numbers and dates to text.")
     if subscriber.get("segment_ids") is not None:
         validation.texts(f"{field}.segment_ids", subscriber["segment_ids"], most=flodesk.MAX_SEGMENTS, least=0)
-    return {name: value for name, value in subscriber.items() if value is not None}
+    return _in_the_vendors_form({name: value for name, value in subscriber.items() if value is not None}, field)
+
+
+def _in_the_vendors_form(body: dict[str, Any], field: str) -> dict[str, Any]:
+    if body.get("email"):
+        body["email"] = email_address(f"{field}.email", body["email"])
+    if body.get("optin_timestamp"):
+        body["optin_timestamp"] = opt_in_time(f"{field}.optin_timestamp", body["optin_timestamp"])
+    return body

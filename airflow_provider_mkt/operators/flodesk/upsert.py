@@ -93,20 +93,30 @@ class SubscriberUpsert(MarketingOperator[FlodeskHook]):
         """
         segments = validation.texts("segment_ids", self.segment_ids or [], most=flodesk.MAX_SEGMENTS, least=0)
         problems: list[str] = []
-        with closing(self.audience(context)) as audience:
-            for place, person in audience:
-                try:
-                    people.add(place, _body(place, person, segments), partial(_check_segments, place))
-                except ValidationError as error:
-                    refusals.add(Refusal(place, INVALID, str(error), _who(person)))
-                    problems += [str(error)] if len(problems) < SHOWN else []
+        try:
+            with closing(self.audience(context)) as audience:
+                for place, person in audience:
+                    try:
+                        people.add(place, _body(place, person, segments), partial(_check_segments, place))
+                    except ValidationError as error:
+                        refusals.add(Refusal(place, INVALID, str(error), _who(person)))
+                        problems += [str(error)] if len(problems) < SHOWN else []
+        except ValidationError as error:
+            # The rest cannot be read, so nobody knows who else is in it: that is no row that may fail.
+            if not problems:
+                raise
+            raise ValidationError(self._told(problems, people, refusals) + f" {error} Nobody was sent.") from None
         if problems and not self.allow_failures:
             refusals.publish()
-            more = len(refusals) - len(problems)
-            told = " ".join(problems) + (f" … and {more:,} more." if more else "")
-            if len(refusals) > 1:
-                told = f"{len(refusals):,} of {len(people) + len(refusals):,} people cannot be sent: {told}"
+            told = self._told(problems, people, refusals)
             raise ValidationError(f"{told} Nobody was sent. {self._where} for all of them.")
+
+    def _told(self, problems: Sequence[str], people: People, refusals: Refusals) -> str:
+        more = len(refusals) - len(problems)
+        told = " ".join(problems) + (f" … and {more:,} more." if more else "")
+        if len(refusals) > 1:
+            told = f"{len(refusals):,} of {len(people) + len(refusals):,} people cannot be sent: {told}"
+        return told
 
     def _send(self, people: People, refusals: Refusals) -> None:
         hook = self.hook
@@ -163,6 +173,7 @@ class FlodeskUpsertSubscribersOperator(SubscriberUpsert):
         """Yield the people of the file or the list."""
         if self.path is not None:
             yield from read_audience(self.path)
+            return
         listed = [] if self.subscribers is None else self.subscribers
         if isinstance(listed, (str, bytes)) or not isinstance(listed, Sequence):
             raise ValidationError(

@@ -38,12 +38,12 @@ def test_lines_become_posts(tmp_path: Path) -> None:
         (f"{HEADER}\n+1d 09:00,c,x\n+1d 25:00,c,x\n", "calendar.csv, line 3, column 'at': 25:00 is no time of day"),
         (f"{HEADER}\n+1d 09:00,,x\n", "calendar.csv, line 2, column 'channel': is empty"),
         (f"{HEADER}\n+1d 09:00,c,{'x' * 10_001}\n", "calendar.csv, line 2, column 'text': it has 10,001 characters"),
-        (f"{HEADER}\n+1d 09:00,c,x,y\n", "calendar.csv, line 2: it has not as many cells"),
+        (f"{HEADER}\n+1d 09:00,c,x,y\n", "calendar.csv, line 2: it has more cells than the header"),
         (f"{HEADER},timezone\n+1d 09:00,c,x,Mars\n", "calendar.csv, line 2, column 'timezone': there is no time zone"),
         ("at,channel\n+1d,c\n", "calendar.csv, line 1: the column 'text' is missing"),
-        (f"{HEADER},colour\n+1d,c,x,red\n", "calendar.csv, line 1: unknown columns colour"),
+        (f"{HEADER},colour\n+1d,c,x,red\n", "calendar.csv, line 1: unknown column 'colour'"),
         (f"{HEADER}\n", "calendar.csv, line 2: the calendar holds no posts"),
-        (f'{HEADER}\n+1d 09:00,c,"x\n', "this is not CSV"),
+        (f'{HEADER}\n+1d 09:00,c,"x\n', "calendar.csv, line 2: it is not CSV"),
     ],
 )
 def test_a_mistake_is_pointed_at(text: str, problem: str, tmp_path: Path) -> None:

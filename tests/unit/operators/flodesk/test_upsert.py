@@ -163,7 +163,7 @@ MANY = [f"seg_{number}" for number in range(51)]
         ({}, "subscribers[60] has neither 'email' nor 'id'"),
         ({"email": ""}, "subscribers[60] has neither 'email' nor 'id'"),
         ({"email": "ada@example"}, "subscribers[60].email is not an e-mail address"),
-        ({"email": "ada@example.com "}, "subscribers[60].email is not an e-mail address"),
+        ({"email": "ada @example.com"}, "subscribers[60].email is not an e-mail address"),
         ({"email": ["ada@example.com"]}, "subscribers[60].email is not an e-mail address"),
         (
             {"email": "ada@example.com", "phone": "1", "fax": "2"},

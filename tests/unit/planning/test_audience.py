@@ -33,8 +33,16 @@ def test_csv(tmp_path: Path) -> None:
             "buyers.csv, line 2",
             {"email": PERSON, "first_name": "Ada", "optin_ip": "10.0.0.1", "custom_fields": {"city": "Cork, City"}},
         ),
-        ("buyers.csv, line 5", {"email": "bo@example.com", "custom_fields": {"city": "two\r\nlines", "budget": "500"}}),
+        ("buyers.csv, line 4", {"email": "bo@example.com", "custom_fields": {"city": "two\r\nlines", "budget": "500"}}),
     ]
+
+
+def first_problem(path: str) -> str:
+    """Return what is wrong with the file, or with the first bad line of it."""
+    try:
+        return next(str(each) for _, each in read_audience(path) if isinstance(each, ValidationError))
+    except ValidationError as error:
+        return str(error)
 
 
 @pytest.mark.parametrize("name", ["buyers.jsonl", "buyers.ndjson"])
@@ -66,19 +74,18 @@ def test_large_files_are_not_held_in_memory(tmp_path: Path) -> None:
     path = file(tmp_path, "email\n" + "".join(f"p{number}@example.com\n" for number in range(5_000)) + "a,b\n")
     rows = read_audience(path)
     assert [next(rows)[1]["email"] for _ in range(5_000)][-1] == "p4999@example.com"
-    with pytest.raises(ValidationError, match="line 5002"):
-        next(rows)
+    place, problem = next(rows)
+    assert place == "buyers.csv, line 5002"
+    assert isinstance(problem, ValidationError)
 
 
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [
-        ("buyers.csv", "", "buyers.csv, line 1: no column is called 'email'"),
-        ("buyers.csv", "\n\n", "buyers.csv, line 1: no column is called 'email'"),
+        ("buyers.csv", "", "buyers.csv, line 1: the file is empty; name"),
+        ("buyers.csv", "\n\n", "buyers.csv, line 1: the file is empty; name"),
         ("buyers.csv", f"{PERSON}\n", "buyers.csv, line 1: no column is called 'email'; name the columns in"),
-        ("buyers.csv", f"Email\n{PERSON}\n", "buyers.csv, line 1: no column is called 'email'"),
-        ("buyers.csv", "email;city\na;b\n", "buyers.csv, line 1: no column is called 'email'"),
-        ("buyers.csv", "email,\na,b\n", "buyers.csv, line 1: a column has no name; give each column a name"),
+        ("buyers.csv", "email,\na,b\n", "buyers.csv, line 2: cell 2 is filled, but its column has no name"),
         ("buyers.csv", "email,city,city\na,b,c\n", "buyers.csv, line 1: the column 'city' comes twice; give"),
         ("buyers.csv", f"email,city\n{PERSON},a,b\n", "buyers.csv, line 2: it has more cells than the header"),
         ("buyers.csv", f"email\n{PERSON}\n" + "x" * 200_000 + "\n", "buyers.csv, line 3: it is not CSV"),
@@ -91,20 +98,19 @@ def test_large_files_are_not_held_in_memory(tmp_path: Path) -> None:
         ("buyers.jsonl", "NaN\n", "buyers.jsonl, line 1: it is not a JSON object"),
         ("buyers.jsonl", "[" * 100_000 + "\n", "buyers.jsonl, line 1: it is not a JSON object"),
         ("buyers.jsonl", f'[{{"email": "{PERSON}"}},\n', "buyers.jsonl, line 1: it is not a JSON object"),
-        ("buyers.csv", "email\nÄ@example.com\n".encode("latin-1"), "is not UTF-8; save it as UTF-8"),
-        ("buyers.csv", "email\nada@example.com\n".encode("utf-16"), "is not UTF-8; save it as UTF-8"),
+        ("buyers.csv", "email\nÄ@example.com\n".encode("latin-1"), "buyers.csv, line 2: the text is not UTF-8 but"),
+        ("buyers.csv", "email\nada@example.com\n".encode("utf-16"), "buyers.csv: this is UTF-16 text"),
     ],
 )
 def test_unreadable_files(name: str, text: str | bytes, problem: str, tmp_path: Path) -> None:
-    with pytest.raises(ValidationError) as caught:
-        list(read_audience(file(tmp_path, text, name)))
-    assert problem in str(caught.value)
-    assert name in str(caught.value)
-    assert "@" not in str(caught.value)
+    told = first_problem(file(tmp_path, text, name))
+    assert problem in told
+    assert name in told
+    assert "@" not in told
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match=r"The audience file .* cannot be opened: FileNotFoundError"):
+    with pytest.raises(ValidationError, match=r"none.csv: there is no such file"):
         list(read_audience(str(tmp_path / "none.csv")))
     with pytest.raises(ValidationError, match="is a folder, not a regular file"):
         list(read_audience(str(tmp_path)))

@@ -14,16 +14,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from airflow_provider_mkt.client.endpoint import Endpoint
-    from airflow_provider_mkt.client.outcome import Outcome
+from typing import Any
 
 log = logging.getLogger(__name__)
 
 SWITCHES = ("statsd_on", "statsd_datadog_enabled", "otel_on")
 """The options of ``[metrics]`` that switch them on."""
+THROTTLED = "THROTTLED"
+"""What is known after an answer with 429."""
 
 
 @dataclass(frozen=True)
@@ -64,25 +62,28 @@ METRICS = {
 }
 
 
-def request(vendor: str, endpoint: Endpoint, outcome: Outcome, seconds: float) -> None:
+def request(vendor: str, method: str, path: str, outcome: str, seconds: float) -> None:
     """Count an attempt.
 
     :param vendor: the vendor's name
+    :param method: HTTP method
+    :param path: template of the route
+    :param outcome: what is known after it
     :param seconds: how long it took
     """
     if (stats := _stats()) is None:
         return
-    tags = _route(vendor, endpoint.method, endpoint.path)
-    _send(stats.incr, "mkt.requests", tags={**tags, "outcome": _slug(outcome.known.name)})
+    tags = _route(vendor, method, path)
+    _send(stats.incr, "mkt.requests", tags={**tags, "outcome": _slug(outcome)})
     _send(stats.timing, "mkt.request_duration", seconds * 1000, tags=tags)
-    if outcome.known.name == "THROTTLED":
+    if outcome == THROTTLED:
         _send(stats.incr, "mkt.throttled", tags=tags)
 
 
-def retry(vendor: str, endpoint: Endpoint, outcome: Outcome) -> None:
-    """Count a request that is about to be repeated after ``outcome``."""
+def retry(vendor: str, method: str, path: str, outcome: str) -> None:
+    """Count a request that is about to be repeated after ``outcome``; parameters as for :func:`request`."""
     if (stats := _stats()) is not None:
-        tags = {**_route(vendor, endpoint.method, endpoint.path), "outcome": _slug(outcome.known.name)}
+        tags = {**_route(vendor, method, path), "outcome": _slug(outcome)}
         _send(stats.incr, "mkt.retries", tags=tags)
 
 

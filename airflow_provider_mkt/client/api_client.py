@@ -176,7 +176,7 @@ class ApiClient(Attempts):
         name = f"{self.settings.vendor} {endpoint.method} {endpoint.path}"
         reason = self.redactor.text(progress.outcome.reason)
         log.warning("%s: %s; attempt %d %s", name, reason, progress.attempt + 1, what)
-        metrics.retry(self.settings.vendor, endpoint, progress.outcome)
+        metrics.retry(self.settings.vendor, endpoint.method, endpoint.path, progress.outcome.known.name)
 
     def _settle(self, progress: Progress) -> Any:
         if progress.decision.next is Next.DONE:

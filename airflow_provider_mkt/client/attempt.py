@@ -230,7 +230,7 @@ class Attempts:
         )
         took = time.monotonic() - begun
         log.debug("%s %s %s: %s in %.3f s", self.settings.vendor, endpoint.method, endpoint.path, outcome.status, took)
-        metrics.request(self.settings.vendor, endpoint, outcome, took)
+        metrics.request(self.settings.vendor, endpoint.method, endpoint.path, outcome.known.name, took)
         self.budget.observe(endpoint.budgets, outcome)
         progress.outcome = _as_declared(progress, outcome)
         self._decide(progress, progress.outcome)

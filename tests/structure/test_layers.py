@@ -24,17 +24,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 """From the ground up. A room may use those below it; those of one floor know nothing of each other."""
 
-UP: dict[tuple[str, str], str] = {
-    ("metrics", "client"): "it takes an Endpoint and an Outcome; plain values would do",
-}
+UP: dict[tuple[str, str], str] = {}
 """Arrows that run up, from room to room, with what is to be done."""
 
-CIRCLE: dict[tuple[str, str], str] = {
-    (
-        "operators.ensure_webhook.reconcile",
-        "operators.ensure_webhook.operator",
-    ): "the reconciler needs a small Protocol",
-}
+CIRCLE: dict[tuple[str, str], str] = {}
 """Imports that close a circle, with what is to be done."""
 
 FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {

@@ -22,7 +22,7 @@ from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.links.submission import SubmissionLink
 from airflow_provider_mkt.operators.base import Hook, MarketingOperator
-from airflow_provider_mkt.operators.ensure_webhook.reconcile import Work
+from airflow_provider_mkt.operators.ensure_webhook.reconcile import WebhookReconciler
 from airflow_provider_mkt.operators.ensure_webhook.routes import DesiredWebhook, Routes
 from airflow_provider_mkt.submission.request import TaskKey
 from airflow_provider_mkt.submission.submit import Submission
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class EnsureWebhookBase(MarketingOperator[Hook]):
-    """Sees to it that there is exactly one active subscription for an address, with exactly these events.
+    """Ensures that there is exactly one active subscription for an address, with exactly these events.
 
     Returns ``webhook_id``, ``url``, ``events``, ``created``, ``updated`` and ``replaced``, each also as an XCom of its
     own. Only subscriptions for the same address are ever touched.
@@ -75,11 +75,11 @@ class EnsureWebhookBase(MarketingOperator[Hook]):
         url = self._checked_url()
         events = validation.choices("events", self.events, self.routes.events)
         task_key = TaskKey.of(context, self.conn_id)
-        wanted = DesiredWebhook(url, self.address(url), events)
-        key = "/".join(("webhook", *self.hook.account.identity, wanted.name))
-        with reschedule_when_rate_limited(), ExclusiveLease(store(), key) as turn:
+        desired = DesiredWebhook(url, self.address(url), events)
+        key = "/".join(("webhook", *self.hook.account.identity, desired.name))
+        with reschedule_when_rate_limited(), ExclusiveLease(store(), key) as lease:
             submission = Submission(context["task_state_store"], task_key, guard=self.guard(context))
-            return Work(self, submission, turn, wanted).done(task_key.clear_count)
+            return WebhookReconciler(self, submission, lease, desired).reconcile(task_key.clear_count)
 
     def _checked_url(self) -> str:
         url = self.hook.callback("url", self.url)

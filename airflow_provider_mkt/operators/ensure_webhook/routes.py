@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from airflow_provider_mkt.client.endpoint import Endpoint
 from airflow_provider_mkt.client.paging import Paging
 from airflow_provider_mkt.operators.ensure_webhook.plan import normal
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -55,3 +52,24 @@ class DesiredWebhook:
     def name(self) -> str:
         """What the address is remembered by."""
         return normal(self.url)
+
+
+class WebhookVendor(Protocol):
+    """What an operator knows of its vendor's subscriptions."""
+
+    @property
+    def routes(self) -> Routes:
+        """How they are dealt with."""
+
+    @property
+    def hook(self) -> Any:
+        """The vendor's hook: it lists and deletes them, and reads a single one where ``routes.single`` says so."""
+
+    def address(self, url: str) -> str:
+        """Return the address that the vendor is given for ``url``."""
+
+    def body(self, url: str, events: list[str]) -> dict[str, Any]:
+        """Return the body of a creation, as it is recorded: without any secret."""
+
+    def update(self, webhook_id: str, address: str, events: list[str]) -> None:
+        """Give a subscription this address and these events, and make it active."""

@@ -16,7 +16,7 @@ from airflow_provider_mkt.operators.flow_social import FlowSocialUpdatePostOpera
 from airflow_provider_mkt.operators.flow_social.answers import differences, receipt_of
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.context import Task
-from tests.unit.operators.flow_social.test_batch import LATER, ROUTE, batches, contents, listed, once, scheduling
+from tests.unit.operators.flow_social.batches import LATER, ROUTE, batches, contents, listed, once, scheduling
 
 REDACTOR = Redactor(())
 Results = list[dict[str, Any]]

@@ -22,77 +22,33 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
+from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_mkt.exceptions import (
-    ApiError,
     AuthenticationError,
     NotSentError,
     OutcomeUnknownError,
     ValidationError,
 )
-from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostsOperator, chunk
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.submission import submit
 from airflow_provider_mkt.submission.record import Record
-from tests.unit.context import Task, Waits, WorkerDiedError, deferral, resumed, step_of
-
-ROUTE = "POST /flow-social/v1/posts/batch"
-LATER = (datetime.now(timezone.utc) + timedelta(days=30)).isoformat()
-
-
-def listed(number: int, **changes: dict[str, Any]) -> list[dict[str, Any]]:
-    """So many posts; ``row_3={...}`` changes one."""
-    posts = [{"channelId": "channel_1", "content": f"Post {at}", "scheduledFor": LATER} for at in range(number)]
-    for name, change in changes.items():
-        posts[int(name.removeprefix("row_"))].update(change)
-    return posts
-
-
-def scheduling(posts: Any, **options: Any) -> FlowSocialSchedulePostsOperator:
-    return FlowSocialSchedulePostsOperator(task_id="posts", posts=posts, **{"chunk_size": 3, **options})
-
-
-def contents(vendors: Sandbox) -> Counter[str]:
-    """How often each post was created."""
-    return Counter(entry["reference"] for entry in vendors.ledger("flow_social", "post.created"))
-
-
-def once(number: int, *missing: int) -> Counter[str]:
-    return Counter(f"Post {at}" for at in range(number) if at not in missing)
-
-
-def batches(vendors: Sandbox) -> list[list[str]]:
-    """The contents of each request that got as far as being read."""
-    sent = [each for each in vendors.requests("flow_social") if each["path"].endswith("/posts/batch") and each["body"]]
-    return [[post["content"] for post in each["body"]["posts"]] for each in sent]
-
-
-def keys(vendors: Sandbox) -> list[str]:
-    sent = [each for each in vendors.requests("flow_social") if each["path"].endswith("/posts/batch")]
-    return [each["headers"]["idempotency-key"] for each in sent]
-
-
-def dying(task: Task, step: str, key: str = "") -> Callable[[str, Any], None]:
-    """End the process around the write of a state, as "before intent"; ``nth`` of them."""
-    when_, state, nth = (*step.split(), "1")[:3]
-    seen = Counter[str]()
-
-    def die(when: str, value: Any) -> None:
-        if when == when_ and isinstance(value, dict) and "state" in value and step_of(value) == state:
-            seen[step] += 1
-            if seen[step] == int(nth):
-                raise WorkerDiedError
-
-    return die
-
-
-# The good course
+from tests.unit.context import Task, WorkerDiedError
+from tests.unit.operators.flow_social.batches import (
+    LATER,
+    ROUTE,
+    batches,
+    contents,
+    dying,
+    keys,
+    listed,
+    once,
+    scheduling,
+)
 
 
 def test_all_rows_once_in_chunks(vendors: Sandbox, task: Task) -> None:
@@ -149,204 +105,6 @@ def test_a_list_that_has_become_empty_is_no_second_order(vendors: Sandbox, task:
     task.clear()
     with pytest.raises(ValidationError, match="row 1, which is gone, row 2, which is gone"):
         scheduling([]).execute(task.context)
-
-
-# Before anything is sent
-
-BAD: dict[str, tuple[Any, list[str]]] = {
-    "text": ("[{}]", ["posts must be a list of posts, got str", "render_template_as_native_obj"]),
-    "one post": ({"channelId": "channel_1"}, ["posts must be a list of posts, got dict"]),
-    "no object": (["a"], ["posts[0] must be an object"]),
-    "unknown field": (listed(5, row_4={"channel": "x"}), ["posts[4] has unknown fields channel"]),
-    "no content": (listed(5, row_4={"content": ""}), ["posts[4].content must be non-empty text"]),
-    "no date": (listed(5, row_4={"scheduledFor": "soon"}), ["posts[4].scheduledFor must be a date"]),
-    "much media": (listed(5, row_4={"mediaKeys": [f"m{at}" for at in range(11)]}), ["posts[4].mediaKeys has 11"]),
-    "both spellings": (listed(5, row_4={"channel_id": "x"}), ["posts[4] has channelId twice"]),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input(case: str, vendors: Sandbox, task: Task) -> None:
-    posts, words = BAD[case]
-    with pytest.raises(ValidationError) as caught:
-        scheduling(posts).execute(task.context)
-    assert all(word in str(caught.value) for word in words), str(caught.value)
-    assert vendors.requests() == []
-    assert task.store.values == {}
-
-
-@pytest.mark.parametrize("size", [0, 101, -1, True, "50", 2.5])
-def test_chunk_sizes(size: Any) -> None:
-    with pytest.raises(ValidationError, match="chunk_size must be a whole number from 1 to 100"):
-        scheduling(listed(1), chunk_size=size)
-
-
-def test_too_many_to_wait_for(vendors: Sandbox, task: Task) -> None:
-    with pytest.raises(ValidationError, match="wait_for_completion is for up to 1,000 posts"):
-        scheduling(listed(1_001), wait_for_completion=True).execute(task.context)
-    assert vendors.requests() == []
-
-
-# Refused rows
-
-
-def test_refused_rows_are_reported_and_only_the_corrected_one_is_sent(vendors: Sandbox, task: Task) -> None:
-    wrong = listed(7, row_1={"channelId": "nowhere"}, row_5={"channelId": "gone"})
-    with pytest.raises(ValidationError) as caught:
-        scheduling(wrong).execute(task.context)
-    assert "did not take 2 of 7 posts" in str(caught.value)
-    assert "posts[1]: channelId: Channel does not exist; posts[5]: channelId" in str(caught.value)
-    assert DEFAULT.evaluate(caught.value, 1, 2).action.value == "fail"
-    assert contents(vendors) == once(7, 1, 5)
-    sent = len(batches(vendors))
-    task.retry()
-    # One is corrected: it is sent at once. The other one would be refused again, as long as nobody cleared the task.
-    with pytest.raises(ValidationError, match=r"1 of 7 posts\. posts\[5\]"):
-        scheduling(listed(7, row_5={"channelId": "gone"})).execute(task.context)
-    assert batches(vendors)[sent:] == [["Post 1"]]
-    task.clear()
-    with pytest.raises(ValidationError, match=r"1 of 7 posts\. posts\[5\]"):
-        scheduling(listed(7, row_5={"channelId": "gone"})).execute(task.context)
-    assert batches(vendors)[sent + 1 :] == [["Post 5"]]
-    task.clear()
-    result = scheduling(listed(7)).execute(task.context)
-    assert batches(vendors)[sent + 2 :] == [["Post 5"]]
-    assert contents(vendors) == once(7)
-    assert result["scheduled"] == 7
-    assert None not in result["post_ids"]
-    numbers = {name.removeprefix("mkt.submission.") for name in task.store.values if "submission" in name}
-    assert numbers == {"0", "0.1", "1", "1.1", "1.2", "2"}
-
-
-def test_only_twenty_refused_rows_are_listed(vendors: Sandbox, task: Task) -> None:
-    posts = listed(30, **{f"row_{at}": {"channelId": "nowhere"} for at in range(25)})
-    with pytest.raises(ValidationError) as caught:
-        scheduling(posts).execute(task.context)
-    assert str(caught.value).count("Channel does not exist") == 20
-    assert "and 5 more" in str(caught.value)
-    assert sum(contents(vendors).values()) == 5
-
-
-def test_failures_may_be_allowed(vendors: Sandbox, task: Task) -> None:
-    result = scheduling(listed(4, row_1={"channelId": "nowhere"}), allow_failures=True).execute(task.context)
-    assert result == {"scheduled": 3, "refused": 1, "post_ids": ["post_1", None, "post_2", "post_3"]}
-
-
-def test_reasons_are_redacted_where_they_are_kept_and_shown(vendors: Sandbox, task: Task) -> None:
-    secret = vendors.connections["flow_social_default"]["password"]
-    told = f"the key {secret} of ada@example.com may not"
-    answer = {
-        "results": [{"success": False, "index": 0, "error": told}],
-        "summary": {"total": 1, "successful": 0, "failed": 1},
-    }
-    vendors.fault(ROUTE, "status", status=200, body={"data": answer})
-    with pytest.raises(ValidationError, match="may not") as caught:
-        scheduling(listed(1)).execute(task.context)
-    everything = str(caught.value) + "".join(task.store.values.values())
-    assert secret not in everything
-    assert "ada@example.com" not in everything
-
-
-def test_a_chunk_refused_as_a_whole_does_not_keep_the_others(vendors: Sandbox, task: Task) -> None:
-    vendors.fault(ROUTE, "status", status=413, message="too large", skip=1)
-    with pytest.raises(ValidationError, match=r"3 of 7 posts\. posts\[3\]: with all its chunk: .*too large"):
-        scheduling(listed(7)).execute(task.context)
-    assert contents(vendors) == once(7, 3, 4, 5)
-    task.clear()
-    scheduling(listed(7)).execute(task.context)
-    assert contents(vendors) == once(7)
-
-
-def test_new_rows_at_the_end_are_sent(vendors: Sandbox, task: Task) -> None:
-    scheduling(listed(4)).execute(task.context)
-    task.clear()
-    assert scheduling(listed(8)).execute(task.context)["scheduled"] == 8
-    assert contents(vendors) == once(8)
-    assert batches(vendors)[2:] == [["Post 4", "Post 5"], ["Post 6", "Post 7"]]
-
-
-# Changed rows
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        listed(7, row_4={"content": "Another"}),
-        listed(7)[1:],
-        [{"channelId": "channel_1", "content": "New"}, *listed(7)],
-        list(reversed(listed(7))),
-    ],
-    ids=["changed", "first row gone", "row before", "reversed"],
-)
-def test_changed_rows_are_no_second_order(changed: list[dict[str, Any]], vendors: Sandbox, task: Task) -> None:
-    vendors.fault(ROUTE, "status", status=413, message="too large", skip=2)
-    with pytest.raises(ValidationError):
-        scheduling(listed(7)).execute(task.context)
-    sent = len(keys(vendors))
-    task.clear()
-    with pytest.raises(ValidationError, match=r"posts\[\d\].*not scheduled a second time") as caught:
-        scheduling(changed).execute(task.context)
-    assert "FlowSocialUpdatePostOperator" in str(caught.value)
-    assert len(keys(vendors)) == sent
-    assert contents(vendors) == once(7, 6)
-
-
-def test_rows_that_moved_into_a_chunk_that_was_not_sent(vendors: Sandbox, task: Task) -> None:
-    """Chunk 1 is done and chunk 0 is not: what moves from one to the other must not be sent with it."""
-    vendors.fault(ROUTE, "status", status=413, message="too large")
-    with pytest.raises(ValidationError):
-        scheduling(listed(6)).execute(task.context)
-    assert contents(vendors) == once(6, 0, 1, 2)
-    for fewer in (listed(6)[1:], listed(6)[3:], listed(6)[:3]):
-        task.clear()
-        with pytest.raises(ValidationError, match=r"row 6, which is gone"):
-            scheduling(fewer).execute(task.context)
-        assert contents(vendors) == once(6, 0, 1, 2)
-    task.clear()
-    scheduling(listed(6)).execute(task.context)
-    assert contents(vendors) == once(6)
-
-
-@pytest.mark.parametrize("size", [2, 4])
-def test_another_chunk_size_is_refused(size: int, vendors: Sandbox, task: Task) -> None:
-    scheduling(listed(7)).execute(task.context)
-    task.clear()
-    with pytest.raises(ValidationError, match=f"chunk_size was 3 when .* now it is {size}"):
-        scheduling(listed(7), chunk_size=size).execute(task.context)
-    assert contents(vendors) == once(7)
-
-
-# Times
-
-
-def test_late_rows_are_reported_and_the_others_go_out(vendors: Sandbox, task: Task) -> None:
-    with pytest.raises(ValidationError, match=r"1 of 4 posts\. posts\[2\]: scheduledFor is in the past"):
-        scheduling(listed(4, row_2={"scheduledFor": "2020-01-01"})).execute(task.context)
-    assert contents(vendors) == once(4, 2)
-    task.retry()
-    scheduling(listed(4)).execute(task.context)
-    assert contents(vendors) == once(4)
-
-
-def test_what_was_recorded_is_sent_again_though_its_time_has_passed(
-    vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    task.store.interrupt = dying(task, "before submitted")
-    with pytest.raises(WorkerDiedError):
-        scheduling(listed(3)).execute(task.context)
-    task.store.interrupt = None
-
-    def late(body: Any) -> None:
-        raise ValidationError("scheduledFor is in the past")
-
-    monkeypatch.setattr(chunk, "check_time", late)
-    task.retry()
-    assert scheduling(listed(3)).execute(task.context)["scheduled"] == 3
-    assert contents(vendors) == once(3)
-    assert len(set(keys(vendors))) == 1
-
-
-# The worker dies
 
 
 @pytest.mark.parametrize("nth", [1, 2, 3])
@@ -417,9 +175,6 @@ def test_a_row_done_in_a_lost_answer_and_changed_since_is_no_second_order(vendor
     with pytest.raises(ValidationError, match=r"posts\[1\]: sent or about to be sent at .* with another content"):
         scheduling(listed(7, row_1={"content": "Another"})).execute(task.context)
     assert contents(vendors) == once(3)
-
-
-# Lost answers
 
 
 @pytest.mark.parametrize(
@@ -551,9 +306,6 @@ def test_answers_that_do_not_tell_what_became_of_each_row(lie: str, vendors: San
     assert len(set(keys(vendors))) == 1
 
 
-# What concerns all chunks alike
-
-
 def test_wrong_credentials_end_it_at_once(vendors: Sandbox, task: Task, connect: Callable[..., str]) -> None:
     conn_id = connect("flow_social", password="wrong-key-4711")
     with pytest.raises(AuthenticationError) as caught:
@@ -581,9 +333,6 @@ def test_a_long_wait_hands_the_worker_back(vendors: Sandbox, task: Task, monkeyp
         scheduling(listed(7, row_0={"channelId": "nowhere"})).execute(task.context)
     assert contents(vendors) == once(7, 0)
     assert Counter(post for batch in batches(vendors) for post in batch)["Post 0"] == 1
-
-
-# Anew
 
 
 @pytest.mark.parametrize("asked_by", ["operator", "conf"])
@@ -631,82 +380,3 @@ def test_mapped_tasks_have_batches_of_their_own(vendors: Sandbox) -> None:
         scheduling(listed(4)).execute(Task(map_index=index).context)
     assert set(contents(vendors).values()) == {3}
     assert len(set(keys(vendors))) == 6
-
-
-# Waiting
-
-
-@pytest.mark.parametrize("deferrable", [False, True])
-@pytest.mark.parametrize("number", [4, 25])
-def test_waits_until_all_are_done(deferrable: bool, number: int, vendors: Sandbox, task: Task, waits: Waits) -> None:
-    posts = [{"channelId": "channel_1", "content": f"Post {at}"} for at in range(number)]
-    options = {"wait_for_completion": True, "deferrable": deferrable}
-    waits.happenings = [lambda: None, lambda: vendors.advance(700)]
-    if deferrable:
-        deferred = deferral(scheduling(posts, **options).execute, task.context)
-        assert vendors.connections["flow_social_default"]["password"] not in repr(deferred.trigger)
-        result = resumed(scheduling(posts, **options), deferred, task.context)
-    else:
-        result = scheduling(posts, **options).execute(task.context)
-    assert result["status"] == "done"
-    assert result["post_ids"] == [f"post_{at}" for at in range(1, number + 1)]
-    assert contents(vendors) == once(number)
-
-
-@pytest.mark.parametrize("deferrable", [False, True])
-def test_blocked_posts_are_an_error_and_not_sent_again(
-    deferrable: bool, vendors: Sandbox, task: Task, waits: Waits
-) -> None:
-    vendors.outcome("flow_social", "blocked", count=2)
-    posts = [{"channelId": "channel_1", "content": f"Post {at}"} for at in range(15)]
-    options = {"wait_for_completion": True, "deferrable": deferrable}
-    words = r"2 blocked, 13 done \(not as wanted: post_1, post_2\)\. Nothing is scheduled again"
-
-    def attempt() -> None:
-        operator = scheduling(posts, **options)
-        if deferrable:
-            resumed(scheduling(posts, **options), deferral(operator.execute, task.context), task.context)
-        operator.execute(task.context)
-
-    waits.happenings = [lambda: vendors.advance(700)]
-    with pytest.raises(AirflowFailException, match=words):
-        attempt()
-    task.clear()
-    with pytest.raises(AirflowFailException, match=words):
-        scheduling(posts, **options).execute(task.context)
-    assert contents(vendors) == once(15)
-
-
-def test_stopped_by_a_user_the_queued_ones_are_deleted(vendors: Sandbox, task: Task, waits: Waits) -> None:
-    operator = scheduling(listed(12), wait_for_completion=True, deferrable=False)
-
-    def end() -> None:
-        task.state = "failed"
-        try:
-            raise WorkerDiedError
-        finally:
-            operator.on_kill()
-
-    waits.happenings = [end]
-    with pytest.raises(WorkerDiedError):
-        operator.execute(task.context)
-    assert len(vendors.ledger("flow_social", "post.deleted")) == 12
-
-
-def test_a_result_that_is_gone_is_an_error(vendors: Sandbox, task: Task, waits: Waits) -> None:
-    posts = [{"channelId": "channel_1", "content": "a"}]
-    options = {"wait_for_completion": True, "deferrable": True}
-    deferred = deferral(scheduling(posts, **options).execute, task.context)
-    vendors.advance(700)
-    task.store.values.clear()
-    with pytest.raises(AirflowFailException, match="record of the posts is gone"):
-        resumed(scheduling(posts, **options), deferred, task.context)
-
-
-def test_trigger_that_gives_up_raises_the_vendors_error(vendors: Sandbox, task: Task, waits: Waits) -> None:
-    options = {"wait_for_completion": True, "deferrable": True}
-    deferred = deferral(scheduling(listed(2), **options).execute, task.context)
-    vendors.fault("GET /*", "drop_before", count=None)
-    with pytest.raises(ApiError) as caught:
-        resumed(scheduling(listed(2), **options), deferred, task.context)
-    assert DEFAULT.evaluate(caught.value, 1, 2).action.value == "default"

@@ -1,13 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Reports and campaigns: what the lists prove, and what they do not."""
+"""A lost answer is looked for in the vendor's list: what the list shows, and what that proves."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,89 +11,17 @@ import pytest
 from airflow_provider_mkt.exceptions import (
     ApiError,
     MalformedResponseError,
-    NotFoundError,
     OutcomeUnknownError,
-    ValidationError,
 )
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
-from airflow_provider_mkt.operators.flinque import (
-    FlinqueCreateCampaignOperator,
-    FlinqueGenerateReportOperator,
-    FlinqueUpdateCampaignOperator,
-)
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.submission import list_lookup
 from airflow_provider_mkt.submission.list_lookup import alike
-from tests.unit.context import Task, deferral, resumed
+from tests.unit.context import Task
+from tests.unit.operators.flinque.kinds import CAMPAIGN, LOST, NEVER_ARRIVED, REPORT, Kind, every_kind
 
 REFERENCE = f"tests/launch/{Task().run_id}/publish"
-UPDATE = "PATCH /flinque/v1/campaigns/{id}"
-LOST = "drop_after"
-NEVER_ARRIVED = "drop_before"
-
-
-@dataclass(frozen=True)
-class Kind:
-    """Something that Flinque creates and lists.
-
-    :param name: what it is, and the parameter of its operator
-    :param body: a request
-    :param route: the request that creates it
-    :param listing: the list
-    :param effect: what the ledger counts
-    :param ids: the first ids that the vendor gives
-    """
-
-    name: str
-    operator: Any
-    body: Mapping[str, Any]
-    route: str
-    listing: str
-    effect: str
-    ids: tuple[str, str]
-
-    def creating(self, **options: Any) -> Any:
-        body = options.pop("body", self.body)
-        return self.operator(task_id="create", **{self.name: body, "wait_for_completion": False, **options})
-
-    def result(self, number: int) -> dict[str, str]:
-        return {f"{self.name}_id": self.ids[number]}
-
-    def made(self, vendors: Sandbox) -> int:
-        return len(vendors.ledger("flinque", self.effect))
-
-    def lose(self, task: Task, vendors: Sandbox, fault: str, **options: Any) -> None:
-        """Make a try whose answer is lost."""
-        vendors.fault(self.route, fault)
-        with pytest.raises(OutcomeUnknownError) as caught:
-            self.creating(**options).execute(task.context)
-        assert caught.value.resolvable
-
-    def lists(self, vendors: Sandbox, *rows: dict[str, Any]) -> None:
-        """Have the list show these rows and nothing else."""
-        vendors.fault(self.listing, "status", status=200, body={"data": list(rows)}, count=None)
-
-
-REPORT = Kind(
-    "report",
-    FlinqueGenerateReportOperator,
-    {"type": "campaign", "campaign_id": "ca_1"},
-    "POST /flinque/v1/reports/generate",
-    "GET /flinque/v1/reports",
-    "report.generated",
-    ("re_1", "re_2"),
-)
-CAMPAIGN = Kind(
-    "campaign",
-    FlinqueCreateCampaignOperator,
-    {"budget": 1000, "currency": "USD", "start_date": "2099-06-08"},
-    "POST /flinque/v1/campaigns",
-    "GET /flinque/v1/campaigns",
-    "campaign.created",
-    ("ca_4", "ca_5"),
-)
-every_kind = pytest.mark.parametrize("kind", [REPORT, CAMPAIGN], ids=lambda kind: kind.name)
 
 
 def settle(task: Task) -> None:
@@ -449,137 +373,3 @@ def test_report_that_went_on_has_no_other_name(vendors: Sandbox, task: Task) -> 
 )
 def test_written_otherwise(shown: Any, sent: Any, same: bool) -> None:
     assert alike(shown, sent) is same
-
-
-def test_creating_does_not_wait_by_default(vendors: Sandbox, task: Task) -> None:
-    result = FlinqueCreateCampaignOperator(task_id="a", campaign={"name": "Spring"}).execute(task.context)
-    assert result == {"campaign_id": "ca_4"}
-    assert [request["method"] for request in vendors.requests("flinque")][-1] == "POST"
-
-
-@pytest.mark.parametrize("deferrable", [True, False])
-def test_waiting_until_it_is_live(deferrable: bool, vendors: Sandbox, task: Task, waits: Any) -> None:
-    creating = CAMPAIGN.creating(wait_for_completion=True, deferrable=deferrable)
-    waits.happenings = [lambda: None, lambda: FlinqueHook().update_campaign("ca_4", {"status": "active"})]
-    result = (
-        resumed(creating, deferral(creating.execute, task.context), task.context)
-        if deferrable
-        else creating.execute(task.context)
-    )
-    assert result["campaign_id"] == "ca_4"
-    assert result["campaign"]["status"] == "active"
-    assert len(waits.each) == 2
-    assert CAMPAIGN.made(vendors) == 1
-
-
-def test_campaign_that_was_archived_is_not_created_again(vendors: Sandbox, task: Task) -> None:
-    CAMPAIGN.creating().execute(task.context)
-    FlinqueHook().update_campaign("ca_4", {"status": "archived"})
-    for _ in range(2):
-        task.retry()
-        with pytest.raises(Exception, match="Part of it may have had effects") as caught:
-            CAMPAIGN.creating(wait_for_completion=True, deferrable=False).execute(task.context)
-        assert type(caught.value).__name__ == "AirflowFailException"
-    assert CAMPAIGN.made(vendors) == 1
-
-
-def test_waiting_for_another_status(vendors: Sandbox, task: Task) -> None:
-    options = {"wait_for_completion": True, "deferrable": False, "target_statuses": ["draft"]}
-    assert CAMPAIGN.creating(**options).execute(task.context)["campaign"]["status"] == "draft"
-
-
-@every_kind
-@pytest.mark.parametrize(
-    ("body", "problem"),
-    [
-        ({}, "must be an object such as {"),
-        (None, "must be an object"),
-        ("campaign", "must be an object"),
-        (["campaign"], "must be an object"),
-        ({"start_date": datetime(2026, 6, 8, tzinfo=timezone.utc)}, "['start_date'] is not JSON"),
-        ({"share": Decimal("0.5")}, "['share'] is not JSON"),
-        ({"share": float("nan")}, "['share'] is not JSON"),
-        ({"filter": {"ids": {1, 2}}}, "['filter'] is not JSON"),
-        ({1: "a"}, "[1] is not JSON"),
-        ({"name": ["a"]}, ".name must be non-empty text"),
-        ({"name": "  "}, ".name must be non-empty text"),
-        ({"name": "a" * 256}, ".name has 256 characters"),
-    ],
-)
-def test_bad_input(kind: Kind, body: Any, problem: str, vendors: Sandbox, task: Task) -> None:
-    with pytest.raises(ValidationError) as caught:
-        kind.creating(body=body).execute(task.context)
-    assert f"{kind.name}{problem if problem[0] in '[.' else ' ' + problem}" in str(caught.value)
-    assert vendors.requests() == []
-    assert task.store.values == {}
-
-
-@pytest.mark.parametrize("statuses", [[], [""], 7])
-def test_bad_target_statuses(statuses: Any, vendors: Sandbox, task: Task) -> None:
-    with pytest.raises(ValidationError, match="target_statuses"):
-        CAMPAIGN.creating(target_statuses=statuses).execute(task.context)
-    assert vendors.requests() == []
-
-
-def updating(**options: Any) -> FlinqueUpdateCampaignOperator:
-    return FlinqueUpdateCampaignOperator(
-        task_id="update", **{"campaign_id": "ca_1", "changes": {"status": "paused"}, **options}
-    )
-
-
-def test_update(vendors: Sandbox, task: Task) -> None:
-    changes = {"status": "paused", "budget": 2500, "end_date": "2099-06-30"}
-    result = updating(changes=changes).execute(task.context)
-    assert result["campaign_id"] == "ca_1"
-    assert (result["campaign"]["status"], result["campaign"]["budget"]) == ("paused", "2500.00")
-    assert FlinqueHook().get_campaign("ca_1")["status"] == "paused"
-
-
-@pytest.mark.parametrize("fault", [LOST, NEVER_ARRIVED, "truncate"])
-def test_update_is_repeated(fault: str, vendors: Sandbox, task: Task) -> None:
-    vendors.fault(UPDATE, fault, count=2)
-    assert updating().execute(task.context)["campaign"]["status"] == "paused"
-
-
-@pytest.mark.parametrize(
-    ("shown", "told"),
-    [
-        ({"status": "active"}, "status is 'active'"),
-        ({"id": "ca_2"}, "id is 'ca_2'"),
-    ],
-)
-def test_update_that_the_answer_contradicts(
-    shown: dict[str, Any], told: str, vendors: Sandbox, task: Task, caplog: pytest.LogCaptureFixture
-) -> None:
-    vendors.fault(UPDATE, "status", status=200, body={"id": "ca_1", "status": "paused", **shown}, count=None)
-    with pytest.raises(ApiError, match=f"did not confirm the changes of campaign ca_1: {told}"):
-        updating().execute(task.context)
-
-
-def test_update_that_the_answer_does_not_show(vendors: Sandbox, task: Task, caplog: pytest.LogCaptureFixture) -> None:
-    vendors.fault(UPDATE, "status", status=200, body={"id": "ca_1"})
-    with caplog.at_level(logging.WARNING):
-        updating().execute(task.context)
-    assert "does not show status" in caplog.text
-
-
-def test_update_that_the_vendor_refuses(vendors: Sandbox, task: Task) -> None:
-    with pytest.raises(ValidationError, match="cannot change from completed to active"):
-        updating(campaign_id="ca_3", changes={"status": "active"}).execute(task.context)
-    with pytest.raises(NotFoundError):
-        updating(campaign_id="ca_99").execute(task.context)
-
-
-@pytest.mark.parametrize(
-    ("options", "problem"),
-    [
-        ({"campaign_id": ""}, "campaign_id must be non-empty text"),
-        ({"changes": {}}, "changes must be an object such as {'status': 'active'}"),
-        ({"changes": {"budget": Decimal(1)}}, "changes['budget'] is not JSON"),
-    ],
-)
-def test_bad_update(options: dict[str, Any], problem: str, vendors: Sandbox, task: Task) -> None:
-    with pytest.raises(ValidationError) as caught:
-        updating(**options).execute(task.context)
-    assert problem in str(caught.value)
-    assert vendors.requests() == []

@@ -240,7 +240,7 @@ def publish_body(
     agent_external_id: str | None = None,
     start_date: datetime | str | None = None,
     end_date: datetime | str | None = None,
-    budget_override: float | None = None,
+    budget_override: float | str | None = None,
     order_ref: str | None = None,
     dry_run: bool = False,
 ) -> dict[str, Any]:

@@ -198,7 +198,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator[FlowLivingHook]):
             agent_external_id=self.agent_external_id or None,
             start_date=self.campaign_start_date,
             end_date=self.campaign_end_date,
-            budget_override=None if self.budget_override in (None, "") else self.budget_override,  # type: ignore[arg-type]
+            budget_override=None if self.budget_override in (None, "") else self.budget_override,
             order_ref=self.order_ref or task_key.reference,
         )
 

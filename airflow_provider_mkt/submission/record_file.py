@@ -10,23 +10,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from airflow_provider_mkt.exceptions import ApiError, StoppedError, ValidationError
 from airflow_provider_mkt.submission.record import PREFIX, SUBMITTED, VERSION, Record, UnreadableRecordError
+from airflow_provider_mkt.tasks.state_store import Store, keep
 
 GONE = 404
 """Status by which Airflow's API server says that it does not know a task instance any more."""
-
-
-class Store(Protocol):
-    """Airflow's task state store, as far as it is used here."""
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return the value of ``key``."""
-
-    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
-        """Write the value of ``key``."""
 
 
 class RecordFile:
@@ -85,13 +76,12 @@ class RecordFile:
 
         :raises StoppedError: when Airflow has given this try up
         """
-        from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
         from airflow.sdk.exceptions import AirflowRuntimeError  # noqa: PLC0415
 
         record = replace(record, writer=self._writer, version=VERSION)
         value = dict(vars(record))
         try:
-            self._store.set(self._name, value, retention=NEVER_EXPIRE)
+            keep(self._store, self._name, value)
         except AirflowRuntimeError as error:
             if not _given_up(error):
                 raise

@@ -61,9 +61,10 @@ from airflow_provider_mkt.submission.record import (
     fingerprint,
     moment,
 )
-from airflow_provider_mkt.submission.record_file import RecordFile, Store
+from airflow_provider_mkt.submission.record_file import RecordFile
 from airflow_provider_mkt.submission.request import OURS, SubmissionRequest, TaskKey
 from airflow_provider_mkt.tasks.guard import Guard
+from airflow_provider_mkt.tasks.state_store import Store
 
 __all__ = ["KEY_TRUSTED", "SETTLED", "Send", "Store", "Submission"]
 

@@ -80,6 +80,7 @@ class Verdict:
         return cls(**{**fields, "state": WaitState(state)})
 
 
+@dataclass(frozen=True)
 class Watch(ABC):
     """Something to wait for. Subclasses are frozen dataclasses of plain data: ids, never secrets."""
 
@@ -95,7 +96,7 @@ class Watch(ABC):
 
     def arguments(self) -> dict[str, Any]:
         """Return the fields, to rebuild this watch elsewhere."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     @property
     def path(self) -> str:

@@ -20,7 +20,7 @@ from airflow_provider_mkt.client.endpoint import Endpoint, Limit
 from airflow_provider_mkt.exceptions import ApiError, AuthenticationError, OutcomeUnknownError, ValidationError
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
-from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
+from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state.budgets.shared import SharedBudget
@@ -30,6 +30,9 @@ from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.state.tokens.shared import Tokens
 from tests.statsd import StatsdServer
 from tests.unit.context import Task
+from tests.vendors import FACTS
+
+CAMPAIGN = dict(FACTS["flow_living"].tasks["FlowLivingPublishCampaignOperator"][0])
 
 LINE = re.compile(r"airflow\.(?P<name>[a-z_.]+)(?P<tags>(,[a-z]+=[^,:|=\s]+)*):(?P<value>[-0-9.e]+)\|(?P<kind>ms|c|g)")
 KINDS = {"c": "counter", "ms": "timer", "g": "gauge"}
@@ -144,12 +147,12 @@ def test_a_lost_answer_and_its_settling(vendors: Sandbox, task: Task, statsd: St
 
 
 def test_a_lost_answer_that_a_person_has_to_look_at(vendors: Sandbox, task: Task, statsd: StatsdServer) -> None:
-    vendors.fault("POST /flokit/v1/integrations/{id}/sync", "drop_after")
-    operator = FlokitTriggerSyncOperator(task_id="sync", integration_id="int_adjust")
+    vendors.fault("POST /flow-living/campaigns/publish", "drop_after")
+    operator = FlowLivingPublishCampaignOperator(task_id="publish", **CAMPAIGN)
     for _ in range(2):
         with pytest.raises(OutcomeUnknownError):
             operator.execute(task.context)
-    assert [each["vendor"] for each in received(statsd, "mkt.submissions.unknown", 2)] == ["flokit", "flokit"]
+    assert [each["vendor"] for each in received(statsd, "mkt.submissions.unknown", 2)] == ["flow_living", "flow_living"]
 
 
 def test_a_refused_submission(vendors: Sandbox, task: Task, statsd: StatsdServer) -> None:

@@ -34,6 +34,7 @@ from airflow_provider_mkt.exceptions import (
 from airflow_provider_mkt.operators.flow_social.answers import SHOWN_ROWS, VENDOR
 from airflow_provider_mkt.operators.flow_social.chunk import Batch, Chunk, Row, earlier
 from airflow_provider_mkt.submission.record import Record
+from airflow_provider_mkt.tasks.state_store import keep
 
 log = logging.getLogger(__name__)
 
@@ -124,15 +125,13 @@ def schedule(batch: Batch, read: Callable[[], Iterable[Row]]) -> BatchResult:
     :raises ValidationError: when a row that is done or unsettled has changed
     :raises ApiError: what concerns all chunks alike: credentials, permission, rate limit
     """
-    from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
-
     outcome, silent = BatchResult(), 0
     begun = int(batch.store.get(BEGUN, 0))
     _audit(batch, read if begun else list, begun)
     for number, part in enumerate(_chunks(read(), batch.size)):
         if number >= begun:
             begun = number + STEP
-            batch.store.set(BEGUN, begun, retention=NEVER_EXPIRE)
+            keep(batch.store, BEGUN, begun)
         chunk = Chunk(batch, number, part)
         try:
             chunk.settle()

@@ -21,6 +21,7 @@ from airflow_provider_mkt.submission import messages
 from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.submission.request import TaskKey
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
+from airflow_provider_mkt.tasks.state_store import keep
 from airflow_provider_mkt.vendors import flow_social
 from airflow_provider_mkt.waiting.base import Verdict, WaitState
 from airflow_provider_mkt.waiting.flow_social import PostWatch
@@ -93,9 +94,7 @@ class SchedulesPosts(RecordingOperator[FlowSocialHook], WaitingOperator[FlowSoci
         return self.conclude(context, verdict)
 
     def _follow(self, context: Context, outcome: BatchResult, record: Record) -> Verdict:
-        from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
-
-        context["task_state_store"].set(SUMMARY, outcome.result(), retention=NEVER_EXPIRE)
+        keep(context["task_state_store"], SUMMARY, outcome.result())
         ids = [each for each in outcome.ids if each is not None]
         return self.wait(PostWatch(ids, list(flow_social.DELIVERED), record.intent_at))
 

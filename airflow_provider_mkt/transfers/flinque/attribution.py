@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
@@ -22,6 +22,7 @@ from airflow_provider_mkt.files.paths import checked_path
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flinque.hook import orders_call
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
+from airflow_provider_mkt.tasks.state_store import keep
 from airflow_provider_mkt.transfers.base import ToObjectStorageOperator
 from airflow_provider_mkt.transfers.flinque.export_cursor import ExportCursorStore
 from airflow_provider_mkt.transfers.flinque.order_walk import OrderWalk, to_remember
@@ -114,11 +115,12 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator[FlinqueH
         path = self.rows_destination()
         export = ExportCursorStore(self._store(context), f"{CURSOR}.{self.conn_id}")
         export.recover(_exists)
-        record = cast("dict[str, Any] | None", context["task_state_store"].get(RECORD))
+        record: Any = context["task_state_store"].get(RECORD)
         if record is not None and _exists(record["result"]["path"], record["result"]["bytes"]):
             self.log.info("This run has written its file already; it is kept, and nothing is exported again.")
             _remember(context, {**record, "done": True})
-            return cast("dict[str, Any]", record["result"])
+            result: dict[str, Any] = record["result"]
+            return result
         if record is not None and record["done"]:
             return self._export_again(context, record)
         if size_of(path) is not None:
@@ -213,9 +215,7 @@ def _moment(field: str, value: Any) -> datetime | None:
 
 
 def _remember(context: Context, record: dict[str, JsonValue]) -> None:
-    from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
-
-    context["task_state_store"].set(RECORD, record, retention=NEVER_EXPIRE)
+    keep(context["task_state_store"], RECORD, record)
 
 
 def _exists(path: str, size: int) -> bool:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -92,10 +93,14 @@ def _result(results: list[dict[str, Any]]) -> dict[str, Any]:
 )
 async def create_posts(social: Social, call: TheCall, batch: PostItems, _key: IdempotencyKey = None) -> Any:
     """Schedule up to 100 posts."""
+
+    def new(item: dict[str, Any]) -> dict[str, Any]:
+        return {"post": create(social, call, NewPost.model_validate(item))}
+
     results = [
         {
             "index": index,
-            **_try(lambda item=item: {"post": create(social, call, NewPost.model_validate(item))}),  # type: ignore[misc]
+            **_try(partial(new, item)),
         }
         for index, item in enumerate(batch.posts)
     ]
@@ -114,9 +119,7 @@ async def update_posts(social: Social, call: TheCall, batch: PostItems) -> Any:
             raise VendorError(400, "id: is required")
         return {"post": change(social, call, item["id"], PostChanges.model_validate(changes))}
 
-    return _result(
-        [{"index": index, **_try(lambda item=item: update(item))} for index, item in enumerate(batch.posts)]  # type: ignore[misc]
-    )
+    return _result([{"index": index, **_try(partial(update, item))} for index, item in enumerate(batch.posts)])
 
 
 @router.delete("", response_model=Envelope[BatchResult], response_model_exclude_none=True)
@@ -127,6 +130,4 @@ async def delete_posts(social: Social, call: TheCall, batch: PostIds) -> Any:
         remove(social, call, post_id)
         return {}
 
-    return _result(
-        [{"postId": post_id, **_try(lambda post_id=post_id: delete(post_id))} for post_id in batch.postIds]  # type: ignore[misc]
-    )
+    return _result([{"postId": post_id, **_try(partial(delete, post_id))} for post_id in batch.postIds])

@@ -1,21 +1,27 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What the operators share: a hook, the retry policy, and an end when Airflow asks for it."""
+"""What the operators share: a hook, the retry policy, and an end when Airflow asks for it.
+
+A DAG file imports operators many times an hour and runs none. So the modules of operators and sensors import only what
+building a task needs; what running one needs is imported in the methods that use it.
+"""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from airflow.sdk import BaseOperator
 
 from airflow_provider_mkt.retry_policy import DEFAULT
-from airflow_provider_mkt.tasks.guard import Guard
 from airflow_provider_mkt.tasks.private_fields import PrivateFields
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, RetryPolicy
 
     from airflow_provider_mkt.hooks.base import MarketingHook
+    from airflow_provider_mkt.tasks.guard import Guard
+    from airflow_provider_mkt.vendors.base import Vendor
 
 Hook = TypeVar("Hook", bound="MarketingHook")
 
@@ -23,15 +29,14 @@ Hook = TypeVar("Hook", bound="MarketingHook")
 class MarketingOperator(PrivateFields, BaseOperator, Generic[Hook]):
     """Base of all operators: names its hook, retries by :class:`MarketingRetryPolicy` unless told otherwise.
 
-    A subclass names the class of its hook twice: for readers and type checkers as ``MarketingOperator[TheHook]``, and
-    for the running task as ``hook_class``.
+    A subclass names its ``vendor``, and for type checkers the vendor's hook: ``MarketingOperator["TheHook"]``.
 
     :param conn_id: id of the connection
     :param retry_policy: which errors are worth a retry, and when
     :param multiple_outputs: give each field of the result an XCom of its own
     """
 
-    hook_class: type[Hook]
+    vendor: ClassVar[Vendor]
 
     def __init__(
         self,
@@ -48,10 +53,14 @@ class MarketingOperator(PrivateFields, BaseOperator, Generic[Hook]):
     @cached_property
     def hook(self) -> Hook:
         """The vendor's hook."""
-        return self.hook_class(self.conn_id)
+        hooks = import_module(f"{self.vendor.package}.hooks.{self.vendor.conn_type}")
+        hook: Hook = getattr(hooks, self.vendor.hook)(self.conn_id)
+        return hook
 
     def guard(self, context: Context) -> Guard:
         """Return what tells whether the running try may still start something."""
+        from airflow_provider_mkt.tasks.guard import Guard
+
         return Guard(context["ti"], lambda: self._stopped)
 
     def on_kill(self) -> None:

@@ -4,24 +4,26 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
-from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
-from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import Finding, SubmissionRequest, TaskKey
 from airflow_provider_mkt.vendors import flokit
-from airflow_provider_mkt.waiting.base import Verdict
-from airflow_provider_mkt.waiting.flokit import SyncWatch, digest
+
+if TYPE_CHECKING:
+    from airflow_provider_mkt.hooks.flokit import FlokitHook
+    from airflow_provider_mkt.submission.record import Record
+    from airflow_provider_mkt.submission.request import Finding, SubmissionRequest, TaskKey
+    from airflow_provider_mkt.waiting.base import Verdict
+    from airflow_provider_mkt.waiting.flokit import SyncWatch
 
 SEEN = "seen at the integration"
 """Status of a sync whose answer was lost."""
 
 
-class FlokitTriggerSyncOperator(SubmittingOperator[FlokitHook]):
+class FlokitTriggerSyncOperator(SubmittingOperator["FlokitHook"]):
     """Triggers a manual sync of an integration, once, and waits until it has ended.
 
     Returns ``sync_id`` and, after waiting, ``integration`` (the vendor's last answer), each also as an XCom of its own.
@@ -36,13 +38,13 @@ class FlokitTriggerSyncOperator(SubmittingOperator[FlokitHook]):
 
     template_fields: Sequence[str] = ("integration_id", "conn_id")
     ui_color = flokit.VENDOR.color
-    hook_class = FlokitHook
+    vendor = flokit.VENDOR
 
     def __init__(
         self,
         *,
         integration_id: str,
-        flokit_conn_id: str = FlokitHook.default_conn_name,
+        flokit_conn_id: str = flokit.VENDOR.default_conn_id,
         poll_interval: float = 30.0,
         **kwargs: Any,
     ) -> None:
@@ -51,6 +53,8 @@ class FlokitTriggerSyncOperator(SubmittingOperator[FlokitHook]):
 
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the sync request."""
+        from airflow_provider_mkt.submission.request import SubmissionRequest
+
         path = {"integration_id": validation.text("integration_id", self.integration_id)}
         return SubmissionRequest(
             vendor=flokit.VENDOR.name,
@@ -66,6 +70,8 @@ class FlokitTriggerSyncOperator(SubmittingOperator[FlokitHook]):
 
     def _before(self) -> dict[str, Any]:
         """Read the integration before the request: what is news afterwards, and whether it can be synced at all."""
+        from airflow_provider_mkt.waiting.flokit import digest
+
         before = self.hook.get_integration(self.integration_id)
         if before["status"] == flokit.DISCONNECTED:
             raise ValidationError(
@@ -79,6 +85,8 @@ class FlokitTriggerSyncOperator(SubmittingOperator[FlokitHook]):
 
     def watch(self, record: Record) -> SyncWatch:
         """Return the sync."""
+        from airflow_provider_mkt.waiting.flokit import SyncWatch
+
         before = record.baseline
         return SyncWatch(
             self.integration_id, before["last_synced_at"], before["error"], record.accepted_at or record.intent_at
@@ -95,6 +103,9 @@ def _trace(record: Record) -> Generator[Call, Any, Finding]:
     A request puts an integration into ``syncing``, and a sync that ends moves ``last_synced_at`` or shows an error
     (assumed). An integration that is as it was before, and was well then, was therefore not synced.
     """
+    from airflow_provider_mkt.submission.request import Finding
+    from airflow_provider_mkt.waiting.flokit import digest
+
     before, integration_id = record.baseline, record.body["integration_id"]
     answer = yield flokit.GET_INTEGRATION(path={"integration_id": integration_id})
     status, synced = answer["status"], answer.get("last_synced_at")

@@ -9,28 +9,28 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.client.answer import rows_of
 from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError, ValidationError
-from airflow_provider_mkt.hooks.flow_living import FlowLivingHook, check_dates, publish_body
 from airflow_provider_mkt.operators.base import MarketingOperator
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
-from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import OURS, OURS_RECEIPT, Finding, SubmissionRequest, TaskKey
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flow_living
-from airflow_provider_mkt.waiting.base import Verdict
-from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
+    from airflow_provider_mkt.submission.record import Record
+    from airflow_provider_mkt.submission.request import Finding, SubmissionRequest, TaskKey
+    from airflow_provider_mkt.waiting.base import Verdict
+    from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 
 SEEN_IN_ANALYTICS = "seen in analytics"
 """Status of an order whose answer was lost, and whose campaigns the analytics host shows."""
 UNKNOWN_BEFORE = "which ones there were before is not known"
 
 
-class FlowLivingPublishCampaignOperator(SubmittingOperator[FlowLivingHook]):
+class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
     """Publishes an ad campaign for property listings. It spends money, so it happens once.
 
     Returns ``campaign_tracking_ids``, ``order_ref``, ``status`` and, after waiting, ``campaigns`` (the last answer for
@@ -64,7 +64,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator[FlowLivingHook]):
         "conn_id",
     )
     ui_color = flow_living.VENDOR.color
-    hook_class = FlowLivingHook
+    vendor = flow_living.VENDOR
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator[FlowLivingHook]):
         order_ref: str | None = None,
         dry_run: bool | str = False,
         target_statuses: Sequence[str] | str = flow_living.LIVE,
-        flow_living_conn_id: str = FlowLivingHook.default_conn_name,
+        flow_living_conn_id: str = flow_living.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flow_living_conn_id, **kwargs)
@@ -96,6 +96,9 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator[FlowLivingHook]):
 
     def execute(self, context: Context) -> Any:
         """Publish; or, for a dry run, only have the request validated."""
+        from airflow_provider_mkt.hooks.flow_living import check_dates
+        from airflow_provider_mkt.submission.request import TaskKey
+
         if not validation.flag("dry_run", self.validate_only):
             return super().execute(context)
         self._targets()
@@ -108,6 +111,9 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator[FlowLivingHook]):
 
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the publish request."""
+        from airflow_provider_mkt.hooks.flow_living import check_dates
+        from airflow_provider_mkt.submission.request import OURS, OURS_RECEIPT, SubmissionRequest
+
         self._targets()
         body = self._body(task_key)
 
@@ -148,6 +154,9 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator[FlowLivingHook]):
         The analytics host knows no tracking ids. The names of its campaigns hold the reference (assumed). It may be
         late, so a campaign is taken for ours only if no earlier generation can have that reference.
         """
+        from airflow_provider_mkt.client.answer import rows_of
+        from airflow_provider_mkt.submission.request import Finding
+
         endpoint, known = flow_living.LIST_BRANCH_CAMPAIGNS, record.baseline.get("known")
         if known is None or record.generation > 1:
             why = "an earlier order of the same reference may show late" if known is not None else UNKNOWN_BEFORE
@@ -175,6 +184,8 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator[FlowLivingHook]):
 
     def watch(self, record: Record) -> CampaignWatch | None:
         """Return the campaigns of all tracking ids; None when those were lost and only the campaigns were found."""
+        from airflow_provider_mkt.waiting.flow_living import CampaignWatch
+
         if not record.receipt["campaign_tracking_ids"]:
             return None
         return CampaignWatch(
@@ -190,6 +201,8 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator[FlowLivingHook]):
         return validation.statuses("target_statuses", self.target_statuses, flow_living.STATUSES, closed=False)
 
     def _body(self, task_key: TaskKey) -> dict[str, Any]:
+        from airflow_provider_mkt.hooks.flow_living import publish_body
+
         listings = self.listing_external_ids
         return publish_body(
             plan_ref=self.plan_ref,
@@ -222,7 +235,7 @@ def _receipt(answer: dict[str, Any]) -> dict[str, Any]:
     return {"campaign_tracking_ids": tracking_ids, "status": answer["status"]}
 
 
-class FlowLivingUpdateCampaignStatusOperator(MarketingOperator[FlowLivingHook]):
+class FlowLivingUpdateCampaignStatusOperator(MarketingOperator["FlowLivingHook"]):
     """Pauses a campaign, or asks for another status, and confirms it by reading the status afterwards.
 
     Returns the status of each tracking id.
@@ -235,7 +248,7 @@ class FlowLivingUpdateCampaignStatusOperator(MarketingOperator[FlowLivingHook]):
 
     template_fields: Sequence[str] = ("campaign_tracking_id", "status", "reason", "conn_id")
     ui_color = flow_living.VENDOR.color
-    hook_class = FlowLivingHook
+    vendor = flow_living.VENDOR
 
     def __init__(
         self,
@@ -243,7 +256,7 @@ class FlowLivingUpdateCampaignStatusOperator(MarketingOperator[FlowLivingHook]):
         campaign_tracking_id: str | Sequence[str],
         status: str,
         reason: str | None = None,
-        flow_living_conn_id: str = FlowLivingHook.default_conn_name,
+        flow_living_conn_id: str = flow_living.VENDOR.default_conn_id,
         multiple_outputs: bool = False,
         **kwargs: Any,
     ) -> None:

@@ -15,15 +15,15 @@ from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.links.submission import SubmissionLink
 from airflow_provider_mkt.operators.base import Hook, MarketingOperator
 from airflow_provider_mkt.operators.waiting import WaitingOperator
-from airflow_provider_mkt.submission import messages
-from airflow_provider_mkt.submission.record import SUBMITTED, Record
-from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
-from airflow_provider_mkt.submission.submit import Submission
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
-from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_provider_mkt.submission.record import Record
+    from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+    from airflow_provider_mkt.submission.submit import Submission
+    from airflow_provider_mkt.waiting.base import Verdict, Watch
 
 
 class RecordingOperator(MarketingOperator[Hook]):
@@ -72,6 +72,8 @@ class SubmitOnce(RecordingOperator[Hook]):
 
     def submit(self, context: Context) -> Record:
         """Submit, unless that has happened, and return the record with its receipt."""
+        from airflow_provider_mkt.submission.request import TaskKey
+
         task_key = TaskKey.of(context, self.conn_id)
         client = self.hook.client
         resubmit = self.resubmit_asked(context)
@@ -81,6 +83,9 @@ class SubmitOnce(RecordingOperator[Hook]):
 
     def submission(self, context: Context, task_key: TaskKey | None = None) -> Submission:
         """Return the submission of the running task."""
+        from airflow_provider_mkt.submission.request import TaskKey
+        from airflow_provider_mkt.submission.submit import Submission
+
         key = task_key or TaskKey.of(context, self.conn_id)
         return Submission(context["task_state_store"], key, guard=self.guard(context), clock=self.clock)
 
@@ -142,6 +147,8 @@ class SubmittingOperator(SubmitOnce[Hook], WaitingOperator[Hook]):
 
     def accepted(self, context: Context) -> Watch | None:
         """Return what the vendor has accepted, if it is to be waited for; never one that was to be submitted again."""
+        from airflow_provider_mkt.submission.record import SUBMITTED
+
         record = self.submission(context).current(resubmit=self.resubmit_asked(context))
         if record is None:
             return None
@@ -158,6 +165,10 @@ class SubmittingOperator(SubmitOnce[Hook], WaitingOperator[Hook]):
 
     def conclude(self, context: Context, verdict: Verdict) -> Any:
         """Return the result; or say what failed, and whether a retry submits again."""
+        from airflow_provider_mkt.submission import messages
+        from airflow_provider_mkt.submission.record import SUBMITTED
+        from airflow_provider_mkt.waiting.base import WaitState
+
         submission = self.submission(context)
         record = submission.record()
         if record is None or record.state != SUBMITTED:

@@ -14,18 +14,16 @@ from airflow.sdk import conf
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_provider_mkt.client.durations import DAY
-from airflow_provider_mkt.client.retry import MAX_WAIT
 from airflow_provider_mkt.exceptions import INCURABLE, ApiError
 from airflow_provider_mkt.operators.base import Hook, MarketingOperator
-from airflow_provider_mkt.submission import messages
-from airflow_provider_mkt.submission.deployment import deployment
-from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.tasks.user_stop import marked_failed
 from airflow_provider_mkt.validation import positive
-from airflow_provider_mkt.waiting.base import FailedPolls, Verdict, Watch
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_provider_mkt.submission.record import Record
+    from airflow_provider_mkt.waiting.base import Verdict, Watch
 
 
 CANCEL_TIMEOUT = 4.0
@@ -77,6 +75,9 @@ class WaitingOperator(MarketingOperator[Hook]):
     @contextmanager
     def running(self, context: Context) -> Iterator[None]:
         """Have a user's stop reach the vendor while the block runs. Running out of time is no wish to stop it there."""
+        # A stop must never wait for an import that it has interrupted: what stopping needs is loaded before.
+        import airflow_provider_mkt.submission.submit  # noqa: F401
+
         self._begun = context
         try:
             yield
@@ -90,6 +91,8 @@ class WaitingOperator(MarketingOperator[Hook]):
 
     def leave_to_the_original(self, record: Record) -> None:
         """Never cancel what another deployment has started: this one may run on a copy of its database."""
+        from airflow_provider_mkt.submission.deployment import deployment
+
         if record.deployment not in ("", deployment()):
             self.log.warning(
                 "The deployment %r submitted this. It is followed here, and not cancelled.", record.deployment
@@ -101,7 +104,9 @@ class WaitingOperator(MarketingOperator[Hook]):
 
         :raises ApiError: when it is hopeless to go on, or ``wait_timeout`` is over
         """
-        from airflow_provider_mkt.triggers.watch import WatchTrigger  # noqa: PLC0415
+        from airflow_provider_mkt.client.retry import MAX_WAIT
+        from airflow_provider_mkt.triggers.watch import WatchTrigger
+        from airflow_provider_mkt.waiting.base import FailedPolls
 
         client = self.hook.client
         self._waiting = watch
@@ -133,6 +138,8 @@ class WaitingOperator(MarketingOperator[Hook]):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on when the trigger has something to tell."""
+        from airflow_provider_mkt.waiting.base import Verdict
+
         if (error := ApiError.from_event(event)) is not None:
             self._say_remedies(error)
             raise error
@@ -140,6 +147,8 @@ class WaitingOperator(MarketingOperator[Hook]):
 
     def _say_remedies(self, error: ApiError) -> None:
         """Say what can be done about a wait that ended with an error, unless the next try goes on with it."""
+        from airflow_provider_mkt.submission import messages
+
         if isinstance(error, INCURABLE):
             self.log.error(messages.resubmit_hint())
 
@@ -159,6 +168,8 @@ class WaitingOperator(MarketingOperator[Hook]):
             self.log.error("Stopping it at the vendor was not finished after %.0f s; check the vendor.", CANCEL_TIMEOUT)
 
     def _cancel(self, context: Context) -> None:
+        from airflow_provider_mkt.submission import messages
+
         if not marked_failed(context["ti"]):
             self.log.info("This try ends, but the task was not marked as failed: the vendor goes on.")
             return

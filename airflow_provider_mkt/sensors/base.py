@@ -17,15 +17,15 @@ from airflow.sdk.exceptions import (
 )
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.client.retry import MAX_WAIT
 from airflow_provider_mkt.exceptions import ApiError, RateLimitError
 from airflow_provider_mkt.retry_policy import DEFAULT
-from airflow_provider_mkt.waiting.base import FailedPolls, Verdict, WaitState, Watch
 
 if TYPE_CHECKING:
     from typing import NoReturn
 
     from airflow.sdk import Context, RetryPolicy
+
+    from airflow_provider_mkt.waiting.base import Verdict, Watch
 
 
 class WatchSensor(BaseSensorOperator):
@@ -63,6 +63,9 @@ class WatchSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
         """Look once."""
+        from airflow_provider_mkt.client.retry import MAX_WAIT
+        from airflow_provider_mkt.waiting.base import FailedPolls
+
         watch = self.watch()
         if watch is None:
             self.log.warning("There is nothing to follow: %s. The sensor succeeds without waiting.", self.no_ids)
@@ -89,7 +92,8 @@ class WatchSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:  # noqa: ARG002
         """Go on when the trigger has something to tell."""
-        from airflow_provider_mkt.triggers.watch import FIRST_LOOK  # noqa: PLC0415
+        from airflow_provider_mkt.triggers.watch import FIRST_LOOK
+        from airflow_provider_mkt.waiting.base import Verdict
 
         error = ApiError.from_event(event)
         if error is None:
@@ -127,7 +131,7 @@ class WatchSensor(BaseSensorOperator):
         :param deadline: when the sensor times out, in Unix time
         :param first_look: seconds before the triggerer's first poll
         """
-        from airflow_provider_mkt.triggers.watch import WatchTrigger  # noqa: PLC0415
+        from airflow_provider_mkt.triggers.watch import WatchTrigger
 
         watch = self.watch()
         if watch is None:
@@ -159,6 +163,8 @@ def known_ids(field: str, values: Any) -> list[str]:
 
 
 def _result(verdict: Verdict) -> Any:
+    from airflow_provider_mkt.waiting.base import WaitState
+
     if verdict.state is WaitState.FAILED:
         raise AirflowFailException(verdict.message)
     return verdict.answer

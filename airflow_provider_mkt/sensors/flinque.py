@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.vendors import flinque
-from airflow_provider_mkt.waiting.flinque import CampaignWatch, ReportWatch
+
+if TYPE_CHECKING:
+    from airflow_provider_mkt.waiting.flinque import CampaignWatch, ReportWatch
 
 
 class FlinqueCampaignStatusSensor(WatchSensor):
@@ -32,7 +33,7 @@ class FlinqueCampaignStatusSensor(WatchSensor):
         *,
         campaign_id: str,
         target_statuses: Sequence[str] | str = flinque.CAMPAIGN_LIVE,
-        flinque_conn_id: str = FlinqueHook.default_conn_name,
+        flinque_conn_id: str = flinque.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flinque_conn_id, **kwargs)
@@ -41,6 +42,8 @@ class FlinqueCampaignStatusSensor(WatchSensor):
 
     def watch(self) -> CampaignWatch:
         """Return the campaign."""
+        from airflow_provider_mkt.waiting.flinque import CampaignWatch
+
         return CampaignWatch(
             validation.text("campaign_id", self.campaign_id),
             validation.statuses("target_statuses", self.target_statuses, flinque.CAMPAIGN_STATUSES, closed=False),
@@ -57,10 +60,12 @@ class FlinqueReportReadySensor(WatchSensor):
     template_fields: Sequence[str] = ("report_id", "conn_id")
     ui_color = flinque.VENDOR.color
 
-    def __init__(self, *, report_id: str, flinque_conn_id: str = FlinqueHook.default_conn_name, **kwargs: Any) -> None:
+    def __init__(self, *, report_id: str, flinque_conn_id: str = flinque.VENDOR.default_conn_id, **kwargs: Any) -> None:
         super().__init__(conn_id=flinque_conn_id, **kwargs)
         self.report_id = report_id
 
     def watch(self) -> ReportWatch:
         """Return the report."""
+        from airflow_provider_mkt.waiting.flinque import ReportWatch
+
         return ReportWatch(validation.text("report_id", self.report_id))

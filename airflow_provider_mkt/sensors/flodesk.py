@@ -12,22 +12,16 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import NotFoundError
-from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.tasks.private_fields import PrivateFields
 from airflow_provider_mkt.vendors import flodesk
-from airflow_provider_mkt.waiting.flodesk import (
-    AddressWatch,
-    SegmentSizeWatch,
-    SubscriberWatch,
-    found_subscriber,
-    who,
-)
 
 if TYPE_CHECKING:
     from typing import NoReturn
 
     from airflow.sdk import Context
+
+    from airflow_provider_mkt.waiting.flodesk import AddressWatch, SegmentSizeWatch, SubscriberWatch
 
 MAX_SUBSCRIBERS = 1_000_000_000
 
@@ -50,7 +44,7 @@ class FlodeskSegmentSizeSensor(WatchSensor):
         *,
         segment_id: str,
         minimum: int | str,
-        flodesk_conn_id: str = FlodeskHook.default_conn_name,
+        flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
@@ -59,6 +53,8 @@ class FlodeskSegmentSizeSensor(WatchSensor):
 
     def watch(self) -> SegmentSizeWatch:
         """Return the segment."""
+        from airflow_provider_mkt.waiting.flodesk import SegmentSizeWatch
+
         # A template renders to text.
         given = self.minimum
         number = int(given) if isinstance(given, str) and given.isdecimal() else given
@@ -89,7 +85,7 @@ class FlodeskSubscriberStatusSensor(PrivateFields, WatchSensor):
         *,
         id_or_email: str,
         target_statuses: Sequence[str] | str = ("active",),
-        flodesk_conn_id: str = FlodeskHook.default_conn_name,
+        flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
@@ -109,12 +105,16 @@ class FlodeskSubscriberStatusSensor(PrivateFields, WatchSensor):
         return super().execute_complete(context, event, deadline)
 
     def _begin(self, context: Context) -> None:
+        from airflow_provider_mkt.waiting.flodesk import who
+
         self._subscriber = who(self.private("id_or_email", context))
         first = context["ti"].get_first_reschedule_date(context)
         self._since = first.timestamp() if first else None
 
     def watch(self) -> AddressWatch | SubscriberWatch:
         """Return the subscriber."""
+        from airflow_provider_mkt.waiting.flodesk import AddressWatch, SubscriberWatch
+
         kind = AddressWatch if "@" in self._subscriber else SubscriberWatch
         return kind(
             self._subscriber,
@@ -125,6 +125,9 @@ class FlodeskSubscriberStatusSensor(PrivateFields, WatchSensor):
         self, planned: AirflowRescheduleException, deadline: float, first_look: float | None = None
     ) -> NoReturn:
         """Defer by the subscriber's id. Who has not subscribed has none: look again later, from a worker."""
+        from airflow_provider_mkt.hooks.flodesk import FlodeskHook
+        from airflow_provider_mkt.waiting.flodesk import found_subscriber
+
         if "@" in self._subscriber:
             with suppress(NotFoundError):
                 self._subscriber = FlodeskHook(self.conn_id).client.run(found_subscriber(self._subscriber))["id"]

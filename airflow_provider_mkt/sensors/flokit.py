@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.vendors import flokit
-from airflow_provider_mkt.waiting.flokit import SyncWatch
+
+if TYPE_CHECKING:
+    from airflow_provider_mkt.waiting.flokit import SyncWatch
 
 
 class FlokitIntegrationSyncSensor(WatchSensor):
@@ -30,7 +31,7 @@ class FlokitIntegrationSyncSensor(WatchSensor):
         *,
         integration_id: str,
         since: datetime | str | None = None,
-        flokit_conn_id: str = FlokitHook.default_conn_name,
+        flokit_conn_id: str = flokit.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flokit_conn_id, **kwargs)
@@ -39,4 +40,6 @@ class FlokitIntegrationSyncSensor(WatchSensor):
 
     def watch(self) -> SyncWatch:
         """Return the sync."""
+        from airflow_provider_mkt.waiting.flokit import SyncWatch
+
         return SyncWatch(validation.text("integration_id", self.integration_id), validation.moment("since", self.since))

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.sensors.base import WatchSensor, known_ids
 from airflow_provider_mkt.vendors import flow_living
-from airflow_provider_mkt.waiting.flow_living import CampaignWatch
+
+if TYPE_CHECKING:
+    from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 
 
 class FlowLivingCampaignStatusSensor(WatchSensor):
@@ -36,7 +37,7 @@ class FlowLivingCampaignStatusSensor(WatchSensor):
         *,
         campaign_tracking_id: str | Sequence[str],
         target_statuses: Sequence[str] | str = flow_living.LIVE,
-        flow_living_conn_id: str = FlowLivingHook.default_conn_name,
+        flow_living_conn_id: str = flow_living.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flow_living_conn_id, **kwargs)
@@ -45,6 +46,8 @@ class FlowLivingCampaignStatusSensor(WatchSensor):
 
     def watch(self) -> CampaignWatch | None:
         """Return the campaign; None for an order whose tracking ids were lost with the answer, and for a dry run."""
+        from airflow_provider_mkt.waiting.flow_living import CampaignWatch
+
         targets = validation.statuses("target_statuses", self.target_statuses, flow_living.STATUSES, closed=False)
         tracking_ids = known_ids("campaign_tracking_id", self.campaign_tracking_id)
         return CampaignWatch(tracking_ids, targets) if tracking_ids else None

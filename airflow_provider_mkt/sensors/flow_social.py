@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.sensors.base import WatchSensor, known_ids
 from airflow_provider_mkt.vendors import flow_social
-from airflow_provider_mkt.waiting.flow_social import PostWatch
+
+if TYPE_CHECKING:
+    from airflow_provider_mkt.waiting.flow_social import PostWatch
 
 
 class FlowSocialPostStatusSensor(WatchSensor):
@@ -31,7 +32,7 @@ class FlowSocialPostStatusSensor(WatchSensor):
         *,
         post_id: str | Sequence[str],
         target_statuses: Sequence[str] | str = flow_social.DELIVERED,
-        flow_social_conn_id: str = FlowSocialHook.default_conn_name,
+        flow_social_conn_id: str = flow_social.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flow_social_conn_id, **kwargs)
@@ -40,6 +41,8 @@ class FlowSocialPostStatusSensor(WatchSensor):
 
     def watch(self) -> PostWatch | None:
         """Return the posts; None when all rows of a batch were refused, and were allowed to be."""
+        from airflow_provider_mkt.waiting.flow_social import PostWatch
+
         targets = validation.statuses("target_statuses", self.target_statuses, flow_social.POST_STATUSES, closed=True)
         post_ids = known_ids("post_id", self.post_id)
         return PostWatch(post_ids, targets) if post_ids else None

@@ -12,7 +12,6 @@ from airflow.sdk import timezone
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_mkt.client.durations import DAY
-from airflow_provider_mkt.client.retry import MAX_WAIT
 from airflow_provider_mkt.exceptions import RateLimitError
 
 log = logging.getLogger(__name__)
@@ -27,6 +26,8 @@ def reschedule_when_rate_limited() -> Iterator[None]:
     try:
         yield
     except RateLimitError as error:
+        from airflow_provider_mkt.client.retry import MAX_WAIT  # noqa: PLC0415 - see operators/base.py
+
         refused_by_vendor = error.status is not None
         if refused_by_vendor and (error.retry_after or 0.0) <= MAX_WAIT:
             raise

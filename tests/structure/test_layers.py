@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_mkt.vendors import VENDORS
 from tests.structure.imports import PACKAGE, ROOT, circle, imports, loaded_with, modules, room
 
 FLOORS: tuple[tuple[str, ...], ...] = (
@@ -52,6 +53,9 @@ HEAVY = (
     "yaml",
 )
 """What reading a DAG must not load: each costs more than all operators together."""
+
+ONLY_RUNNING = ("files", "hooks", "planning", "state", "submission", "triggers", "waiting")
+"""Rooms that a task needs when it runs, not when a DAG file declares it."""
 
 MAX_LOOSE = 6
 """Modules at the package's root: more of them, and nobody knows where a new one belongs."""
@@ -126,6 +130,13 @@ def test_reading_a_dag_loads_nothing_heavy() -> None:
         if each.module in loaded and not (each.own or each.lazy or each.typing)
         if each.target.partition(".")[0] in HEAVY
     ]
+    assert found == []
+
+
+def test_reading_a_dag_loads_nothing_that_only_a_running_task_needs() -> None:
+    """What is loaded for nothing costs more than the operators themselves, in every DAG file, again and again."""
+    public = [f"{kind}.{vendor.conn_type}" for kind in ("operators", "sensors") for vendor in VENDORS]
+    found = [" -> ".join(way) for name, way in loaded_with(public).items() if room(name) in ONLY_RUNNING]
     assert found == []
 
 

@@ -38,7 +38,7 @@ class WebhookInventory:
 
     def kept(self) -> dict[str, Kept]:
         """Return what is remembered of subscriptions for the address, by their ids."""
-        from airflow_provider_mkt.state.encryption import digest  # noqa: PLC0415
+        from airflow_provider_mkt.state.encryption import digest
 
         name = digest(self.desired.name)
         return {each.webhook_id: each for each in self.secrets.rows() if each.address == name}

@@ -15,21 +15,20 @@ this order:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.links.submission import SubmissionLink
 from airflow_provider_mkt.operators.base import Hook, MarketingOperator
-from airflow_provider_mkt.operators.ensure_webhook.reconcile import WebhookReconciler
-from airflow_provider_mkt.operators.ensure_webhook.routes import DesiredWebhook, Routes
-from airflow_provider_mkt.submission.request import TaskKey
-from airflow_provider_mkt.submission.submit import Submission
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
 
 
 class EnsureWebhookBase(MarketingOperator[Hook]):
@@ -43,7 +42,6 @@ class EnsureWebhookBase(MarketingOperator[Hook]):
     :raises StoreError: when the shared store cannot be used; nothing was sent then, or the next try settles it
     """
 
-    routes: ClassVar[Routes]
     template_fields: Sequence[str] = ("url", "events", "conn_id")
     operator_extra_links = (SubmissionLink(),)
 
@@ -51,6 +49,11 @@ class EnsureWebhookBase(MarketingOperator[Hook]):
         super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.url = url
         self.events = events
+
+    @cached_property
+    def routes(self) -> Routes:
+        """How the vendor's subscriptions are dealt with."""
+        raise NotImplementedError
 
     def address(self, url: str) -> str:
         """Return the address that the vendor is given for ``url``.
@@ -69,8 +72,12 @@ class EnsureWebhookBase(MarketingOperator[Hook]):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look, and do what is missing."""
-        from airflow_provider_mkt.state.database.shared import store  # noqa: PLC0415 - loads SQLAlchemy
-        from airflow_provider_mkt.state.exclusive import ExclusiveLease  # noqa: PLC0415
+        from airflow_provider_mkt.operators.ensure_webhook.reconcile import WebhookReconciler
+        from airflow_provider_mkt.operators.ensure_webhook.routes import DesiredWebhook
+        from airflow_provider_mkt.state.database.shared import store
+        from airflow_provider_mkt.state.exclusive import ExclusiveLease
+        from airflow_provider_mkt.submission.request import TaskKey
+        from airflow_provider_mkt.submission.submit import Submission
 
         url = self._checked_url()
         events = validation.choices("events", self.events, self.routes.events)

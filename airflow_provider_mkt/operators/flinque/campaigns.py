@@ -8,30 +8,26 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.client.paging import Hints
 from airflow_provider_mkt.exceptions import ApiError
-from airflow_provider_mkt.hooks.flinque import FlinqueHook
-from airflow_provider_mkt.hooks.flinque.hook import campaign_body
 from airflow_provider_mkt.operators.base import MarketingOperator
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
-from airflow_provider_mkt.submission.list_lookup import ListLookup, differing
-from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flinque
-from airflow_provider_mkt.waiting.base import Verdict
-from airflow_provider_mkt.waiting.flinque import CampaignWatch
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_mkt.hooks.flinque import FlinqueHook
+    from airflow_provider_mkt.submission.record import Record
+    from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+    from airflow_provider_mkt.waiting.base import Verdict
+    from airflow_provider_mkt.waiting.flinque import CampaignWatch
+
 
 log = logging.getLogger(__name__)
 
-CAMPAIGN = ListLookup("campaign", flinque.CREATE_CAMPAIGN, flinque.LIST_CAMPAIGNS, Hints(), renamable=True)
 
-
-class FlinqueCreateCampaignOperator(SubmittingOperator[FlinqueHook]):
+class FlinqueCreateCampaignOperator(SubmittingOperator["FlinqueHook"]):
     """Creates a campaign, once.
 
     Returns ``campaign_id`` and, after waiting, ``campaign`` (the vendor's last answer), each also as an XCom of its
@@ -50,14 +46,14 @@ class FlinqueCreateCampaignOperator(SubmittingOperator[FlinqueHook]):
 
     template_fields: Sequence[str] = ("campaign", "target_statuses", "conn_id")
     ui_color = flinque.VENDOR.color
-    hook_class = FlinqueHook
+    vendor = flinque.VENDOR
 
     def __init__(
         self,
         *,
         campaign: Mapping[str, Any],
         target_statuses: Sequence[str] | str = flinque.CAMPAIGN_LIVE,
-        flinque_conn_id: str = FlinqueHook.default_conn_name,
+        flinque_conn_id: str = flinque.VENDOR.default_conn_id,
         wait_for_completion: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -67,12 +63,19 @@ class FlinqueCreateCampaignOperator(SubmittingOperator[FlinqueHook]):
 
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the campaign."""
+        from airflow_provider_mkt.client.paging import Hints
+        from airflow_provider_mkt.hooks.flinque.hook import campaign_body
+        from airflow_provider_mkt.submission.list_lookup import ListLookup
+
         self._targets()
         body = validation.json_object("campaign", self.campaign, "{'budget': '1000.00', 'currency': 'USD'}")
-        return CAMPAIGN.request(self.hook, campaign_body(CAMPAIGN.named(body, task_key)), task_key)
+        lookup = ListLookup("campaign", flinque.CREATE_CAMPAIGN, flinque.LIST_CAMPAIGNS, Hints(), renamable=True)
+        return lookup.request(self.hook, campaign_body(lookup.named(body, task_key)), task_key)
 
     def watch(self, record: Record) -> CampaignWatch:
         """Return the campaign."""
+        from airflow_provider_mkt.waiting.flinque import CampaignWatch
+
         return CampaignWatch(record.receipt["campaign_id"], self._targets())
 
     def _targets(self) -> list[str]:
@@ -83,7 +86,7 @@ class FlinqueCreateCampaignOperator(SubmittingOperator[FlinqueHook]):
         return record.receipt if verdict is None else {**record.receipt, "campaign": verdict.answer}
 
 
-class FlinqueUpdateCampaignOperator(MarketingOperator[FlinqueHook]):
+class FlinqueUpdateCampaignOperator(MarketingOperator["FlinqueHook"]):
     """Changes a campaign, and makes sure that the vendor's answer shows the new values.
 
     It may be repeated, so every failure may be retried. Returns ``campaign_id`` and ``campaign``, the vendor's answer.
@@ -95,14 +98,14 @@ class FlinqueUpdateCampaignOperator(MarketingOperator[FlinqueHook]):
 
     template_fields: Sequence[str] = ("campaign_id", "changes", "conn_id")
     ui_color = flinque.VENDOR.color
-    hook_class = FlinqueHook
+    vendor = flinque.VENDOR
 
     def __init__(
         self,
         *,
         campaign_id: str,
         changes: Mapping[str, Any],
-        flinque_conn_id: str = FlinqueHook.default_conn_name,
+        flinque_conn_id: str = flinque.VENDOR.default_conn_id,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -120,6 +123,8 @@ class FlinqueUpdateCampaignOperator(MarketingOperator[FlinqueHook]):
         return {"campaign_id": campaign_id, "campaign": hook.redactor.data(campaign)}
 
     def _confirm(self, campaign_id: str, campaign: Mapping[str, Any]) -> None:
+        from airflow_provider_mkt.submission.list_lookup import differing
+
         wrong = differing(campaign, self.changes)
         if campaign["id"] != campaign_id:
             wrong = ["id", *wrong]

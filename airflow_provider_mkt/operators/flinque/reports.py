@@ -4,23 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mkt.client.paging import Hints
-from airflow_provider_mkt.hooks.flinque import FlinqueHook
-from airflow_provider_mkt.hooks.flinque.hook import report_body
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
-from airflow_provider_mkt.submission.list_lookup import ListLookup
-from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.vendors import flinque
-from airflow_provider_mkt.waiting.base import Verdict
-from airflow_provider_mkt.waiting.flinque import ReportWatch
 
-REPORT = ListLookup("report", flinque.GENERATE_REPORT, flinque.LIST_REPORTS, Hints())
+if TYPE_CHECKING:
+    from airflow_provider_mkt.hooks.flinque import FlinqueHook
+    from airflow_provider_mkt.submission.record import Record
+    from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+    from airflow_provider_mkt.waiting.base import Verdict
+    from airflow_provider_mkt.waiting.flinque import ReportWatch
 
 
-class FlinqueGenerateReportOperator(SubmittingOperator[FlinqueHook]):
+class FlinqueGenerateReportOperator(SubmittingOperator["FlinqueHook"]):
     """Has a report generated, once, and waits until it is ready.
 
     Returns ``report_id`` and, after waiting, ``report`` (the vendor's last answer), each also as an XCom of its own.
@@ -36,13 +33,13 @@ class FlinqueGenerateReportOperator(SubmittingOperator[FlinqueHook]):
 
     template_fields: Sequence[str] = ("report", "conn_id")
     ui_color = flinque.VENDOR.color
-    hook_class = FlinqueHook
+    vendor = flinque.VENDOR
 
     def __init__(
         self,
         *,
         report: Mapping[str, Any],
-        flinque_conn_id: str = FlinqueHook.default_conn_name,
+        flinque_conn_id: str = flinque.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flinque_conn_id, **kwargs)
@@ -50,10 +47,17 @@ class FlinqueGenerateReportOperator(SubmittingOperator[FlinqueHook]):
 
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the report request."""
-        return REPORT.request(self.hook, REPORT.named(report_body(self.report), task_key), task_key)
+        from airflow_provider_mkt.client.paging import Hints
+        from airflow_provider_mkt.hooks.flinque.hook import report_body
+        from airflow_provider_mkt.submission.list_lookup import ListLookup
+
+        lookup = ListLookup("report", flinque.GENERATE_REPORT, flinque.LIST_REPORTS, Hints())
+        return lookup.request(self.hook, lookup.named(report_body(self.report), task_key), task_key)
 
     def watch(self, record: Record) -> ReportWatch:
         """Return the report."""
+        from airflow_provider_mkt.waiting.flinque import ReportWatch
+
         return ReportWatch(record.receipt["report_id"])
 
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mkt.client.paging import Hints
-from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.operators.ensure_webhook.operator import EnsureWebhookBase
-from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
 from airflow_provider_mkt.vendors import flinque
 
+if TYPE_CHECKING:
+    from airflow_provider_mkt.hooks.flinque import FlinqueHook
+    from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
 
-class FlinqueEnsureWebhookOperator(EnsureWebhookBase[FlinqueHook]):
+
+class FlinqueEnsureWebhookOperator(EnsureWebhookBase["FlinqueHook"]):
     """Sees to it that Flinque has exactly one subscription for an address, with exactly these events.
 
     Flinque can neither change a subscription nor show its secret again: where events differ or the secret is not known
@@ -24,15 +26,17 @@ class FlinqueEnsureWebhookOperator(EnsureWebhookBase[FlinqueHook]):
     """
 
     ui_color = flinque.VENDOR.color
-    hook_class = FlinqueHook
-    routes = Routes(
-        flinque.CREATE_WEBHOOK,
-        flinque.LIST_WEBHOOKS,
-        Hints(),
-        flinque.EVENTS,
-        single=False,
-        updatable=False,
-    )
+    vendor = flinque.VENDOR
 
-    def __init__(self, *, flinque_conn_id: str = FlinqueHook.default_conn_name, **kwargs: Any) -> None:
+    def __init__(self, *, flinque_conn_id: str = flinque.VENDOR.default_conn_id, **kwargs: Any) -> None:
         super().__init__(conn_id=flinque_conn_id, **kwargs)
+
+    @cached_property
+    def routes(self) -> Routes:
+        """How the vendor's subscriptions are dealt with."""
+        from airflow_provider_mkt.client.paging import Hints
+        from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
+
+        return Routes(
+            flinque.CREATE_WEBHOOK, flinque.LIST_WEBHOOKS, Hints(), flinque.EVENTS, single=False, updatable=False
+        )

@@ -8,23 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.endpoint import Call
-from airflow_provider_mkt.client.paging import find_rows
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
-from airflow_provider_mkt.hooks.flodesk import FlodeskHook
-from airflow_provider_mkt.hooks.flodesk.audience import pages
 from airflow_provider_mkt.operators.submitting import InstantOperator
-from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import ABSENT, SubmissionRequest, TaskKey
 from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_mkt.hooks.flodesk import FlodeskHook
     from airflow_provider_mkt.state.exclusive import ExclusiveLease
+    from airflow_provider_mkt.submission.record import Record
+    from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
     from airflow_provider_mkt.waiting.base import Verdict
 
 
-class FlodeskCreateSegmentOperator(InstantOperator[FlodeskHook]):
+class FlodeskCreateSegmentOperator(InstantOperator["FlodeskHook"]):
     """Makes sure that there is a segment of a name: takes the one that is there, or creates it, once.
 
     Flodesk allows several segments of one name; this operator never makes a second one: tasks that share the store
@@ -41,7 +39,7 @@ class FlodeskCreateSegmentOperator(InstantOperator[FlodeskHook]):
 
     template_fields: Sequence[str] = ("name", "color", "reuse", "conn_id")
     ui_color = flodesk.VENDOR.color
-    hook_class = FlodeskHook
+    vendor = flodesk.VENDOR
 
     def __init__(
         self,
@@ -49,7 +47,7 @@ class FlodeskCreateSegmentOperator(InstantOperator[FlodeskHook]):
         name: str,
         color: str | None = None,
         reuse: bool | str = True,
-        flodesk_conn_id: str = FlodeskHook.default_conn_name,
+        flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
@@ -60,8 +58,8 @@ class FlodeskCreateSegmentOperator(InstantOperator[FlodeskHook]):
 
     def execute(self, context: Context) -> Any:
         """Create it, or take the one that is there. Of all tasks, one at a time does so for a name."""
-        from airflow_provider_mkt.state.database.shared import store  # noqa: PLC0415 - loads SQLAlchemy
-        from airflow_provider_mkt.state.exclusive import ExclusiveLease  # noqa: PLC0415
+        from airflow_provider_mkt.state.database.shared import store
+        from airflow_provider_mkt.state.exclusive import ExclusiveLease
 
         reuse, name = validation.flag("reuse", self.reuse), validation.text("name", self.name).strip()
         key = "/".join(("segment", *self.hook.account.identity, name))
@@ -76,6 +74,8 @@ class FlodeskCreateSegmentOperator(InstantOperator[FlodeskHook]):
 
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:  # noqa: ARG002 - the name is what it is found by
         """Return the segment."""
+        from airflow_provider_mkt.submission.request import SubmissionRequest
+
         # Stripped, as Flodesk may do it: what is looked for later has to be what is there.
         body = {"name": validation.text("name", self.name).strip()}
         if self.color is not None:
@@ -129,6 +129,8 @@ class SegmentExistsError(ValidationError):
 
 def trace_segment(record: Record) -> Generator[Call, Any, dict[str, Any] | None]:
     """Ask Flodesk what became of a segment: its receipt, ABSENT, or None when that cannot be told."""
+    from airflow_provider_mkt.submission.request import ABSENT
+
     found = yield from _segments_called(record.body["name"])
     if not found:
         return ABSENT
@@ -137,6 +139,9 @@ def trace_segment(record: Record) -> Generator[Call, Any, dict[str, Any] | None]
 
 
 def _segments_called(name: str) -> Generator[Call, Any, list[dict[str, Any]]]:
+    from airflow_provider_mkt.client.paging import find_rows
+    from airflow_provider_mkt.hooks.flodesk.audience import pages
+
     def named(row: Mapping[str, Any]) -> bool:
         if not isinstance(row.get("name"), str):
             raise ApiError("Flodesk's list of segments shows no names; nothing is concluded from it.", vendor="Flodesk")

@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ApiError
-from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.operators.base import MarketingOperator
 from airflow_provider_mkt.operators.submitting import InstantOperator
-from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flodesk
-from airflow_provider_mkt.waiting.flodesk import found_subscriber, who
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_mkt.hooks.flodesk import FlodeskHook
+    from airflow_provider_mkt.submission.record import Record
+    from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
     from airflow_provider_mkt.waiting.base import Verdict
 
 
-class FlodeskAddToSegmentsOperator(MarketingOperator[FlodeskHook]):
+class FlodeskAddToSegmentsOperator(MarketingOperator["FlodeskHook"]):
     """Adds a subscriber to segments. Repeating it changes nothing, so every failure may be retried.
 
     Returns ``subscriber_id``, ``status`` and ``segment_ids`` (all that they are in now).
@@ -35,14 +34,14 @@ class FlodeskAddToSegmentsOperator(MarketingOperator[FlodeskHook]):
 
     template_fields: Sequence[str] = ("segment_ids", "conn_id")
     ui_color = flodesk.VENDOR.color
-    hook_class = FlodeskHook
+    vendor = flodesk.VENDOR
 
     def __init__(
         self,
         *,
         id_or_email: str,
         segment_ids: Sequence[str],
-        flodesk_conn_id: str = FlodeskHook.default_conn_name,
+        flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
@@ -67,7 +66,7 @@ class FlodeskAddToSegmentsOperator(MarketingOperator[FlodeskHook]):
         return {"subscriber_id": answer["id"], "status": str(answer.get("status")), "segment_ids": joined}
 
 
-class FlodeskUnsubscribeOperator(MarketingOperator[FlodeskHook]):
+class FlodeskUnsubscribeOperator(MarketingOperator["FlodeskHook"]):
     """Unsubscribes somebody from everything. Repeating it changes nothing; there is no way back over the API.
 
     Returns ``subscriber_id`` and ``status``.
@@ -78,10 +77,10 @@ class FlodeskUnsubscribeOperator(MarketingOperator[FlodeskHook]):
 
     template_fields: Sequence[str] = ("conn_id",)
     ui_color = flodesk.VENDOR.color
-    hook_class = FlodeskHook
+    vendor = flodesk.VENDOR
 
     def __init__(
-        self, *, id_or_email: str, flodesk_conn_id: str = FlodeskHook.default_conn_name, **kwargs: Any
+        self, *, id_or_email: str, flodesk_conn_id: str = flodesk.VENDOR.default_conn_id, **kwargs: Any
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
         self.keep_private(id_or_email=id_or_email)
@@ -101,7 +100,7 @@ class FlodeskUnsubscribeOperator(MarketingOperator[FlodeskHook]):
         return {"subscriber_id": answer["id"], "status": str(answer.get("status"))}
 
 
-class FlodeskAddToWorkflowOperator(InstantOperator[FlodeskHook]):
+class FlodeskAddToWorkflowOperator(InstantOperator["FlodeskHook"]):
     """Lets a subscriber enter a workflow, once: who enters twice may get its mails twice.
 
     The subscriber is looked up first; what Airflow stores is Flodesk's id, never the address. Flodesk cannot be asked
@@ -115,14 +114,14 @@ class FlodeskAddToWorkflowOperator(InstantOperator[FlodeskHook]):
 
     template_fields: Sequence[str] = ("workflow_id", "conn_id")
     ui_color = flodesk.VENDOR.color
-    hook_class = FlodeskHook
+    vendor = flodesk.VENDOR
 
     def __init__(
         self,
         *,
         workflow_id: str,
         id_or_email: str,
-        flodesk_conn_id: str = FlodeskHook.default_conn_name,
+        flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
@@ -137,6 +136,9 @@ class FlodeskAddToWorkflowOperator(InstantOperator[FlodeskHook]):
 
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:  # noqa: ARG002 - who and where are what it is found by
         """Return the entry, of the subscriber's id."""
+        from airflow_provider_mkt.submission.request import SubmissionRequest
+        from airflow_provider_mkt.waiting.flodesk import found_subscriber
+
         workflow_id = validation.text("workflow_id", self.workflow_id)
         subscriber_id = self.hook.client.run(found_subscriber(self._subscriber))["id"]
         return SubmissionRequest(
@@ -162,6 +164,8 @@ def somebody(task: MarketingOperator[FlodeskHook], context: Context) -> str:
 
     :raises ValidationError: when it is neither
     """
+    from airflow_provider_mkt.waiting.flodesk import who
+
     subscriber = who(task.private("id_or_email", context))
     if "@" in subscriber:
         task.hook.hide(subscriber)

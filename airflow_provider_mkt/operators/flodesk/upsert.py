@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
-from airflow_provider_mkt.hooks.flodesk import FlodeskHook
-from airflow_provider_mkt.hooks.flodesk.audience import subscriber_body
 from airflow_provider_mkt.operators.base import MarketingOperator
-from airflow_provider_mkt.operators.flodesk.answer import refused_in
-from airflow_provider_mkt.operators.flodesk.refusals import Refusal, Refusals
-from airflow_provider_mkt.planning.audience import read_audience
-from airflow_provider_mkt.planning.people import People
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_provider_mkt.hooks.flodesk import FlodeskHook
+    from airflow_provider_mkt.operators.flodesk.refusals import Refusals
+    from airflow_provider_mkt.planning.people import People
 
 INVALID = "invalid"
 """Our code for people who cannot be sent."""
@@ -31,7 +29,7 @@ Audience = Generator[tuple[str, Mapping[str, Any] | ValidationError], None, None
 """People with their places; an error stands for somebody who cannot be read."""
 
 
-class SubscriberUpsert(MarketingOperator[FlodeskHook]):
+class SubscriberUpsert(MarketingOperator["FlodeskHook"]):
     """Upserts an audience, 50 people to a request; a subclass says where it comes from.
 
     All people are read and checked before the first is sent. Memory does not grow with their number. Somebody who
@@ -45,7 +43,7 @@ class SubscriberUpsert(MarketingOperator[FlodeskHook]):
     """
 
     ui_color = flodesk.VENDOR.color
-    hook_class = FlodeskHook
+    vendor = flodesk.VENDOR
     nobody: str | None = None
     """What to say when there is nobody to upsert; None: that is no error."""
 
@@ -55,7 +53,7 @@ class SubscriberUpsert(MarketingOperator[FlodeskHook]):
         segment_ids: Sequence[str] | None = None,
         allow_failures: bool = False,
         failures_path: str | None = None,
-        flodesk_conn_id: str = FlodeskHook.default_conn_name,
+        flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
@@ -69,6 +67,9 @@ class SubscriberUpsert(MarketingOperator[FlodeskHook]):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Upsert all of them, in batches."""
+        from airflow_provider_mkt.operators.flodesk.refusals import Refusals
+        from airflow_provider_mkt.planning.people import People
+
         with People() as people, Refusals(self.failures_path) as refusals:
             self._read(context, people, refusals)
             total = len(people) + len(refusals)
@@ -91,6 +92,8 @@ class SubscriberUpsert(MarketingOperator[FlodeskHook]):
 
         :raises ValidationError: naming those who cannot be sent, unless failures are allowed
         """
+        from airflow_provider_mkt.operators.flodesk.refusals import Refusal
+
         segments = validation.texts("segment_ids", self.segment_ids or [], most=flodesk.MAX_SEGMENTS, least=0)
         problems: list[str] = []
         try:
@@ -119,6 +122,8 @@ class SubscriberUpsert(MarketingOperator[FlodeskHook]):
         return told
 
     def _send(self, people: People, refusals: Refusals) -> None:
+        from airflow_provider_mkt.operators.flodesk.answer import refused_in
+
         hook = self.hook
         done, total = 0, len(people)
         for batch in people.batches(flodesk.MAX_IN_BATCH):
@@ -160,7 +165,7 @@ class FlodeskUpsertSubscribersOperator(SubscriberUpsert):
         *,
         subscribers: Sequence[Mapping[str, Any]] | None = None,
         path: str | None = None,
-        flodesk_conn_id: str = FlodeskHook.default_conn_name,
+        flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(flodesk_conn_id=flodesk_conn_id, **kwargs)
@@ -171,6 +176,8 @@ class FlodeskUpsertSubscribersOperator(SubscriberUpsert):
 
     def audience(self, context: Context) -> Audience:  # noqa: ARG002 - the queried audience needs it
         """Yield the people of the file or the list."""
+        from airflow_provider_mkt.planning.audience import read_audience
+
         if self.path is not None:
             yield from read_audience(self.path)
             return
@@ -189,6 +196,8 @@ def _body(place: str, person: Mapping[str, Any] | ValidationError, segments: Seq
 
     :raises ValidationError: when there is none
     """
+    from airflow_provider_mkt.hooks.flodesk.audience import subscriber_body
+
     if isinstance(person, ValidationError):
         raise person
     body = subscriber_body(person, place)

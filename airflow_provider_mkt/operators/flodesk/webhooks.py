@@ -5,23 +5,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.client.paging import MAX_PAGE
 from airflow_provider_mkt.exceptions import ValidationError
-from airflow_provider_mkt.hooks.flodesk import FlodeskHook
-from airflow_provider_mkt.hooks.flodesk.audience import pages
 from airflow_provider_mkt.operators.ensure_webhook.operator import EnsureWebhookBase
-from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
 from airflow_provider_mkt.vendors import flodesk
+
+if TYPE_CHECKING:
+    from airflow_provider_mkt.hooks.flodesk import FlodeskHook
+    from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
 
 TOKEN = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{15,}")
 """What stands in an address as it is, and is hard to guess."""
 
 
-class FlodeskEnsureWebhookOperator(EnsureWebhookBase[FlodeskHook]):
+class FlodeskEnsureWebhookOperator(EnsureWebhookBase["FlodeskHook"]):
     """Sees to it that Flodesk has exactly one subscription for an address, with exactly these events.
 
     Flodesk does not sign its deliveries. Its address therefore ends with the connection's ``webhook_token``, which is
@@ -36,21 +37,29 @@ class FlodeskEnsureWebhookOperator(EnsureWebhookBase[FlodeskHook]):
 
     template_fields: Sequence[str] = ("url", "events", "name", "conn_id")
     ui_color = flodesk.VENDOR.color
-    hook_class = FlodeskHook
-    routes = Routes(
-        flodesk.CREATE_WEBHOOK,
-        flodesk.LIST_WEBHOOKS,
-        pages(MAX_PAGE),
-        flodesk.EVENTS,
-        address="post_url",
-        signed=False,
-    )
+    vendor = flodesk.VENDOR
 
     def __init__(
-        self, *, name: str = "Airflow", flodesk_conn_id: str = FlodeskHook.default_conn_name, **kwargs: Any
+        self, *, name: str = "Airflow", flodesk_conn_id: str = flodesk.VENDOR.default_conn_id, **kwargs: Any
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
         self.name = name
+
+    @cached_property
+    def routes(self) -> Routes:
+        """How the vendor's subscriptions are dealt with."""
+        from airflow_provider_mkt.client.paging import MAX_PAGE
+        from airflow_provider_mkt.hooks.flodesk.audience import pages
+        from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
+
+        return Routes(
+            flodesk.CREATE_WEBHOOK,
+            flodesk.LIST_WEBHOOKS,
+            pages(MAX_PAGE),
+            flodesk.EVENTS,
+            address="post_url",
+            signed=False,
+        )
 
     def address(self, url: str) -> str:
         """Return ``url`` with the connection's token at its end: a secret.

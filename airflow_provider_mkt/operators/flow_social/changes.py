@@ -10,27 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import NotFoundError, ValidationError
-from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.operators.base import MarketingOperator
-from airflow_provider_mkt.operators.flow_social.answers import (
-    SHOWN_ROWS,
-    Item,
-    by_row,
-    differences,
-    reason_of,
-    shown_post,
-)
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+    from airflow_provider_mkt.operators.flow_social.answers import Item
+
 POST_NOT_FOUND = "POST_NOT_FOUND"
 """The vendor's code for a post that is not there."""
 
 
-class FlowSocialUpdatePostOperator(MarketingOperator[FlowSocialHook]):
+class FlowSocialUpdatePostOperator(MarketingOperator["FlowSocialHook"]):
     """Changes posts that are still queued. The values are absolute, so it may be repeated.
 
     Returns ``updated`` (a number) and ``post_ids``.
@@ -44,7 +38,7 @@ class FlowSocialUpdatePostOperator(MarketingOperator[FlowSocialHook]):
 
     template_fields: Sequence[str] = ("post_id", "content", "scheduled_for", "media_keys", "conn_id")
     ui_color = flow_social.VENDOR.color
-    hook_class = FlowSocialHook
+    vendor = flow_social.VENDOR
 
     def __init__(
         self,
@@ -53,7 +47,7 @@ class FlowSocialUpdatePostOperator(MarketingOperator[FlowSocialHook]):
         content: str | None = None,
         scheduled_for: datetime | str | None = None,
         media_keys: Sequence[str] | None = None,
-        flow_social_conn_id: str = FlowSocialHook.default_conn_name,
+        flow_social_conn_id: str = flow_social.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flow_social_conn_id, **kwargs)
@@ -64,6 +58,8 @@ class FlowSocialUpdatePostOperator(MarketingOperator[FlowSocialHook]):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Change all of them."""
+        from airflow_provider_mkt.operators.flow_social.answers import by_row
+
         ids = validation.ids("post_id", self.post_id)
         changes = self._changes()
         hook = self.hook
@@ -97,7 +93,7 @@ class FlowSocialUpdatePostOperator(MarketingOperator[FlowSocialHook]):
         return changes
 
 
-class FlowSocialDeletePostOperator(MarketingOperator[FlowSocialHook]):
+class FlowSocialDeletePostOperator(MarketingOperator["FlowSocialHook"]):
     """Deletes posts that are still queued. A post that is gone already is done, so it may be repeated.
 
     Returns ``deleted`` and ``gone`` (numbers): what it deleted, and what was not there any more.
@@ -108,13 +104,13 @@ class FlowSocialDeletePostOperator(MarketingOperator[FlowSocialHook]):
 
     template_fields: Sequence[str] = ("post_id", "conn_id")
     ui_color = flow_social.VENDOR.color
-    hook_class = FlowSocialHook
+    vendor = flow_social.VENDOR
 
     def __init__(
         self,
         *,
         post_id: str | Sequence[str],
-        flow_social_conn_id: str = FlowSocialHook.default_conn_name,
+        flow_social_conn_id: str = flow_social.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flow_social_conn_id, **kwargs)
@@ -160,6 +156,8 @@ def _problems(
     hook: FlowSocialHook, results: Mapping[str, Item | None], changes: Item = MappingProxyType({})
 ) -> dict[str, str]:
     """Return the posts that the vendor does not call done, or shows without the changes, with the reasons."""
+    from airflow_provider_mkt.operators.flow_social.answers import differences, reason_of, shown_post
+
     problems = {}
     for post_id, result in results.items():
         if result is None:
@@ -191,6 +189,8 @@ def _check(problems: dict[str, str], ids: Sequence[str], what: str) -> None:
 
     :raises ValidationError: naming them
     """
+    from airflow_provider_mkt.operators.flow_social.answers import SHOWN_ROWS
+
     if problems:
         shown = "; ".join(f"{post_id}: {reason}" for post_id, reason in list(problems.items())[:SHOWN_ROWS])
         more = len(problems) - SHOWN_ROWS

@@ -13,22 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt.client.endpoint import Upload
 from airflow_provider_mkt.exceptions import ValidationError
-from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
-from airflow_provider_mkt.hooks.flow_social.media import check_media_size, media_file, media_type_of
 from airflow_provider_mkt.operators.submitting import InstantOperator
-from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
+    from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+    from airflow_provider_mkt.submission.record import Record
+    from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
     from airflow_provider_mkt.waiting.base import Verdict
 
 CHUNK = 64 * 1024
 
 
-class FlowSocialUploadMediaOperator(InstantOperator[FlowSocialHook]):
+class FlowSocialUploadMediaOperator(InstantOperator["FlowSocialHook"]):
     """Uploads a picture or a film for posts, once: a retry after a lost answer gets the first upload's key.
 
     Returns ``media_key``, for a post's ``media_keys``, and ``name``, ``size`` (bytes) and ``sha256``. Size and format
@@ -41,13 +40,13 @@ class FlowSocialUploadMediaOperator(InstantOperator[FlowSocialHook]):
 
     template_fields: Sequence[str] = ("path", "conn_id")
     ui_color = flow_social.VENDOR.color
-    hook_class = FlowSocialHook
+    vendor = flow_social.VENDOR
 
     def __init__(
         self,
         *,
         path: str | os.PathLike[str] | ObjectStoragePath,
-        flow_social_conn_id: str = FlowSocialHook.default_conn_name,
+        flow_social_conn_id: str = flow_social.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flow_social_conn_id, **kwargs)
@@ -61,6 +60,8 @@ class FlowSocialUploadMediaOperator(InstantOperator[FlowSocialHook]):
 
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the file, by its name, size and content."""
+        from airflow_provider_mkt.submission.request import SubmissionRequest
+
         upload = self._local()
         with upload.path.open("rb") as file:
             digest = hashlib.sha256()
@@ -83,11 +84,13 @@ class FlowSocialUploadMediaOperator(InstantOperator[FlowSocialHook]):
 
     def _local(self) -> Upload:
         """Return the file, fetched into a temporary folder when it is not a local one."""
+        from airflow_provider_mkt.hooks.flow_social.media import media_file, media_type_of
+
         if isinstance(self.path, (str, Path)) and "://" not in str(self.path):
             return media_file(self.path)
-        from airflow.sdk import ObjectStoragePath  # noqa: PLC0415
+        from airflow.sdk import ObjectStoragePath
 
-        from airflow_provider_mkt.files.paths import LOCAL, checked_path  # noqa: PLC0415
+        from airflow_provider_mkt.files.paths import LOCAL, checked_path
 
         checked = checked_path("path", self.path)
         if checked.protocol in LOCAL:
@@ -104,6 +107,8 @@ class FlowSocialUploadMediaOperator(InstantOperator[FlowSocialHook]):
 
 
 def _fetched(source: ObjectStoragePath, target: Path) -> Path:
+    from airflow_provider_mkt.hooks.flow_social.media import check_media_size
+
     check_media_size(source.name, source.stat().st_size)
     size = 0
     with source.open("rb") as remote, target.open("wb") as local:

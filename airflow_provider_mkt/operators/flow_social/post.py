@@ -5,19 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
-from airflow_provider_mkt.hooks.flow_social.posts import check_time, post_body
 from airflow_provider_mkt.operators.submitting import SubmittingOperator
-from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.vendors import flow_social
-from airflow_provider_mkt.waiting.base import Verdict
-from airflow_provider_mkt.waiting.flow_social import PostWatch
+
+if TYPE_CHECKING:
+    from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+    from airflow_provider_mkt.submission.record import Record
+    from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+    from airflow_provider_mkt.waiting.base import Verdict
+    from airflow_provider_mkt.waiting.flow_social import PostWatch
 
 
-class FlowSocialSchedulePostOperator(SubmittingOperator[FlowSocialHook]):
+class FlowSocialSchedulePostOperator(SubmittingOperator["FlowSocialHook"]):
     """Schedules a post on every network of a channel, once.
 
     Returns ``post_id`` and ``status``, each also as an XCom of its own. It does not wait by default: a post may be days
@@ -32,7 +33,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator[FlowSocialHook]):
 
     template_fields: Sequence[str] = ("channel_id", "content", "scheduled_for", "media_keys", "conn_id")
     ui_color = flow_social.VENDOR.color
-    hook_class = FlowSocialHook
+    vendor = flow_social.VENDOR
 
     def __init__(
         self,
@@ -41,7 +42,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator[FlowSocialHook]):
         content: str,
         scheduled_for: datetime | str | None = None,
         media_keys: Sequence[str] | None = None,
-        flow_social_conn_id: str = FlowSocialHook.default_conn_name,
+        flow_social_conn_id: str = flow_social.VENDOR.default_conn_id,
         wait_for_completion: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -53,6 +54,9 @@ class FlowSocialSchedulePostOperator(SubmittingOperator[FlowSocialHook]):
 
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the post."""
+        from airflow_provider_mkt.hooks.flow_social.posts import check_time, post_body
+        from airflow_provider_mkt.submission.request import SubmissionRequest
+
         post = {
             "channelId": self.channel_id,
             "content": self.content,
@@ -78,6 +82,8 @@ class FlowSocialSchedulePostOperator(SubmittingOperator[FlowSocialHook]):
 
     def watch(self, record: Record) -> PostWatch:
         """Return the post."""
+        from airflow_provider_mkt.waiting.flow_social import PostWatch
+
         return PostWatch([record.receipt["post_id"]], list(flow_social.DELIVERED))
 
     def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:

@@ -11,23 +11,20 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ValidationError
-from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
-from airflow_provider_mkt.hooks.flow_social.posts import post_body
-from airflow_provider_mkt.operators.flow_social.batch import MAX_NAMED, BatchResult, schedule
-from airflow_provider_mkt.operators.flow_social.chunk import Batch, Row
 from airflow_provider_mkt.operators.submitting import RecordingOperator
 from airflow_provider_mkt.operators.waiting import WaitingOperator
-from airflow_provider_mkt.submission import messages
-from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import TaskKey
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.tasks.state_store import keep
 from airflow_provider_mkt.vendors import flow_social
-from airflow_provider_mkt.waiting.base import Verdict, WaitState
-from airflow_provider_mkt.waiting.flow_social import PostWatch
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+    from airflow_provider_mkt.operators.flow_social.batch import BatchResult
+    from airflow_provider_mkt.operators.flow_social.chunk import Row
+    from airflow_provider_mkt.submission.record import Record
+    from airflow_provider_mkt.waiting.base import Verdict
 
 SUMMARY = "mkt.posts"
 """Where the result stands in the task state store while the task waits."""
@@ -40,14 +37,14 @@ SPELLINGS = {
 """Names of the single-post operator and of database columns, for the vendor's fields."""
 
 
-class SchedulesPosts(RecordingOperator[FlowSocialHook], WaitingOperator[FlowSocialHook]):
+class SchedulesPosts(RecordingOperator["FlowSocialHook"], WaitingOperator["FlowSocialHook"]):
     """Base of what schedules many posts; a subclass says which (:meth:`source`).
 
     :param chunk_size: posts per request, at most 100; it must not change once posts were sent
     :param allow_failures: succeed although some rows were refused
     """
 
-    hook_class = FlowSocialHook
+    vendor = flow_social.VENDOR
 
     def __init__(
         self,
@@ -70,6 +67,10 @@ class SchedulesPosts(RecordingOperator[FlowSocialHook], WaitingOperator[FlowSoci
 
     def execute(self, context: Context) -> Any:
         """Schedule all that is not done yet, then wait or return."""
+        from airflow_provider_mkt.operators.flow_social.batch import schedule
+        from airflow_provider_mkt.operators.flow_social.chunk import Batch
+        from airflow_provider_mkt.submission.request import TaskKey
+
         with self.running(context):
             read = self.source()
             if self.wait_for_completion:
@@ -94,6 +95,8 @@ class SchedulesPosts(RecordingOperator[FlowSocialHook], WaitingOperator[FlowSoci
         return self.conclude(context, verdict)
 
     def _follow(self, context: Context, outcome: BatchResult, record: Record) -> Verdict:
+        from airflow_provider_mkt.waiting.flow_social import PostWatch
+
         keep(context["task_state_store"], SUMMARY, outcome.result())
         ids = [each for each in outcome.ids if each is not None]
         return self.wait(PostWatch(ids, list(flow_social.DELIVERED), record.intent_at))
@@ -103,6 +106,9 @@ class SchedulesPosts(RecordingOperator[FlowSocialHook], WaitingOperator[FlowSoci
 
     def conclude(self, context: Context, verdict: Verdict) -> dict[str, Any]:
         """Return the numbers and ids, or say what failed."""
+        from airflow_provider_mkt.submission import messages
+        from airflow_provider_mkt.waiting.base import WaitState
+
         result: Any = context["task_state_store"].get(SUMMARY)
         if result is None:
             raise AirflowFailException("The record of the posts is gone from the task state store.")
@@ -132,7 +138,7 @@ class FlowSocialSchedulePostsOperator(SchedulesPosts):
         self,
         *,
         posts: Sequence[Mapping[str, Any]],
-        flow_social_conn_id: str = FlowSocialHook.default_conn_name,
+        flow_social_conn_id: str = flow_social.VENDOR.default_conn_id,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=flow_social_conn_id, **kwargs)
@@ -157,6 +163,9 @@ def row_of(place: str, post: Any) -> Row:
     :param post: the post, its fields under either spelling
     :raises ValidationError: naming place and field
     """
+    from airflow_provider_mkt.hooks.flow_social.posts import post_body
+    from airflow_provider_mkt.operators.flow_social.chunk import Row
+
     if not isinstance(post, Mapping):
         return Row(place, post_body(post, place))
     named: dict[str, Any] = {}
@@ -170,6 +179,8 @@ def row_of(place: str, post: Any) -> Row:
 
 def _few(rows: Iterable[Row]) -> Callable[[], Iterable[Row]]:
     """Return the rows, if they are not too many to be waited for; said before anything is sent."""
+    from airflow_provider_mkt.operators.flow_social.batch import MAX_NAMED
+
     held = list(islice(rows, MAX_NAMED + 1))
     if len(held) > MAX_NAMED:
         raise ValidationError(

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mkt.client.paging import PageNumbers
-from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.operators.ensure_webhook.operator import EnsureWebhookBase
-from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
 from airflow_provider_mkt.vendors import flow_social
 
+if TYPE_CHECKING:
+    from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+    from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
 
-class FlowSocialEnsureWebhookOperator(EnsureWebhookBase[FlowSocialHook]):
+
+class FlowSocialEnsureWebhookOperator(EnsureWebhookBase["FlowSocialHook"]):
     """Sees to it that Flow Social has exactly one active subscription for an address, with exactly these events.
 
     Events are changed, and an inactive subscription is made active, in place. One whose secret is not known here is
@@ -25,11 +27,18 @@ class FlowSocialEnsureWebhookOperator(EnsureWebhookBase[FlowSocialHook]):
     """
 
     ui_color = flow_social.VENDOR.color
-    hook_class = FlowSocialHook
-    routes = Routes(flow_social.CREATE_WEBHOOK, flow_social.LIST_WEBHOOKS, PageNumbers(), flow_social.EVENTS)
+    vendor = flow_social.VENDOR
 
-    def __init__(self, *, flow_social_conn_id: str = FlowSocialHook.default_conn_name, **kwargs: Any) -> None:
+    def __init__(self, *, flow_social_conn_id: str = flow_social.VENDOR.default_conn_id, **kwargs: Any) -> None:
         super().__init__(conn_id=flow_social_conn_id, **kwargs)
+
+    @cached_property
+    def routes(self) -> Routes:
+        """How the vendor's subscriptions are dealt with."""
+        from airflow_provider_mkt.client.paging import PageNumbers
+        from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
+
+        return Routes(flow_social.CREATE_WEBHOOK, flow_social.LIST_WEBHOOKS, PageNumbers(), flow_social.EVENTS)
 
     def update(self, webhook_id: str, address: str, events: list[str]) -> None:  # noqa: ARG002 - it is found by that
         """Change the events and make the subscription active."""

@@ -65,7 +65,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator[FlinqueH
 
     template_fields: Sequence[str] = ("path", "since", "start", "end", "conn_id")
     ui_color = flinque.VENDOR.color
-    hook_class = FlinqueHook
+    vendor = flinque.VENDOR
 
     def __init__(
         self,

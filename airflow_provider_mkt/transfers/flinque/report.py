@@ -34,7 +34,7 @@ class FlinqueReportToObjectStorageOperator(ToObjectStorageOperator[FlinqueHook])
 
     template_fields: Sequence[str] = ("report_id", "path", "conn_id")
     ui_color = flinque.VENDOR.color
-    hook_class = FlinqueHook
+    vendor = flinque.VENDOR
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ class FlodeskSubscribersToObjectStorageOperator(ToObjectStorageOperator[FlodeskH
 
     template_fields: Sequence[str] = ("path", "status", "segment_id", "conn_id")
     ui_color = flodesk.VENDOR.color
-    hook_class = FlodeskHook
+    vendor = flodesk.VENDOR
 
     def __init__(
         self,

@@ -126,20 +126,24 @@ class OutcomeUnknownError(ApiError):
     """The request may or may not have been executed. It is not repeated; a person has to look.
 
     ``reference`` is the handle to look for at the vendor, when there is one; ``resolvable`` is true when the next try
-    can settle it by itself, with the same idempotency key or by asking the vendor.
+    can settle it by itself, with the same idempotency key or by asking the vendor. ``contradicted`` is true when there
+    was an answer that says both: a success that tells of a failure, or shows something else than was sent.
     """
 
     reference: str | None = None
     resolvable: bool = False
+    contradicted: bool = False
 
 
 class MalformedResponseError(ApiError):
     """The answer cannot be read. ``executed`` is true when the vendor said that it carried out a request with effects.
 
-    ``resolvable`` is true when the next try can get a readable answer, with the same idempotency key or by asking.
+    ``resolvable`` is true when the next try can get a readable answer, with the same idempotency key or by asking;
+    ``contradicted`` when it can be read, and shows something else than was sent.
     """
 
     resolvable: bool = False
+    contradicted: bool = False
 
     def __init__(self, message: str, *, executed: bool = False, **facts: Any) -> None:
         super().__init__(message, **facts)

@@ -79,6 +79,8 @@ class Endpoint:
     :param gone_is_done: for deletions: a 404 means "done" after an attempt that may have been executed
     :param final_429: whether a 429 is final, for what must not be repeated even when it was certainly not executed
     :param not_yet: success statuses that mean "not ready yet", which is a refusal
+    :param decides: whether statuses and errors in an answer are about the request. They are not in the answer to a
+        batch, which tells of each part for itself, nor where they are the state of what was asked about
     """
 
     method: str
@@ -96,6 +98,7 @@ class Endpoint:
     gone_is_done: bool = False
     final_429: bool = False
     not_yet: tuple[int, ...] = ()
+    decides: bool = True
 
     def __call__(self, **parts: Any) -> Call:
         """Describe one call of this endpoint; ``parts`` are the fields of :class:`Call`."""

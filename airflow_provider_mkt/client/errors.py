@@ -50,7 +50,9 @@ def failure(call: Call, outcome: Outcome, following: Next, vendor: str, redactor
     addresses = (str(value) for value in call.path.values() if "@" in str(value))
     redactor = redactor.with_values([*personal_values(call.body), *addresses])
     kind, told = _kind(call, outcome, following)
-    said = redactor.text((words["message"] or outcome.reason) + _listed(words["details"]))
+    contradicted = outcome.known is Certainty.CONTRADICTED
+    own = f"{outcome.reason}. {words['message']}" if contradicted and words["message"] else ""
+    said = redactor.text((own or words["message"] or outcome.reason) + _listed(words["details"]))
     message = told.format(vendor=vendor, route=f"{endpoint.method} {endpoint.path}")
     if outcome.status:
         message += f" (HTTP {outcome.status})"
@@ -69,10 +71,15 @@ def failure(call: Call, outcome: Outcome, following: Next, vendor: str, redactor
     if kind is MalformedResponseError:
         executed = outcome.known is Certainty.UNREADABLE and _has_effects(call)
         return MalformedResponseError(message, executed=executed, **facts)
-    return kind(message, **facts)
+    error = kind(message, **facts)
+    if isinstance(error, OutcomeUnknownError):
+        error.contradicted = contradicted
+    return error
 
 
 def _kind(call: Call, outcome: Outcome, following: Next) -> tuple[type[ApiError], str]:
+    if outcome.known is Certainty.CONTRADICTED:
+        return OutcomeUnknownError, "{vendor} answered {route}, and says that it failed"
     if following is Next.UNKNOWN:
         return OutcomeUnknownError, "{vendor} may or may not have executed {route}"
     if outcome.known is Certainty.NOT_SENT:
@@ -101,7 +108,7 @@ def vendor_words(answer: Any) -> dict[str, Any]:
     """
     if not isinstance(answer, dict):
         return {"message": answer if isinstance(answer, str) else "", "code": "", "details": None, "request_id": None}
-    inner = answer.get("error")
+    inner = answer.get("error") or _first_of(answer.get("errors"))
     error: dict[str, Any] = inner if isinstance(inner, dict) else answer
     meta = answer.get("meta")
     plain = inner if isinstance(inner, str) else ""
@@ -113,6 +120,10 @@ def vendor_words(answer: Any) -> dict[str, Any]:
         "request_id": _first_text(error, "request_id")
         or _first_text(meta if isinstance(meta, dict) else {}, "request_id"),
     }
+
+
+def _first_of(errors: Any) -> Any:
+    return errors[0] if isinstance(errors, list) and errors else errors
 
 
 def _listed(details: Any) -> str:

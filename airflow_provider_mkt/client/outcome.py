@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any
 
 from airflow_provider_mkt.client.answer import UnreadableError, parse, read_answer
+from airflow_provider_mkt.client.contradiction import contradiction, named
 from airflow_provider_mkt.client.endpoint import Endpoint
 from airflow_provider_mkt.client.retry_after import MIN_429, reset_after, retry_after
 
@@ -34,6 +35,7 @@ class Certainty(Enum):
     FAILED = "the vendor failed (5xx), unknown whether before or after executing it"
     UNKNOWN = "unknown whether it was executed"
     UNREADABLE = "executed, result unreadable"
+    CONTRADICTED = "answered with success, and told that it failed, beside ids"
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,8 @@ def judge_response(endpoint: Endpoint, status: int, headers: dict[str, str], bod
     if endpoint.redirect and 300 <= status < 400 and headers.get("location"):
         return Outcome(Certainty.ANSWERED, status, "", {"location": headers["location"]}, headers)
     if 200 <= status < 300 and status not in endpoint.not_yet:
+        if (saying_otherwise := _otherwise(endpoint, status, headers, body)) is not None:
+            return saying_otherwise
         try:
             answer = read_answer(endpoint, body)
         except UnreadableError as error:
@@ -161,3 +165,18 @@ def judge_response(endpoint: Endpoint, status: int, headers: dict[str, str], bod
         known = Certainty.UNKNOWN
     asked = reset if wait is None else wait
     return Outcome(known, status, f"answered {status}", answer, headers, asked, by_reset=reset is not None)
+
+
+def _otherwise(endpoint: Endpoint, status: int, headers: dict[str, str], body: bytes) -> Outcome | None:
+    """Judge a success that says otherwise; None when it does not."""
+    try:
+        parsed = parse(body)
+    except UnreadableError:
+        return None
+    told, part = contradiction(endpoint, parsed)
+    if not told:
+        return None
+    if not (ids := named(endpoint, parsed)):
+        return Outcome(Certainty.REFUSED, status, told, part, headers)
+    listed = ", ".join(f"{name} {value!r}" for name, value in ids.items())
+    return Outcome(Certainty.CONTRADICTED, status, f"{told}, but it names {listed}", part, headers)

@@ -53,6 +53,9 @@ def decide(
     """
     if outcome.known is Certainty.ANSWERED:
         return Decision(Next.DONE)
+    if outcome.known is Certainty.CONTRADICTED:
+        # The same request would get the same answer.
+        return Decision(Next.UNKNOWN)
     doubt = doubt or leaves_doubt(safety, outcome)
     if outcome.known is Certainty.UNAUTHORIZED and not renewed:
         return Decision(Next.RETRY, renew=True)
@@ -76,7 +79,8 @@ def leaves_doubt(safety: Safety, outcome: Outcome) -> bool:
 
 def may_have_happened(outcome: Outcome) -> bool:
     """Return whether the request may have been executed, or was, without leaving its result."""
-    return outcome.known in (Certainty.UNKNOWN, Certainty.FAILED, Certainty.UNREADABLE)
+    doubtful = (Certainty.UNKNOWN, Certainty.FAILED, Certainty.UNREADABLE, Certainty.CONTRADICTED)
+    return outcome.known in doubtful
 
 
 def _end(doubt: bool, outcome: Outcome) -> Next:

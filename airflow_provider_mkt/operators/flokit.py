@@ -66,6 +66,7 @@ class FlokitTriggerSyncOperator(SubmittingOperator["FlokitHook"]):
             id_field="sync_id",
             prepare=self._before,
             trace=_trace,
+            echoed=frozenset({"integration_id"}),
         )
 
     def _before(self) -> dict[str, Any]:

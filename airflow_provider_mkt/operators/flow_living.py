@@ -138,6 +138,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
             prepare=prepare,
             trace=None if untraceable else self._trace,
             untraceable=untraceable,
+            echoed=frozenset({"orderRef", "planRef", "branchId", "listingExternalIds"}),
         )
 
     def _untraceable(self, task_key: TaskKey, reference: str) -> str:

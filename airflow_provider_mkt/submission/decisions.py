@@ -172,7 +172,7 @@ class Ending(Enum):
 
     ANSWERED = "an answer that can be read"
     UNREADABLE = "the vendor confirmed it, with an answer that cannot be read"
-    LOST = "no answer: it may have been executed"
+    LOST = "no answer, or one that contradicts itself: it may have been executed"
     LIMITED = "not executed: the rate limit is exhausted"
     REFUSED = "not executed"
     STOPPED = "the fence did not let it leave"

@@ -15,10 +15,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +26,9 @@ from airflow_provider_mkt.client.durations import DAY, HOUR
 from airflow_provider_mkt.client.endpoint import Call, Endpoint
 from airflow_provider_mkt.client.paging import ENDS, LargePages, Paging, Walk, total_of
 from airflow_provider_mkt.exceptions import NotFoundError, ValidationError
+from airflow_provider_mkt.submission.echo import alike, differing
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import ABSENT, OURS, SubmissionRequest, TaskKey
+from airflow_provider_mkt.submission.request import ABSENT, OURS, Finding, SubmissionRequest, TaskKey
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.hooks.base import MarketingHook
@@ -70,6 +69,7 @@ class ListLookup:
     :param listing: the list that shows it
     :param paging: how its first rows are read, before a submission
     :param renamable: whether it may be given another name later
+    :param failed: statuses by which the list shows that one has failed
     """
 
     what: str
@@ -77,6 +77,7 @@ class ListLookup:
     listing: Endpoint
     paging: Paging
     renamable: bool = False
+    failed: frozenset[str] = frozenset()
 
     @property
     def id_field(self) -> str:
@@ -107,6 +108,7 @@ class ListLookup:
             id_field=self.id_field,
             prepare=lambda: {**self._before(hook, body, task_key), "own_name": named},
             trace=self.trace,
+            echoed=frozenset(body) - {"status"},
         )
 
     def _before(self, hook: MarketingHook, body: dict[str, Any], task_key: TaskKey) -> dict[str, Any]:
@@ -131,7 +133,7 @@ class ListLookup:
             if number >= NEWEST and _moment(row, "created_at") < since:
                 return
 
-    def trace(self, record: Record) -> Generator[Call, Any, dict[str, Any] | None]:
+    def trace(self, record: Record) -> Generator[Call, Any, Finding | dict[str, Any] | None]:
         """Ask what became of a submission: its receipt, ABSENT, or None when that cannot be told."""
         since = record.intent_at - CLOCK_SKEW
         seen, all_seen = yield from self._seen(since)
@@ -145,6 +147,8 @@ class ListLookup:
         own_name = record.baseline.get("own_name", False)
         ours = [row for row in namesakes if not differing(row, rest) and (own_name or _shows_any(row, rest))]
         if len(ours) == 1 and isinstance(ours[0].get("id"), str):
+            if (status := ours[0].get("status")) in self.failed:
+                return Finding(absent=True, showed=f"{ours[0]['id']} is there, and {status}: nothing came of it")
             return {self.id_field: ours[0]["id"]}
         # A namesake that shows other values may be ours, written otherwise or changed since.
         doubtful = any(self._may_have_had_our_name(row) or not differing(row, rest) for row in new)
@@ -200,24 +204,6 @@ def _ended(answer: Any, page: Rows, rows: Rows) -> bool:
 
 def _shows_any(row: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
     return any(row.get(name) is not None for name in body)
-
-
-def differing(row: Mapping[str, Any], body: Mapping[str, Any]) -> list[str]:
-    """Return the names of the fields that ``row`` shows with another value than ``body`` has."""
-    return [name for name, value in body.items() if row.get(name) is not None and not alike(row[name], value)]
-
-
-def alike(shown: Any, sent: Any) -> bool:
-    """Tell whether the vendor shows what was sent, perhaps written otherwise: 1000 as "1000.00", a day as a moment."""
-    if shown == sent:
-        return True
-    if isinstance(shown, str) and isinstance(sent, str) and shown.strip() == sent.strip():
-        return True
-    with suppress(InvalidOperation):
-        return Decimal(str(shown)) == Decimal(str(sent))
-    with suppress(ValidationError):
-        return validation.parsed("shown", shown) == validation.parsed("sent", sent)
-    return False
 
 
 def _moment(row: Mapping[str, Any], name: str) -> float:

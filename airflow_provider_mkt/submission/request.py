@@ -66,6 +66,7 @@ class SubmissionRequest:
     :param confirm: called in the fence, right before the request leaves; raises when it must not leave any more
     :param follows: key of the record that this request goes on from, when it sends what that one left undone
     :param parts: for a batch: of how many parts it consists, each with an id of its own
+    :param echoed: fields of the body that the answer may show: an answer that shows another value is not ours
     """
 
     vendor: str
@@ -81,3 +82,4 @@ class SubmissionRequest:
     confirm: Callable[[], None] = _nothing
     follows: str = ""
     parts: int = 0
+    echoed: frozenset[str] = frozenset()

@@ -47,6 +47,7 @@ from airflow_provider_mkt.submission.decisions import (
     is_replaced,
 )
 from airflow_provider_mkt.submission.deployment import deployment
+from airflow_provider_mkt.submission.echo import not_as_sent
 from airflow_provider_mkt.submission.evidence import Observer
 from airflow_provider_mkt.submission.fence import Fence
 from airflow_provider_mkt.submission.record import (
@@ -280,6 +281,7 @@ class Submission:
     def _closed(self, record: Record, request: SubmissionRequest, cause: ApiError) -> ApiError:
         """Write down how a request ended that got no receipt, and return what to raise."""
         closing = CLOSING[Ending.by(cause), record.doubtful]
+        contradicted = getattr(cause, "contradicted", False)
         if closing is Closing.CLOSE:
             self._file.write(replace(record, state=REFUSED))
             metrics.submission(request.vendor, "refused")
@@ -289,8 +291,13 @@ class Submission:
             # Said before it is written: Airflow may refuse the writing.
             log.warning("%s", cause)
             confirmed = record.executed or closing is Closing.CONFIRM
-            record = self._file.write(replace(record, doubtful=True, doubt_at=self._clock(), executed=confirmed))
-        return self._told(record, request, cause, pending=self._resolvable(record, request))
+            record = replace(record, doubtful=True, doubt_at=self._clock(), executed=confirmed)
+            if contradicted:
+                record = record.with_evidence(f"{moment(self._clock())}: {cause}")
+            record = self._file.write(record)
+        # A request that got an answer would get the same one again.
+        repeat = not contradicted and self._repeatable(record, request)
+        return self._told(record, request, cause, pending=repeat or request.trace is not None)
 
     def _submitted(self, record: Record, request: SubmissionRequest, receipt: Any) -> Record:
         accepted = replace(record, state=SUBMITTED, receipt=receipt, accepted_at=self._clock())
@@ -299,9 +306,6 @@ class Submission:
         return saved
 
     # Saying what is not known
-
-    def _resolvable(self, record: Record, request: SubmissionRequest) -> bool:
-        return self._repeatable(record, request) or request.trace is not None
 
     def _told(
         self, record: Record, request: SubmissionRequest, cause: Exception | None = None, *, pending: bool
@@ -326,7 +330,7 @@ class Submission:
         say = messages.not_yet_known if pending else messages.unknown
         error = OutcomeUnknownError(say(record, request, why, then), vendor=request.vendor, **facts)
         error.reference = record.reference
-        error.resolvable = self._resolvable(record, request)
+        error.resolvable = pending or request.trace is not None
         if error.retry_after is None and request.trace is not None:
             error.retry_after = self._unsettled_for(record) or None
         return error
@@ -335,10 +339,21 @@ class Submission:
 def _receipt(request: SubmissionRequest, answer: Any) -> dict[str, Any]:
     """Take from an answer what to follow the submission by.
 
-    :raises MalformedResponseError: when it is not there: the vendor has carried out the request all the same
+    :raises MalformedResponseError: when it is not there, or the answer shows something else than was sent: the vendor
+        has carried out the request all the same
     """
     try:
-        return request.receipt(answer)
+        receipt = request.receipt(answer)
     except (LookupError, TypeError, AttributeError) as error:
         problem = f"{request.vendor} accepted the {request.what} with an answer that cannot be read: {error!r}"
-    raise MalformedResponseError(problem, executed=True, vendor=request.vendor)
+        raise MalformedResponseError(problem, executed=True, vendor=request.vendor) from None
+    if wrong := not_as_sent(answer, request.body, request.echoed):
+        other = MalformedResponseError(
+            f"{request.vendor} accepted the {request.what}, but answered {receipt} with another content than was sent "
+            f"(not as sent: {', '.join(wrong)})",
+            executed=True,
+            vendor=request.vendor,
+        )
+        other.contradicted = True
+        raise other
+    return receipt

@@ -31,7 +31,7 @@ GET_INTEGRATION = Endpoint(
 TRIGGER_SYNC = Endpoint("POST", "/integrations/{integration_id}/sync", Safety.ONCE, answer={"sync_id": str})
 
 SEND_EVENT = Endpoint("POST", "/events", Safety.KEYED, answer={"event_id": str})
-SEND_EVENTS = Endpoint("POST", "/batch/events", Safety.ONCE, answer={"accepted": int, "rejected": int})
+SEND_EVENTS = Endpoint("POST", "/batch/events", Safety.ONCE, answer={"accepted": int, "rejected": int}, decides=False)
 """No idempotency key is documented for batches, so a batch whose answer was lost is not sent again."""
 GET_PAYBACK_REPORT = Endpoint("GET", "/reports/payback", Safety.READ, answer={"data": list})
 GET_COHORT_REPORT = Endpoint("GET", "/reports/cohorts", Safety.READ, answer=dict)

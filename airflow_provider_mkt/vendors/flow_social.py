@@ -46,8 +46,10 @@ def _list(path: str) -> Endpoint:
     return Endpoint("GET", path, Safety.READ, rows=("data",))
 
 
-def _one(method: str, path: str, safety: Safety, answer: Any, *budgets: str) -> Endpoint:
-    return Endpoint(method, path, safety, budgets=("default", *budgets), answer=answer, envelope="data")
+def _one(method: str, path: str, safety: Safety, answer: Any, *budgets: str, decides: bool = True) -> Endpoint:
+    return Endpoint(
+        method, path, safety, budgets=("default", *budgets), answer=answer, envelope="data", decides=decides
+    )
 
 
 def _delete(path: str) -> Endpoint:
@@ -65,7 +67,7 @@ CREATE_POST = _one("POST", "/posts", Safety.KEYED, POST, "post_creation")
 GET_POST = _one("GET", "/posts/{post_id}", Safety.READ, POST)
 UPDATE_POST = _one("PATCH", "/posts/{post_id}", Safety.IDEMPOTENT, POST)
 DELETE_POST = _delete("/posts/{post_id}")
-CREATE_POSTS = _one("POST", "/posts/batch", Safety.KEYED, BATCH, "post_creation")
+CREATE_POSTS = _one("POST", "/posts/batch", Safety.KEYED, BATCH, "post_creation", decides=False)
 UPDATE_POSTS = _one("PATCH", "/posts/batch", Safety.IDEMPOTENT, BATCH)
 DELETE_POSTS = _one("DELETE", "/posts/batch", Safety.IDEMPOTENT, BATCH)
 PREFLIGHT_POST = _one("POST", "/posts/preflight", Safety.READ, dict)
@@ -73,8 +75,10 @@ PREFLIGHT_POST = _one("POST", "/posts/preflight", Safety.READ, dict)
 
 LIST_CONNECTIONS = _list("/connections")
 DELETE_CONNECTION = _delete("/connections/{connection_id}")
-ADD_CONNECTION_TO_CHANNEL = _one("POST", "/connections/{connection_id}/add-to-channel", Safety.KEYED, dict)
-REFRESH_CONNECTION = _one("POST", "/connections/{connection_id}/refresh", Safety.ONCE, dict)
+ADD_CONNECTION_TO_CHANNEL = _one(
+    "POST", "/connections/{connection_id}/add-to-channel", Safety.KEYED, dict, decides=False
+)
+REFRESH_CONNECTION = _one("POST", "/connections/{connection_id}/refresh", Safety.ONCE, dict, decides=False)
 """It may rotate the network's own token."""
 VERIFY_CONNECTION = _one("POST", "/connections/{connection_id}/verify", Safety.READ, dict)
 VERIFY_CHANNEL_CONNECTIONS = Endpoint(
@@ -96,7 +100,7 @@ GET_WEBHOOK = _one("GET", "/webhooks/{webhook_id}", Safety.READ, OBJECT)
 UPDATE_WEBHOOK = _one("PATCH", "/webhooks/{webhook_id}", Safety.IDEMPOTENT, OBJECT)
 DELETE_WEBHOOK = _delete("/webhooks/{webhook_id}")
 LIST_WEBHOOK_DELIVERIES = _list("/webhooks/{webhook_id}/deliveries")
-TEST_WEBHOOK = _one("POST", "/webhooks/{webhook_id}/test", Safety.ONCE, dict)
+TEST_WEBHOOK = _one("POST", "/webhooks/{webhook_id}/test", Safety.ONCE, dict, decides=False)
 
 LIST_API_KEYS = _list("/api-keys")
 CREATE_API_KEY = _one("POST", "/api-keys", Safety.KEYED, {"apiKey": str}, "key_creation")

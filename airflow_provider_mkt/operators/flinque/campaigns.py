@@ -123,7 +123,7 @@ class FlinqueUpdateCampaignOperator(MarketingOperator["FlinqueHook"]):
         return {"campaign_id": campaign_id, "campaign": hook.redactor.data(campaign)}
 
     def _confirm(self, campaign_id: str, campaign: Mapping[str, Any]) -> None:
-        from airflow_provider_mkt.submission.list_lookup import differing
+        from airflow_provider_mkt.submission.echo import differing
 
         wrong = differing(campaign, self.changes)
         if campaign["id"] != campaign_id:

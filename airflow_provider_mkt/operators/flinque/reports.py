@@ -51,7 +51,9 @@ class FlinqueGenerateReportOperator(SubmittingOperator["FlinqueHook"]):
         from airflow_provider_mkt.hooks.flinque.hook import report_body
         from airflow_provider_mkt.submission.list_lookup import ListLookup
 
-        lookup = ListLookup("report", flinque.GENERATE_REPORT, flinque.LIST_REPORTS, Hints())
+        lookup = ListLookup(
+            "report", flinque.GENERATE_REPORT, flinque.LIST_REPORTS, Hints(), failed=flinque.REPORT_FAILED
+        )
         return lookup.request(self.hook, lookup.named(report_body(self.report), task_key), task_key)
 
     def watch(self, record: Record) -> ReportWatch:

@@ -78,6 +78,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator["FlowSocialHook"]):
             reference=task_key.reference,
             id_field="post_id",
             prepare=prepare,
+            echoed=frozenset({"channelId", "content", "scheduledFor", "mediaKeys"}),
         )
 
     def watch(self, record: Record) -> PostWatch:

@@ -21,6 +21,7 @@ FIRST = {
     Certainty.FAILED: "retry retry retry unknown",
     Certainty.UNKNOWN: "retry retry retry unknown",
     Certainty.UNREADABLE: "retry retry retry fail",
+    Certainty.CONTRADICTED: "unknown unknown unknown unknown",
 }
 # What follows the last attempt, whose credentials were renewed before.
 LAST = {
@@ -32,6 +33,7 @@ LAST = {
     Certainty.FAILED: "fail fail unknown unknown",
     Certainty.UNKNOWN: "fail fail unknown unknown",
     Certainty.UNREADABLE: "fail fail fail fail",
+    Certainty.CONTRADICTED: "unknown unknown unknown unknown",
 }
 CELLS = [
     (known, safety, attempt, cell)
@@ -83,7 +85,13 @@ OUTCOMES = st.builds(
     st.sampled_from(Certainty),
     retry_after=st.none() | st.floats(0, 1e6),
 )
-EXECUTABLE = (Certainty.UNKNOWN, Certainty.FAILED, Certainty.UNREADABLE, Certainty.ANSWERED)
+EXECUTABLE = (
+    Certainty.UNKNOWN,
+    Certainty.FAILED,
+    Certainty.UNREADABLE,
+    Certainty.CONTRADICTED,
+    Certainty.ANSWERED,
+)
 
 
 @settings(max_examples=1000, deadline=None)

@@ -17,7 +17,7 @@ from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.submission import list_lookup
-from airflow_provider_mkt.submission.list_lookup import alike
+from airflow_provider_mkt.submission.echo import alike
 from tests.unit.context import Task
 from tests.unit.operators.flinque.kinds import CAMPAIGN, LOST, NEVER_ARRIVED, REPORT, Kind, every_kind
 

@@ -92,14 +92,11 @@ def _module(target: str) -> str:
     return name
 
 
-def circle(without: Collection[tuple[str, str]] = ()) -> list[str] | None:
-    """Return modules that import each other in a circle, None when there are none; ``TYPE_CHECKING`` counts as well.
-
-    :param without: imports (from, to) that are left out
-    """
+def circle() -> list[str] | None:
+    """Return modules that import each other in a circle, None when there are none; ``TYPE_CHECKING`` counts as well."""
     graph: dict[str, set[str]] = {name: set() for name in modules()}
     for each in imports():
-        if each.own and each.target != each.module and (each.module, each.target) not in without:
+        if each.own and each.target != each.module:
             graph[each.module].add(each.target)
     try:
         TopologicalSorter(graph).prepare()

@@ -11,25 +11,22 @@ import pytest
 from airflow_provider_mkt.vendors import VENDORS
 from tests.structure.imports import PACKAGE, ROOT, circle, imports, loaded_with, modules, room
 
-FLOORS: tuple[tuple[str, ...], ...] = (
-    ("exceptions", "sandbox"),
-    ("metrics", "validation", "links"),
-    ("client", "files"),
-    ("retry_policy", "tasks", "state", "vendors"),
-    ("hooks", "planning", "provider_info"),
-    ("submission", "waiting"),
-    ("triggers",),
-    ("operators", "sensors"),
-    ("transfers",),
-    ("cli",),
+FLOORS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("exceptions", "sandbox"), "errors are for all; the simulated vendors share nothing with those that they test"),
+    (("metrics", "validation", "links"), "what any room may need, and needs no other"),
+    (("client", "files"), "how a request is sent and a file is written, for no vendor in particular"),
+    (
+        ("retry_policy", "tasks", "state", "vendors"),
+        "Airflow's tasks, what processes share, facts: none needs another",
+    ),
+    (("hooks", "planning", "provider_info"), "a hook joins a vendor's facts with the client and the shared state"),
+    (("submission", "waiting"), "launching once and waiting go by what hooks say, and not by one another"),
+    (("triggers",), "the trigger waits for whatever a watch of ``waiting`` describes"),
+    (("operators", "sensors"), "tasks use all of that; an operator needs no sensor, and the other way round"),
+    (("transfers",), "they use the operators that write to a vendor"),
+    (("cli",), "commands may use everything, and nothing needs a command"),
 )
-"""From the ground up. A room may use those below it; those of one floor know nothing of each other."""
-
-UP: dict[tuple[str, str], str] = {}
-"""Arrows that run up, from room to room, with what is to be done."""
-
-CIRCLE: dict[tuple[str, str], str] = {}
-"""Imports that close a circle, with what is to be done."""
+"""From the ground up, with the reason. A room may use those below it; those of one floor know nothing of each other."""
 
 FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
     "client": (("airflow",), "how a request is judged and sent is tested without Airflow"),
@@ -57,50 +54,61 @@ HEAVY = (
 ONLY_RUNNING = ("files", "hooks", "planning", "state", "submission", "triggers", "waiting")
 """Rooms that a task needs when it runs, not when a DAG file declares it."""
 
+NAMING: dict[str, str] = {
+    "cli.authorize_command": "one vendor has OAuth in a browser",
+    "planning.brief": "a brief launches on two vendors",
+    "planning.calendar": "a calendar's rows are posts of one vendor",
+}
+"""Modules that serve no single vendor and name some all the same, with the reason."""
+
 MAX_LOOSE = 6
 """Modules at the package's root: more of them, and nobody knows where a new one belongs."""
 
 EVERYTHING = [name for name in modules() if name]
 
 
+NAMES = [name.partition(".")[2] for name in modules() if room(name) == "vendors" and name.count(".") == 1]
+NAMES.remove("base")
+
+
 def floor(name: str) -> int:
     """Return how high a room lies."""
-    return next(number for number, rooms in enumerate(FLOORS) if name in rooms)
+    return next(number for number, (rooms, _) in enumerate(FLOORS) if name in rooms)
 
 
 def test_every_room_has_a_floor() -> None:
-    told = [name for rooms in FLOORS for name in rooms]
+    told = [name for rooms, _ in FLOORS for name in rooms]
     assert sorted(told) == sorted({room(name) for name in EVERYTHING})
-
-
-def upward() -> dict[tuple[str, str], list[str]]:
-    """Return the imports that do not go down, by their rooms."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for each in imports():
-        here, there = room(each.module), room(each.target)
-        if each.own and there not in ("", here) and floor(there) >= floor(here):
-            found.setdefault((here, there), []).append(str(each))
-    return found
 
 
 def test_no_arrow_runs_up() -> None:
     """A room that uses one above it cannot be read, tested or moved without that one."""
-    assert {arrow: lines for arrow, lines in upward().items() if arrow not in UP} == {}
-
-
-@pytest.mark.parametrize("arrow", UP)
-def test_exceptions_of_floors_are_needed(arrow: tuple[str, str]) -> None:
-    assert arrow in upward(), "delete it above"
+    across = [each for each in imports() if each.own and room(each.target) not in ("", room(each.module))]
+    assert [str(each) for each in across if floor(room(each.target)) >= floor(room(each.module))] == []
 
 
 def test_no_circle() -> None:
     """Modules in a circle are one module: none can be understood, or loaded, before the others."""
-    assert circle(without=CIRCLE) is None
+    assert circle() is None
 
 
-@pytest.mark.parametrize("arrow", CIRCLE)
-def test_exceptions_of_circles_are_needed(arrow: tuple[str, str]) -> None:
-    assert circle(without=CIRCLE.keys() - {arrow}) is not None, "delete it above"
+def vendor_of(module: str) -> str | None:
+    """Return the vendor that a module is about; None when it serves all of them."""
+    return next((part for part in module.split(".") if part in NAMES), None)
+
+
+def test_vendors_know_nothing_of_each_other() -> None:
+    """One can be added, or deleted, without reading the others."""
+    pairs = [(each, vendor_of(each.module), vendor_of(each.target)) for each in imports() if each.own]
+    assert [str(each) for each, here, there in pairs if here and there and here != there] == []
+
+
+def test_what_serves_all_vendors_knows_none() -> None:
+    """A new vendor needs no edit there."""
+    named = {
+        str(each.module) for each in imports() if each.own and not vendor_of(each.module) and vendor_of(each.target)
+    }
+    assert named == set(NAMING)
 
 
 def test_the_sandbox_stands_alone() -> None:

@@ -146,7 +146,10 @@ def test_a_lost_answer_and_its_settling(vendors: Sandbox, task: Task, statsd: St
     assert not any("submissions.unknown" in line for line in statsd.lines()), "nobody had to look"
 
 
-def test_a_lost_answer_that_a_person_has_to_look_at(vendors: Sandbox, task: Task, statsd: StatsdServer) -> None:
+def test_a_lost_answer_that_a_person_has_to_look_at(
+    vendors: Sandbox, task: Task, statsd: StatsdServer, connect: Callable[..., str]
+) -> None:
+    connect("flow_living", "flow_living_default", extra={"analytics_host": ""})
     vendors.fault("POST /flow-living/campaigns/publish", "drop_after")
     operator = FlowLivingPublishCampaignOperator(task_id="publish", **CAMPAIGN)
     for _ in range(2):

@@ -26,7 +26,7 @@ from airflow_provider_mkt.tasks.state_store import keep
 from airflow_provider_mkt.transfers.base import ToObjectStorageOperator
 from airflow_provider_mkt.transfers.flinque.export_cursor import ExportCursorStore
 from airflow_provider_mkt.transfers.flinque.order_walk import OrderWalk, to_remember
-from airflow_provider_mkt.transfers.flinque.seen_rows import Mark, Seen
+from airflow_provider_mkt.transfers.seen_rows import Mark, Seen
 from airflow_provider_mkt.validation import positive
 from airflow_provider_mkt.vendors import flinque
 

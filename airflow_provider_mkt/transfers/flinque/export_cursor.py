@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ApiError
-from airflow_provider_mkt.transfers.flinque.seen_rows import DIGEST, Mark
+from airflow_provider_mkt.transfers.seen_rows import DIGEST, Mark
 
 log = logging.getLogger(__name__)
 

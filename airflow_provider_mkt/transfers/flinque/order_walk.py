@@ -13,7 +13,7 @@ from typing import Any
 from airflow_provider_mkt.client.answer import Rows
 from airflow_provider_mkt.client.page_walk import Page, Totals
 from airflow_provider_mkt.exceptions import MalformedResponseError, ValidationError
-from airflow_provider_mkt.transfers.flinque.seen_rows import Mark, Novelty, Seen, digest_of, seconds_of
+from airflow_provider_mkt.transfers.seen_rows import Mark, Novelty, Seen, digest_of, seconds_of
 from airflow_provider_mkt.vendors import flinque
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.hooks.flodesk.audience import pages
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.transfers.base import ToObjectStorageOperator
-from airflow_provider_mkt.transfers.flinque.seen_rows import Mark, Novelty, Seen, digest_of
+from airflow_provider_mkt.transfers.seen_rows import Mark, Novelty, Seen, digest_of
 from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:

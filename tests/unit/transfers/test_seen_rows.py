@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from airflow_provider_mkt.transfers.flinque.seen_rows import Mark, Novelty, Seen, digest_of, seconds_of
+from airflow_provider_mkt.transfers.seen_rows import Mark, Novelty, Seen, digest_of, seconds_of
 
 
 def mark(number: int, at: int = 100) -> Mark:

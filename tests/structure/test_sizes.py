@@ -1,0 +1,30 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Modules and functions that can be read in one go."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.structure.imports import modules
+
+MAX_MODULE = 300
+MAX_FUNCTION = 60
+"""Lines."""
+LONGER = {"state.tokens.shared", "submission.submit"}
+"""Modules that are still to be split."""
+
+
+def test_modules_are_short() -> None:
+    lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in modules().items()}
+    assert {name: count for name, count in lines.items() if count > MAX_MODULE and name not in LONGER} == {}
+
+
+def test_functions_fit_on_a_screen() -> None:
+    long = [
+        f"{name}.{node.name}"
+        for name, path in modules().items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION
+    ]
+    assert long == []

@@ -123,6 +123,11 @@ def parameters(of: Any) -> set[str]:
     return {name for function in functions for name in inspect.signature(function).parameters}
 
 
+def in_words(value: object) -> str:
+    """Return a case's name, the same in every process."""
+    return " ".join(sorted(value)) if isinstance(value, set) else str(value)
+
+
 @pytest.mark.parametrize("place", HOOKS)
 def test_hooks(place: str) -> None:
     module, _, name = place.rpartition(".")
@@ -132,7 +137,7 @@ def test_hooks(place: str) -> None:
         assert promised <= parameters(getattr(hook, method)), method
 
 
-@pytest.mark.parametrize(("module", "name", "promised"), named(TASKS), ids=str)
+@pytest.mark.parametrize(("module", "name", "promised"), named(TASKS), ids=in_words)
 def test_tasks(module: str, name: str, promised: set[str]) -> None:
     cls = found(module, name)
     vendor = module.rpartition(".")[2]
@@ -141,14 +146,14 @@ def test_tasks(module: str, name: str, promised: set[str]) -> None:
     assert {each.kind for each in keywords if each.name not in ("self", "kwargs")} <= {inspect.Parameter.KEYWORD_ONLY}
 
 
-@pytest.mark.parametrize(("module", "name", "_promised"), named(LAUNCHES), ids=str)
+@pytest.mark.parametrize(("module", "name", "_promised"), named(LAUNCHES), ids=in_words)
 def test_launches(module: str, name: str, _promised: set[str]) -> None:
     cls = found(module, name)
     assert issubclass(cls, MarketingOperator)
     assert parameters(cls) >= LAUNCH_PARAMETERS
 
 
-@pytest.mark.parametrize(("module", "name", "promised"), named(OTHERS), ids=str)
+@pytest.mark.parametrize(("module", "name", "promised"), named(OTHERS), ids=in_words)
 def test_other_names(module: str, name: str, promised: set[str]) -> None:
     assert promised <= (parameters(found(module, name)) if promised else set())
 

@@ -1,2 +1,2 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""``airflow mkt …``."""
+"""The commands of ``airflow mkt``: submissions, shared state, signing in by OAuth."""

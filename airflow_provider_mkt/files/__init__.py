@@ -1,2 +1,2 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Files that are written whole or not at all, and their formats."""
+"""Local and remote files: paths that users name, whole files or none, formats."""

@@ -1,2 +1,2 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""One hook a vendor: authentication, session, and one method per endpoint."""
+"""One hook a vendor: its account, its credentials, and one method per endpoint."""

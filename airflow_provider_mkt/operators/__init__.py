@@ -1,2 +1,2 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Operators, one module a vendor."""
+"""Operators, a module or a package a vendor, on bases for submitting once and for waiting."""

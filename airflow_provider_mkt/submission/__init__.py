@@ -1,2 +1,2 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Submit once: a record written before every request that starts something."""
+"""Submitting once: a record before every request that starts something, and what a later try makes of it."""

@@ -1,2 +1,2 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Transfers between the vendors and files or databases, one module a vendor."""
+"""Operators that move rows: from a database to a vendor, from a vendor to a file."""

@@ -1,2 +1,2 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Waiting in the triggerer."""
+"""The trigger that waits in the triggerer, for all vendors."""

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Hook for Flinque."""
+"""The hook for Flinque, and the download of its reports."""
 
 from airflow_provider_mkt.hooks.flinque.hook import FlinqueHook
 

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Hook for Flodesk."""
+"""The hook for Flodesk: audience, settings, OAuth."""
 
 from airflow_provider_mkt.hooks.flodesk.hook import FlodeskHook
 

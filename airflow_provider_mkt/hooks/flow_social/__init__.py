@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Hook for Flow Social."""
+"""The hook for Flow Social: posts, channels, media, settings."""
 
 from airflow_provider_mkt.hooks.flow_social.hook import FlowSocialHook
 

@@ -1,2 +1,2 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""One webhook subscription for an address."""
+"""Keeping one webhook subscription for an address: what there is, the plan, creating, deleting."""

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Operators for Flinque."""
+"""Operators for Flinque: campaigns, reports, webhooks."""
 
 from airflow_provider_mkt.operators.flinque.campaigns import (
     FlinqueCreateCampaignOperator,

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Operators for Flodesk."""
+"""Operators for Flodesk: subscribers, segments, workflows, webhooks."""
 
 from airflow_provider_mkt.operators.flodesk.segment import FlodeskCreateSegmentOperator
 from airflow_provider_mkt.operators.flodesk.subscriber import (

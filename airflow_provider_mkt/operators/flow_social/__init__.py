@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Operators for Flow Social."""
+"""Operators for Flow Social: a post, many posts in batches, changes, media, webhooks."""
 
 from airflow_provider_mkt.operators.flow_social.changes import (
     FlowSocialDeletePostOperator,

@@ -1,2 +1,2 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Rate budgets."""
+"""Rate budgets: a sliding window in the shared store, or in this process alone."""

@@ -1,2 +1,2 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The database that processes share."""
+"""The database that processes share: dialects, migrations, short transactions, forks."""

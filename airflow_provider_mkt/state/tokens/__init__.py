@@ -1,2 +1,2 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Access tokens and single-use refresh tokens."""
+"""Access tokens, fetched once and shared, and single-use refresh tokens."""

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.endpoint import Call
@@ -63,6 +63,8 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
         "target_statuses",
         "conn_id",
     )
+    # BaseOperator has a method called dry_run.
+    parameter_names: ClassVar[Mapping[str, str]] = {"validate_only": "dry_run"}
     ui_color = flow_living.VENDOR.color
     vendor = flow_living.VENDOR
 

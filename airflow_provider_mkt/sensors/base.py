@@ -19,6 +19,7 @@ from airflow.sdk.exceptions import (
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ApiError, RateLimitError
 from airflow_provider_mkt.retry_policy import DEFAULT
+from airflow_provider_mkt.tasks.authored_templates import AuthoredTemplates
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_mkt.waiting.base import Verdict, Watch
 
 
-class WatchSensor(BaseSensorOperator):
+class WatchSensor(AuthoredTemplates, BaseSensorOperator):
     """Base of all sensors; a subclass says what to watch.
 
     ``timeout``, ``soft_fail``, ``never_fail``, ``silent_fail``, ``exponential_backoff`` and ``max_wait`` mean the same

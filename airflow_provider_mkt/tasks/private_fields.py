@@ -11,26 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import XComArg
 
+from airflow_provider_mkt.tasks.authored_templates import AuthoredTemplates
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class PrivateFields:
+class PrivateFields(AuthoredTemplates):
     """Mixin for operators and sensors with private fields. None of them may stand in ``template_fields``.
 
     Values of a mapped task (``partial``, ``expand``) are part of the DAG that Airflow stores: they are not private.
     """
 
     def keep_private(self, **fields: Any) -> None:
-        """Set parameters as the DAG's author wrote them; a task that one of them comes from runs before this one."""
+        """Set parameters as they were given; a task that one of them comes from runs before this one."""
         for name, value in fields.items():
             setattr(self, name, value)
             XComArg.apply_upstream_relationship(self, value)  # type: ignore[arg-type]
 
     def private(self, name: str, context: Context) -> Any:
-        """Return the parameter ``name``, rendered.
+        """Return the parameter ``name``, rendered if the DAG's author wrote it.
 
         :param name: a parameter set by :meth:`keep_private`
         :param context: the running task's context
         """
-        return self.render_template(getattr(self, name), context)  # type: ignore[attr-defined]
+        value = getattr(self, name)
+        return value if self.is_data(name, context) else self.render_template(value, context)

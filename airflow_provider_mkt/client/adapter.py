@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from http.client import HTTPException
 from math import inf
+from socket import socket
 from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
@@ -24,8 +25,10 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
+from airflow_provider_mkt.client.deadline import present
 from airflow_provider_mkt.client.durations import elapsed
 from airflow_provider_mkt.client.outcome import NeverConnectedError
+from airflow_provider_mkt.client.redirect import ForbiddenAddressError, is_public
 
 Fence = Callable[[], None]
 """Called right before the first byte of a request; raises when the request must not be sent."""
@@ -34,6 +37,7 @@ MAX_PAUSE = 1.0
 """Seconds after the fence in which a request has to be handed over; what comes later has to pass it once more."""
 
 _FENCE: ContextVar[Fence | None] = ContextVar("mkt_fence", default=None)
+_ONLY_PUBLIC: ContextVar[bool] = ContextVar("mkt_only_public", default=False)
 
 
 class FenceClosedError(Exception):
@@ -41,13 +45,17 @@ class FenceClosedError(Exception):
 
 
 @contextmanager
-def fenced(fence: Fence | None) -> Iterator[None]:
-    """Have the requests of this thread pass ``fence`` before their first byte."""
-    token = _FENCE.set(fence)
+def fenced(fence: Fence | None, *, only_public: bool = False) -> Iterator[None]:
+    """Have the requests of this thread pass ``fence`` before their first byte.
+
+    :param only_public: connect to public addresses only, unless a proxy does the connecting
+    """
+    token, public = _FENCE.set(fence), _ONLY_PUBLIC.set(only_public)
     try:
         yield
     finally:
         _FENCE.reset(token)
+        _ONLY_PUBLIC.reset(public)
 
 
 class _CertainConnection(HTTPConnection if TYPE_CHECKING else object):  # type: ignore[misc]
@@ -59,20 +67,36 @@ class _CertainConnection(HTTPConnection if TYPE_CHECKING else object):  # type: 
     """What the present request has to pass."""
     _fenced_at = -inf
     """When it has passed it."""
+    _unsent = False
+    """Whether the present request has been begun, and nothing of it sent."""
 
     def connect(self) -> None:
         try:
             super().connect()
         except (OSError, HTTPError, HTTPException) as error:
+            self.close()
             # No errno of its own: urllib3 swallows some of them as a failure to send.
             raise NeverConnectedError("could not connect") from error
 
+    def _new_conn(self) -> socket:
+        deadline = present()
+        vars(self)["socket_options"] = _WhileTime(self.socket_options or [])
+        connection: socket = super()._new_conn()
+        if deadline is not None:
+            deadline.guard(connection)
+        if _ONLY_PUBLIC.get() and self.proxy is None and not is_public(connection.getpeername()[0]):
+            connection.close()
+            raise FenceClosedError from ForbiddenAddressError(f"{self.host}, which is not a public host")
+        return connection
+
     def request(self, *args: Any, **kwargs: Any) -> None:
-        fence = _FENCE.get()
-        if fence is not None and self.is_closed:
+        deadline = present()
+        if self.is_closed:
             # A proxy tunnel sends something of its own, which passes no fence.
             self.connect()
-        self._fence, self._fenced_at = fence, -inf
+        elif deadline is not None and self.sock is not None:
+            deadline.guard(self.sock)
+        self._fence, self._fenced_at, self._unsent = _FENCE.get(), -inf, True
         super().request(*args, **kwargs)
 
     def send(self, data: Any) -> None:
@@ -82,7 +106,28 @@ class _CertainConnection(HTTPConnection if TYPE_CHECKING else object):  # type: 
             except Exception as error:
                 raise FenceClosedError from error
             self._fenced_at = elapsed()
+        if self._unsent:
+            self._unsent = False
+            _check_time()
         super().send(data)
+
+
+def _check_time() -> None:
+    """Refuse to begin what is too late already.
+
+    :raises NeverConnectedError: nothing was sent, which is certain
+    """
+    deadline = present()
+    if deadline is not None and deadline.passed:
+        raise NeverConnectedError("time was up before the first byte was sent")
+
+
+class _WhileTime(list[Any]):
+    """Options for each socket that is tried. A name may have many addresses: when time is up, no further one is."""
+
+    def __iter__(self) -> Iterator[Any]:
+        _check_time()
+        return super().__iter__()
 
 
 class _Connection(_CertainConnection, HTTPConnection):

@@ -16,13 +16,15 @@ import tenacity
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.adapter import Fence
 from airflow_provider_mkt.client.attempt import Attempts, Progress
+from airflow_provider_mkt.client.download import BROKEN, broke_off
 from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.client.errors import failure
-from airflow_provider_mkt.client.exchange import BROKEN, CHUNK, CONNECTIONS, Settings, broke_off
+from airflow_provider_mkt.client.exchange import CONNECTIONS, Settings
 from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.client.paging import Paging, Walk
+from airflow_provider_mkt.client.redirect import MAX_REDIRECTS, ForbiddenAddressError, redirected
 from airflow_provider_mkt.client.retry import Next
-from airflow_provider_mkt.exceptions import ApiError
+from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError
 
 __all__ = ["ApiClient", "Conversation", "Settings", "in_thread"]
 
@@ -140,19 +142,46 @@ class ApiClient(Attempts):
         The request is repeated like any other until the answer begins. A break in the middle raises
         :class:`MalformedResponseError`: half a file is not a file.
         """
-        progress = Progress(call, stream=True)
-        self._repeat(progress)
-        self._settle(progress)
-        if progress.response is None:
-            raise RuntimeError("an attempt succeeded without a response")
-        with progress.response as response:
+        progress = self._downloading(call)
+        if progress.download is None:
+            raise RuntimeError("an attempt succeeded without a body")
+        with progress.download as download:
             try:
-                yield from response.iter_content(CHUNK)
+                yield from download
             except BROKEN as error:
                 reason = broke_off(error)
             else:
                 return
-        raise self._failure(call, Outcome(Certainty.UNREADABLE, response.status_code, reason), Next.FAIL)
+        raise self._failure(call, Outcome(Certainty.UNREADABLE, download.status, reason), Next.FAIL)
+
+    def _downloading(self, call: Call) -> Progress:
+        """Send a call until the body of its answer begins, through redirects: each with its slot, all in one time.
+
+        :raises MalformedResponseError: naming the host that must not be asked, or when there are too many redirects
+        """
+        left = self.settings.whole_timeout
+        begun = call
+        for _ in range(MAX_REDIRECTS + 1):
+            progress = Progress(call, stream=True, seconds=left)
+            try:
+                self._repeat(progress)
+                self._settle(progress)
+                if progress.download is not None or progress.request is None:
+                    return progress
+                call = redirected(call, str(progress.request.url), progress.outcome.answer["location"])
+            except ForbiddenAddressError as error:
+                raise self._misled(begun, f"to {self.redactor.text(str(error))}") from None
+            left -= progress.took
+        raise self._misled(begun, f"more than {MAX_REDIRECTS} times")
+
+    def _misled(self, call: Call, where: str) -> MalformedResponseError:
+        endpoint = call.endpoint
+        return MalformedResponseError(
+            f"{self.settings.vendor} sent {endpoint.method} {endpoint.path} on {where}. It was not followed.",
+            vendor=self.settings.vendor,
+            method=endpoint.method,
+            path=endpoint.path,
+        )
 
     def _repeat(self, progress: Progress) -> None:
         def turn() -> None:

@@ -15,6 +15,7 @@ import requests
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.adapter import Fence
 from airflow_provider_mkt.client.auth import Auth
+from airflow_provider_mkt.client.download import Download
 from airflow_provider_mkt.client.durations import HOUR
 from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.client.exchange import Settings, Wire
@@ -86,7 +87,9 @@ class Progress:
     :param outcome: what the last attempt taught
     :param decision: what follows from it
     :param request: what was sent last
-    :param response: the success whose body is unread
+    :param download: the success whose body is unread
+    :param seconds: for the whole of an attempt, when redirects have taken some of the usual time
+    :param took: seconds that the last attempt took
     """
 
     call: Call
@@ -101,7 +104,9 @@ class Progress:
     outcome: Outcome = field(default_factory=lambda: Outcome(Certainty.NOT_SENT))
     decision: Decision = field(default_factory=lambda: Decision(Next.RETRY))
     request: requests.PreparedRequest | None = None
-    response: requests.Response | None = None
+    download: Download | None = None
+    seconds: float | None = None
+    took: float = 0.0
 
 
 class Attempts:
@@ -225,10 +230,15 @@ class Attempts:
         progress.request = request
         endpoint = progress.call.endpoint
         begun = time.monotonic()
-        outcome, progress.response = self.wire.exchange(
-            progress.call, request, self.settings, stream=progress.stream, fence=progress.fence
+        outcome, progress.download = self.wire.exchange(
+            progress.call,
+            request,
+            self.settings,
+            stream=progress.stream,
+            fence=progress.fence,
+            seconds=progress.seconds,
         )
-        took = time.monotonic() - begun
+        took = progress.took = time.monotonic() - begun
         log.debug("%s %s %s: %s in %.3f s", self.settings.vendor, endpoint.method, endpoint.path, outcome.status, took)
         metrics.request(self.settings.vendor, endpoint.method, endpoint.path, outcome.known.name, took)
         self.budget.observe(endpoint.budgets, outcome)

@@ -75,7 +75,8 @@ class Endpoint:
     :param base: which base URL of the connection the path is relative to
     :param authenticated: whether the connection's credentials are sent along
     :param form: whether the body is form-encoded instead of JSON
-    :param redirect: whether a redirect is the answer: it is not followed, ``location`` is what the call returns
+    :param redirect: whether a redirect is the answer: ``location`` is what the call returns
+    :param download: whether the answer is a file, for which a few redirects are followed
     :param gone_is_done: for deletions: a 404 means "done" after an attempt that may have been executed
     :param final_429: whether a 429 is final, for what must not be repeated even when it was certainly not executed
     :param not_yet: success statuses that mean "not ready yet", which is a refusal
@@ -95,6 +96,7 @@ class Endpoint:
     authenticated: bool = True
     form: bool = False
     redirect: bool = False
+    download: bool = False
     gone_is_done: bool = False
     final_429: bool = False
     not_yet: tuple[int, ...] = ()
@@ -118,6 +120,7 @@ class Call:
     :param priority: how urgent it is when the rate budget is short
     :param file: a file that is sent as the body, in place of ``body``
     :param link: a full address that the vendor named, in place of the endpoint's; for downloads
+    :param only_public: whether it must lie on a public host, so that nothing inside our own network is asked
     """
 
     endpoint: Endpoint
@@ -129,6 +132,7 @@ class Call:
     priority: Priority = Priority.LAUNCH
     file: Upload | None = None
     link: str | None = field(default=None, repr=False)
+    only_public: bool = False
 
     @property
     def safety(self) -> Safety:

@@ -5,25 +5,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError
 
 from airflow_provider_mkt.client.adapter import Adapter, Fence, FenceClosedError, fenced
+from airflow_provider_mkt.client.deadline import DEADLINES, Deadline
+from airflow_provider_mkt.client.download import BROKEN, CHUNK, MIN_RATE, Download, broke_off
 from airflow_provider_mkt.client.endpoint import Call, Safety
 from airflow_provider_mkt.client.outcome import Certainty, Outcome, judge_exception, judge_response
 from airflow_provider_mkt.client.redaction import guard_urllib3_logs
+from airflow_provider_mkt.client.redirect import location_of
 
 MAX_ANSWER = 16 * 1024 * 1024
-CHUNK = 64 * 1024
 CONNECTIONS = 32
 """Connections to one host that are kept for the next request."""
-BROKEN = (requests.RequestException, HTTPError, OSError)
-"""What reading from a connection may raise."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Settings:
     :param headers: sent with every request
     :param connect_timeout: seconds to establish a connection
     :param read_timeout: seconds of silence after which an attempt is given up
-    :param whole_timeout: seconds after which an answer that only trickles in is given up
+    :param whole_timeout: seconds for a whole exchange, from connecting to the last byte; those of a file get more
     :param verify: check certificates: True, False, or the path of a CA bundle
     """
 
@@ -46,6 +45,13 @@ class Settings:
     read_timeout: float = 30.0
     whole_timeout: float = 120.0
     verify: bool | str = True
+
+
+class _Session(requests.Session):
+    """A session that follows no redirect, and reads the body of none."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: :mod:`.redirect` decides."""
 
 
 class Wire:
@@ -62,7 +68,7 @@ class Wire:
     def session(self) -> requests.Session:
         """The one session of this client."""
         guard_urllib3_logs()
-        session = requests.Session()
+        session = _Session()
         session.headers.update(self._headers)
         adapter = Adapter(pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0)
         session.mount("https://", adapter)
@@ -82,7 +88,8 @@ class Wire:
         *,
         stream: bool = False,
         fence: Fence | None = None,
-    ) -> tuple[Outcome, requests.Response | None]:
+        seconds: float | None = None,
+    ) -> tuple[Outcome, Download | None]:
         """Send ``request`` and judge its answer, or what came instead of one.
 
         :param call: what ``request`` was made from
@@ -90,30 +97,51 @@ class Wire:
         :param settings: timeouts, and how certificates are checked
         :param stream: leave the body of an answer that is a success to the caller
         :param fence: called when connected, right before the first byte
+        :param seconds: what is left of the time for the whole exchange, when a redirect has taken some of it
         :raises Exception: what ``fence`` raises; nothing was sent then
-        :return: the outcome, and the response whose body is still to be read, if it is
+        :return: the outcome, and the body that is still to be read, if it is
         """
         if call.safety is Safety.ONCE:
             # A launch never rides on an idle connection, not even on that of its own token call: the vendor may be
             # closing it this very moment.
             self.session.close()
-        surroundings = self._surroundings(str(request.url), settings.verify)
+        usual = settings.whole_timeout if seconds is None else seconds
+        patience = usual + _length(request) / MIN_RATE
+        with DEADLINES.within(patience) as deadline:
+            outcome, response = self._exchange(call, request, settings, deadline, stream=stream, fence=fence)
+            if deadline.passed and outcome.known is not Certainty.ANSWERED:
+                outcome = replace(outcome, reason=f"it took longer than {patience:.0f} s")
+            if response is None:
+                return outcome, None
+            deadline.keep()
+        return outcome, Download(response, deadline, usual)
+
+    def _exchange(
+        self,
+        call: Call,
+        request: requests.PreparedRequest,
+        settings: Settings,
+        deadline: Deadline,
+        *,
+        stream: bool,
+        fence: Fence | None,
+    ) -> tuple[Outcome, requests.Response | None]:
         try:
-            with fenced(fence):
-                response = self.session.send(
-                    request,
-                    timeout=(settings.connect_timeout, settings.read_timeout),
-                    allow_redirects=_follows(call),
-                    **surroundings,
-                )
-            if stream and _executed(call, response):
+            with fenced(fence, only_public=call.only_public):
+                surroundings = self._surroundings(str(request.url), settings.verify)
+                timeout = settings.connect_timeout, settings.read_timeout
+                response = self.session.send(request, timeout=timeout, **surroundings)
+            if not deadline.passed and location_of(response.status_code, response.headers) is not None:
+                # Its body is of no use, and may have no end.
+                response.close()
+                return _judge_redirect(call, response, following=stream and call.endpoint.download), None
+            if stream and _executed(call, response) and not deadline.passed:
                 return Outcome(Certainty.ANSWERED, response.status_code), response
             with response:
-                return _judge(call, response, settings.whole_timeout), None
+                return _judge(call, response, deadline), None
         except FenceClosedError as error:
             closed = error.__cause__ or error
-        except (*BROKEN, ValueError) as error:
-            # A ValueError is a Location that makes no sense: the request itself was checked before.
+        except BROKEN as error:
             return judge_exception(error), None
         raise closed
 
@@ -130,39 +158,38 @@ class Wire:
         return known
 
 
-def _judge(call: Call, response: requests.Response, patience: float) -> Outcome:
+def _length(request: requests.PreparedRequest) -> int:
+    length = str(request.headers.get("Content-Length", ""))
+    return int(length) if length.isdecimal() else 0
+
+
+def _judge(call: Call, response: requests.Response, deadline: Deadline) -> Outcome:
     headers = dict(response.headers.lower_items())
     body = bytearray()
-    deadline = time.monotonic() + patience
     reason = ""
     try:
-        # read1 returns what has arrived, so that the deadline also ends a body that comes byte by byte.
         while chunk := response.raw.read1(CHUNK, decode_content=True):
             body += chunk
             if len(body) > MAX_ANSWER:
                 reason = f"the body is larger than {MAX_ANSWER // 1024**2} MB"
-            elif time.monotonic() > deadline:
-                reason = f"the body took longer than {patience:.0f} s"
-            if reason:
                 break
     except BROKEN as error:
         reason = broke_off(error)
+    if deadline.passed:
+        # A body without a length ends with the connection, and this one was ended from here.
+        reason = "the body took too long"
     if reason:
         known = Certainty.UNREADABLE if _executed(call, response) else Certainty.UNKNOWN
         return Outcome(known, response.status_code, reason, None, headers)
     return judge_response(call.endpoint, response.status_code, headers, bytes(body), time.time())
 
 
-def broke_off(error: BaseException) -> str:
-    """Say why a body ended early."""
-    return f"the body broke off: {judge_exception(error).reason}"
+def _judge_redirect(call: Call, response: requests.Response, *, following: bool) -> Outcome:
+    headers = dict(response.headers.lower_items())
+    if following:
+        return Outcome(Certainty.ANSWERED, response.status_code, "", {"location": headers["location"]}, headers)
+    return judge_response(call.endpoint, response.status_code, headers, b"", time.time())
 
 
 def _executed(call: Call, response: requests.Response) -> bool:
     return 200 <= response.status_code < 300 and response.status_code not in call.endpoint.not_yet
-
-
-def _follows(call: Call) -> bool:
-    """Say whether redirects are followed: never with a body, nor with credentials in the query."""
-    endpoint = call.endpoint
-    return endpoint.method == "GET" and not endpoint.redirect and (endpoint.authenticated or call.link is not None)

@@ -17,6 +17,7 @@ from typing import Any
 from airflow_provider_mkt.client.answer import UnreadableError, parse, read_answer
 from airflow_provider_mkt.client.contradiction import contradiction, named
 from airflow_provider_mkt.client.endpoint import Endpoint
+from airflow_provider_mkt.client.redirect import host_of, location_of
 from airflow_provider_mkt.client.retry_after import MIN_429, reset_after, retry_after
 
 TOO_MANY_REQUESTS = 429
@@ -164,7 +165,14 @@ def judge_response(endpoint: Endpoint, status: int, headers: dict[str, str], bod
     elif status in GAVE_UP or (status < 400 and status not in endpoint.not_yet):
         known = Certainty.UNKNOWN
     asked = reset if wait is None else wait
-    return Outcome(known, status, f"answered {status}", answer, headers, asked, by_reset=reset is not None)
+    return Outcome(known, status, _told(status, headers), answer, headers, asked, by_reset=reset is not None)
+
+
+def _told(status: int, headers: dict[str, str]) -> str:
+    if (location := location_of(status, headers)) is None:
+        return f"answered {status}"
+    where = f"a redirect to {host_of(location)}" if "//" in location else "a redirect"
+    return f"answered {status}, {where}, which is not followed; is the connection's host the vendor's?"
 
 
 def _otherwise(endpoint: Endpoint, status: int, headers: dict[str, str], body: bytes) -> Outcome | None:

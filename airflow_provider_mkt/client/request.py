@@ -44,7 +44,7 @@ def prepare(call: Call, base: str, session: requests.Session, auth: Auth) -> req
         json=None if endpoint.form else call.body,
         params={name: value for name, value in call.query.items() if value is not None},
         auth=auth if endpoint.authenticated else _no_auth,
-        cookies=session.cookies,
+        cookies=session.cookies if endpoint.authenticated else None,
     )
     _check_headers(request)
     return request

@@ -62,7 +62,7 @@ LIST_ATTRIBUTION_EVENTS = Endpoint("GET", "/attribution/events", Safety.READ, ro
 
 LIST_REPORTS = Endpoint("GET", "/reports", Safety.READ, rows=("data", "items", "reports"))
 GENERATE_REPORT = Endpoint("POST", "/reports/generate", Safety.ONCE, answer=OBJECT)
-EXPORT_REPORT = Endpoint("GET", "/reports/{report_id}/export", Safety.READ, not_yet=(202,))
+EXPORT_REPORT = Endpoint("GET", "/reports/{report_id}/export", Safety.READ, not_yet=(202,), download=True)
 
 LIST_WORKSPACES = Endpoint("GET", "/workspaces", Safety.READ, rows=("data", "items", "workspaces"))
 GET_WORKSPACE = Endpoint("GET", "/workspaces/{workspace_id}", Safety.READ, answer=OBJECT)

@@ -84,7 +84,17 @@ def test_a_link_to_the_vendor_is_followed_with_credentials(stage: Stage) -> None
     assert followed["headers"]["authorization"].startswith("sha256:")
 
 
-@pytest.mark.parametrize("link", ["file:///etc/passwd", "ftp://files.example.com/x", "http://["])
+@pytest.mark.parametrize(
+    "link",
+    [
+        "file:///etc/passwd",
+        "ftp://files.example.com/x",
+        "http://[",
+        "https://10.0.0.1/x",
+        "https://vault/x",
+        "http://example.com",
+    ],
+)
 def test_other_links_are_not_followed(stage: Stage, link: str) -> None:
     with pytest.raises(MalformedResponseError, match="not an https one"):
         _linked(stage, link)

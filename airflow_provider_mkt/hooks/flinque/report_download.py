@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.client.redirect import host_of, linked
 from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError
 from airflow_provider_mkt.vendors import flinque
 
@@ -72,18 +72,13 @@ def link_in(answer: bytes) -> str | None:
 
 def _following(call: Call, base_url: str, link: str) -> Call:
     """Return the call that downloads ``link``, with the credentials only where they came from."""
-    base = urlsplit(base_url)
     try:
-        address = urlsplit(urljoin(base_url + "/", link))
-        own = (address.scheme, address.hostname, address.port) == (base.scheme, base.hostname, base.port)
+        return linked(call, base_url, urljoin(base_url + "/", link), local=True)
     except ValueError:
-        address, own = urlsplit(""), False
-    if address.scheme not in {"https", base.scheme} or not address.hostname:
-        raise MalformedResponseError(
-            "Flinque named a download address that is not an https one.",
-            vendor=flinque.VENDOR.name,
-            method=call.endpoint.method,
-            path=call.endpoint.path,
+        problem = (
+            "Flinque named a download address that is not an https one on a public host, nor on its own host: "
+            f"{host_of(link)}."
         )
-    endpoint = call.endpoint if own else replace(call.endpoint, authenticated=False, budgets=())
-    return endpoint(link=address.geturl())
+    raise MalformedResponseError(
+        problem, vendor=flinque.VENDOR.name, method=call.endpoint.method, path=call.endpoint.path
+    )

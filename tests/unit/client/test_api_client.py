@@ -186,15 +186,6 @@ def test_redirects_to_nowhere(location: str, serve: Callable[..., Raw]) -> None:
         client(serve(head.encode("latin-1")).url).send(READ(path={"thing": "x"}))
 
 
-def test_credentials_do_not_follow_to_another_host(serve: Callable[..., Raw]) -> None:
-    other = serve(OK)
-    there = other.url.replace("127.0.0.1", "localhost")
-    server = serve(answer("", "302 Found", Location=there))
-    assert client(server.url).send(READ(path={"thing": "x"})) == {"id": "x"}
-    assert b"Authorization" in server.requests[0]
-    assert b"Authorization" not in other.requests[0]
-
-
 def test_posts_do_not_follow_redirects(serve: Callable[..., Raw]) -> None:
     other = serve(OK)
     with pytest.raises(OutcomeUnknownError):

@@ -80,7 +80,7 @@ class _CertainConnection(HTTPConnection if TYPE_CHECKING else object):  # type: 
 
     def _new_conn(self) -> socket:
         deadline = present()
-        vars(self)["socket_options"] = _WhileTime(self.socket_options or [])
+        self.__dict__["socket_options"] = _WhileTime(self.socket_options or [])
         connection: socket = super()._new_conn()
         if deadline is not None:
             deadline.guard(connection)

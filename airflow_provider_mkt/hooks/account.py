@@ -6,11 +6,12 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.vendors.base import Extra, Vendor
@@ -18,6 +19,8 @@ from airflow_provider_mkt.vendors.base import Extra, Vendor
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+SCHEMES = ("http", "https")
+LOOPBACK = re.compile(r"127(\.\d{1,3}){3}", re.ASCII)
 TRUE, FALSE = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 
 
@@ -63,6 +66,7 @@ def account_of(vendor: Vendor, connection: Connection) -> Account:
     :raises ValidationError: naming the field, what is wrong with it, and what to do
     """
     where = f"Connection {connection.conn_id!r} ({vendor.name})"
+    _check_type(where, vendor, connection)
     password = _secret(where, "password", vendor.password, connection.password)
     login = (connection.login or "").strip()
     if vendor.login_required and not login:
@@ -88,22 +92,75 @@ def _secret(where: str, name: str, label: str, value: Any) -> str:
     return text
 
 
+def _check_type(where: str, vendor: Vendor, connection: Connection) -> None:
+    """Refuse a connection of another type: its secret is for somebody else."""
+    kind = connection.conn_type or ""
+    if kind == vendor.conn_type:
+        return
+    written = vendor.conn_type.replace("_", "-")
+    if not kind and "_" in vendor.conn_type:
+        # Airflow finds no type in such a URI, and takes all of it, the key included, for the host.
+        raise ValidationError(
+            f"{where}: it has no type. Was it given as {vendor.conn_type}://…? A URI has no underscore there; write "
+            f'{written}://… or JSON with "conn_type": "{vendor.conn_type}". Its key may have been shown as part of the '
+            "host; replace the key."
+        )
+    raise ValidationError(
+        f"{where}: it has the type {kind!r}, and {vendor.conn_type!r} is needed; name a connection "
+        "of that type, or correct its type."
+    )
+
+
 def _base_url(where: str, vendor: Vendor, connection: Connection) -> str:
-    host = (connection.host or "").strip()
+    """Return the base URL that host, schema and port describe; each of them is used, or refused.
+
+    The host is the whole URL or a part of it. The schema is ``http`` or ``https``, or, where a connection's URI has a
+    path, that path.
+    """
+    host, schema = (connection.host or "").strip(), (connection.schema or "").strip().strip("/")
     if not host:
-        return vendor.base_url
-    url = host if "://" in host else f"https://{host}"
-    try:
-        parts = urlsplit(url)
-        port = parts.port or connection.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    odd = "@" in parts.netloc or parts.netloc.endswith(":") or any(sign.isspace() for sign in url)
-    surplus = parts.query or parts.fragment or odd
-    if parts.scheme not in ("http", "https") or not parts.hostname or surplus or not 0 < (port or 1) < 65_536:
+        if not schema and not connection.port:
+            return vendor.base_url
+        told = "schema" if schema else "port"
+        raise ValidationError(f"{where}: there is a {told} but no host; enter a base URL as host, or no {told}.")
+    scheme, path = (schema.lower(), "") if schema.lower() in SCHEMES else ("", schema)
+    parts = _parts(host, scheme)
+    if parts is None or any(sign.isspace() or sign in "?#@:\\" for sign in path):
         raise ValidationError(f"{where}: the host must be a base URL like {vendor.base_url}, or empty for that one.")
-    netloc = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{netloc}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
+    there = {"schema": parts.scheme, "port": parts.port, "path in the schema": parts.path.strip("/")}
+    for name, given in (("schema", scheme), ("port", connection.port), ("path in the schema", path)):
+        if given and there[name] and given != there[name]:
+            raise ValidationError(f"{where}: the {name} and the host disagree; put the whole base URL into the host.")
+    port = parts.port or connection.port
+    if not 0 < (port or 1) < 65_536:
+        raise ValidationError(f"{where}: the host must be a base URL like {vendor.base_url}, or empty for that one.")
+    netloc = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
+    end = parts.path.rstrip("/") or (f"/{path}" if path else "")
+    vendors_own = urlsplit(vendor.base_url)
+    if not end and not port and netloc == vendors_own.hostname:
+        # Without its version the vendor's own host has no API.
+        end = vendors_own.path
+    return f"{parts.scheme}://{netloc}{f':{port}' if port else ''}{end}"
+
+
+def _parts(host: str, scheme: str) -> SplitResult | None:
+    """Return the parts of a host, which may be a whole URL; None when it is no base URL."""
+    try:
+        url = host if "://" in host else f"{scheme or _usual_scheme(host)}://{host}"
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    odd = "@" in parts.netloc or parts.netloc.endswith(":") or any(sign.isspace() for sign in url)
+    if parts.scheme not in SCHEMES or not parts.hostname or parts.query or parts.fragment or odd:
+        return None
+    return parts
+
+
+def _usual_scheme(host: str) -> str:
+    """Return the scheme of a host that has none: this machine serves http, others https."""
+    name = urlsplit(f"//{host}").hostname or ""
+    return "http" if name in ("localhost", "::1") or LOOPBACK.fullmatch(name) else "https"
 
 
 def _extras(where: str, vendor: Vendor, connection: Connection) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from urllib.request import Request, urlopen
 
 import pytest
 import yaml
+from airflow.sdk import Connection
 
+from airflow_provider_mkt.hooks.account import account_of
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.docs.blocks import ROOT, Block, blocks
-from tests.docs.test_data import check_connection
+from tests.docs.test_data import BY_TYPE, check_connection
 
 SHOWN_SANDBOX = "http://127.0.0.1:8095"
 CONNECTION = re.compile(r"AIRFLOW_CONN_(\w+)")
@@ -109,7 +111,11 @@ def _export(words: list[str], sandbox: Sandbox) -> None:
     for word in words[1:]:
         name, _, value = word.partition("=")
         if match := CONNECTION.fullmatch(name):
-            check_connection(match[1].lower(), json.loads(value))
+            if value.startswith("{"):
+                check_connection(match[1].lower(), json.loads(value))
+            else:
+                connection = Connection.from_uri(value, conn_id=match[1].lower())
+                account_of(BY_TYPE[str(connection.conn_type)], connection)
         else:
             assert SETTING.fullmatch(name), f"unknown variable {name}"
 

@@ -70,6 +70,13 @@ QUOTED: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "no login": ("docs/connections.md", lambda _: check("flow_living", login="")),
     "odd password": ("docs/connections.md", lambda _: check("flow_social", password="flow_sk_live_x ")),
     "odd host": ("docs/connections.md", lambda _: check("flodesk", host="https://api.flodesk.com/v1?x=1")),
+    "another type": (
+        "docs/connections.md",
+        lambda _: account_of(
+            next(vendor for vendor in VENDORS if vendor.conn_type == "flodesk"),
+            Connection(conn_id="flodesk_default", conn_type="flow_social", password="secret"),
+        ),
+    ),
     "end before start": (
         "docs/errors-and-retries.md",
         lambda _: publish_body(**CAMPAIGN, start_date=day(3), end_date=day(1)),

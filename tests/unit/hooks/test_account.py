@@ -50,6 +50,13 @@ ANY_TYPE: dict[str, tuple[dict[str, Any], str, str]] = {
     "port": ({"host": "https://api.example:s3cret"}, "the host must be a base URL", "or empty"),
     "port too high": ({"host": "https://api.example:70000"}, "the host must be a base URL", "or empty"),
     "port field too high": ({"host": "api.example", "port": 70000}, "the host must be a base URL", "or empty"),
+    "bracket alone": ({"host": "[::1"}, "the host must be a base URL", "or empty"),
+    "two ports": ({"host": "https://api.example:81", "port": 82}, "the port and the host disagree", "whole base URL"),
+    "two schemes": ({"host": "http://api.example", "schema": "https"}, "the schema and the host disagree", "whole"),
+    "two paths": ({"host": "api.example/v1", "schema": "v2"}, "the path in the schema and the host disagree", "whole"),
+    "query in the schema": ({"host": "api.example", "schema": "v1?a=b"}, "the host must be a base URL", "or empty"),
+    "schema alone": ({"host": "", "schema": "https"}, "there is a schema but no host", "or no schema"),
+    "port alone": ({"host": "", "port": 443}, "there is a port but no host", "or no port"),
     "bracket": ({"host": "https://[::1"}, "the host must be a base URL", "or empty"),
     "extra is not JSON": ({"extra": "{s3cret-key"}, "the extra is not a JSON object", 'write it as {"key": "value"}'),
     "extra is a list": ({"extra": '["s3cret-key"]'}, "the extra is not a JSON object", 'write it as {"key": "value"}'),
@@ -131,12 +138,53 @@ def test_empty_host_is_the_vendors(conn_type: str, connect: Callable[..., str]) 
         ({"host": "https://api.example/v1/"}, "https://api.example/v1"),
         ({"host": " http://api.example:81/v1 "}, "http://api.example:81/v1"),
         ({"host": "api.example/v1", "port": 8443}, "https://api.example:8443/v1"),
-        ({"host": "http://api.example:81", "port": 8443}, "http://api.example:81"),
+        ({"host": "http://api.example:81", "port": 81}, "http://api.example:81"),
+        ({"host": "api.example", "schema": "http"}, "http://api.example"),
+        ({"host": "http://api.example/v1", "schema": "HTTP"}, "http://api.example/v1"),
+        ({"host": "api.example/v1", "schema": "v1"}, "https://api.example/v1"),
+        ({"host": "127.0.0.1", "port": 18095, "schema": "flokit/v1"}, "http://127.0.0.1:18095/flokit/v1"),
+        ({"host": "127.0.0.1", "schema": "https"}, "https://127.0.0.1"),
+        ({"host": "localhost:8095/flokit/v1"}, "http://localhost:8095/flokit/v1"),
+        ({"host": "api.flokit.ai"}, "https://api.flokit.ai/v1"),
+        ({"host": "api.flokit.ai", "schema": "v2"}, "https://api.flokit.ai/v2"),
         ({"host": "http://[::1]:81/v1"}, "http://[::1]:81/v1"),
     ],
 )
 def test_hosts(fields: dict[str, Any], expected: str, connect: Callable[..., str]) -> None:
     assert FlokitHook(connect("flokit", **fields)).account.base_url == expected
+
+
+@pytest.mark.parametrize("conn_type", TYPES)
+def test_a_connection_of_another_type_is_refused(conn_type: str, vendors: Sandbox, connect: Callable[..., str]) -> None:
+    """Its key is somebody else's."""
+    other = TYPES[TYPES.index(conn_type) - 1]
+    message = refusal(conn_type, connect(other, password="s3cret-key"))
+    assert f"has the type {other!r}, and {conn_type!r} is needed" in message
+    assert "s3cret" not in message
+    assert vendors.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("flinque://id:s3cret@127.0.0.1:18095/flinque/v1", "http://127.0.0.1:18095/flinque/v1"),
+        ("flinque://http://id:s3cret@127.0.0.1:18095/flinque/v1", "http://127.0.0.1:18095/flinque/v1"),
+        ("flinque://id:s3cret@api.flinque.com/v1", "https://api.flinque.com/v1"),
+        ("flinque://id:s3cret@", "https://api.flinque.com/v1"),
+    ],
+)
+def test_uris_lose_nothing(uri: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_BY_URI", uri)
+    assert FlinqueHook("by_uri").account.base_url == expected
+
+
+def test_a_uri_whose_type_has_an_underscore_says_what_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_BY_URI", "flow_social://:s3cret-key@api.flowsocial.app/v1")
+    message = refusal("flow_social", "by_uri")
+    assert "write flow-social://…" in message
+    assert "s3cret" not in message
+    monkeypatch.setenv("AIRFLOW_CONN_BY_URI", "flow-social://:s3cret-key@api.flowsocial.app/v1")
+    assert FlowSocialHook("by_uri").account.base_url == "https://api.flowsocial.app/v1"
 
 
 def test_extras_have_defaults_and_types(connect: Callable[..., str], tmp_path: Path) -> None:

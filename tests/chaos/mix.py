@@ -13,6 +13,8 @@ EFFECTS = {
     "flinque": "report.generated",
     "flokit": "sync.started",
 }
+AT_ONCE = 8
+"""Launches at a time: more than there are processors, since some of them wait for a rate budget."""
 WAITS = 4
 """Of so many launches one waits until the vendor is done."""
 

@@ -71,6 +71,7 @@ class Soak:
     :param fates: how many tasks ended how
     :param happened: for each launch how often it happened, by the vendors' own ledger
     :param wrong: what must not be, in words
+    :param people: what a person is told of each launch that ended as unknown
     """
 
     title: str
@@ -81,6 +82,7 @@ class Soak:
     killed: int = 0
     faults: int = 0
     wrong: list[str] = field(default_factory=list)
+    people: dict[str, dict[str, Any]] = field(default_factory=dict)
     silent: int = 0
     orphans: int = 0
 
@@ -163,6 +165,8 @@ def _judge(result: Soak, run: Run, effects: list[dict[str, Any]], *, plain: bool
         _count(result, launch, fate)
         if not plain:
             _weigh(result, launch, fate)
+        if fate == UNKNOWN:
+            result.people[launch] = _told(result, run, one, log)
     if times:
         result.wrong.append(f"effects of nobody: {dict(times)}")
     others = {fate: number for fate, number in result.fates.items() if not plain and fate not in FATES}
@@ -188,6 +192,20 @@ def _fate(run: Run, one: TaskState, log: str, launch: str, ids: Mapping[str, str
     if state == "intent":
         return UNKNOWN if any(words in log for words in SAYS_UNKNOWN) else "failed without a word"
     return REFUSED
+
+
+def _told(result: Soak, run: Run, one: TaskState, log: str) -> dict[str, Any]:
+    """Return what a person has to go by: what the task said last, and the evidence in the record."""
+    launch = mix.name(one.task_id, one.map_index)
+    record = run.airflow.api.stored(run, one.task_id, one.map_index)["mkt.submission.0"]
+    said = [line for line in log.splitlines() if any(words in line for words in SAYS_UNKNOWN)]
+    return {
+        "happened": result.happened[launch],
+        "tries": one.tries,
+        "kills": log.count("SIGKILL"),
+        "evidence": record["evidence"],
+        "said": said[-1][-1500:] if said else "",
+    }
 
 
 def _ids(receipt: Mapping[str, Any]) -> list[str]:
@@ -263,8 +281,14 @@ def soaking(patience: float) -> Iterator[Airflow]:
 
     :param patience: seconds that a retry is put off at most
     """
-    # More workers than processors: some of them wait for a rate budget.
-    extra = {PATIENCE: f"{patience:g}", "AIRFLOW__CORE__PARALLELISM": "8"}
+    extra = {
+        PATIENCE: f"{patience:g}",
+        # A frozen task keeps its worker. The soak's DAGs take no more than eight.
+        "AIRFLOW__CORE__PARALLELISM": "24",
+        # A task without a sign of life is given up within seconds instead of minutes.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    }
     with running_airflow(DAGS, speed=SPEED, lacking=ANALYTICS, extra=extra) as airflow:
         yield airflow
 

@@ -20,7 +20,7 @@ UNLUCKY: dict[str, Any] = {"pre_execute": strike, "retry_policy": Impatient()}
 
 @dag(
     schedule=None,
-    max_active_tasks=64,
+    max_active_tasks=mix.AT_ONCE,
     default_args={"retries": 3, "retry_delay": timedelta(seconds=1), "poll_interval": 1, "deferrable": True},
 )
 def chaos_soak() -> None:

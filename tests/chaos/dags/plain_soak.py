@@ -21,7 +21,7 @@ ROUTES = {
 }
 
 
-@dag(schedule=None, max_active_tasks=64, default_args={"retries": 2, "retry_delay": timedelta(seconds=1)})
+@dag(schedule=None, max_active_tasks=mix.AT_ONCE, default_args={"retries": 2, "retry_delay": timedelta(seconds=1)})
 def plain_soak() -> None:
     @task
     def plan(vendor: str) -> list[dict[str, Any]]:

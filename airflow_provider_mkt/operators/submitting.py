@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,20 @@ class RecordingOperator(MarketingOperator[Hook]):
     def __init__(self, *, resubmit: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.resubmit = resubmit
+        if "airflow.models.dagrun" in sys.modules:
+            from airflow_provider_mkt.submission.trial_run import keep_records
+
+            keep_records()
+
+    def pre_execute(self, context: Any) -> None:
+        """Ask before a test of a task that has launched already.
+
+        :raises ValidationError: when nobody says yes
+        """
+        from airflow_provider_mkt.submission.trial_run import check_trial_run
+
+        super().pre_execute(context)
+        check_trial_run(context["task_state_store"], f"The task {self.task_id}")
 
     def resubmit_asked(self, context: Context) -> bool:
         """Return whether what was submitted before this task was cleared is to be submitted again."""

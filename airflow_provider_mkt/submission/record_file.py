@@ -16,6 +16,8 @@ from airflow_provider_mkt.exceptions import ApiError, StoppedError, ValidationEr
 from airflow_provider_mkt.submission.record import PREFIX, SUBMITTED, VERSION, Record, UnreadableRecordError
 from airflow_provider_mkt.tasks.state_store import Store, keep
 
+WRITERS: set[str] = set()
+"""Of this process: what it wrote itself is no news to it."""
 GONE = 404
 """Status by which Airflow's API server says that it does not know a task instance any more."""
 
@@ -30,6 +32,7 @@ class RecordFile:
 
     def __init__(self, store: Store, operation: int | str, writer: str) -> None:
         self._store, self._writer = store, writer
+        WRITERS.add(writer)
         self._operation = operation
         self._name = f"{PREFIX}{operation}"
         self._seen: Any = None

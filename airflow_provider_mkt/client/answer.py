@@ -3,11 +3,26 @@
 
 from __future__ import annotations
 
+import html
+import itertools
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Endpoint
+
+MAX_VALUES = 500_000
+"""Values in one answer, about. Each takes up to 80 bytes, so that an answer takes at most some 40 MB."""
+MAX_DEPTH = 100
+MAX_DIGITS = 100
+LEVELS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+NO_BRACKETS = bytes(set(range(256)) - LEVELS.keys())
+TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+LOOKED_AT = 64 * 1024
+"""Bytes of a body that is no JSON in which its words are looked for."""
+UNSEEN = re.compile(r"<(style|script|head)\b[^<>]{0,1000}>.{0,20000}?</\1>", re.IGNORECASE | re.DOTALL)
+TAGS = re.compile(r"<[^<>]{0,1000}>")
 
 Rows = list[dict[str, Any]]
 
@@ -22,17 +37,52 @@ class UnreadableError(ValueError):
 def parse(body: bytes) -> Any:
     """Parse a JSON body.
 
-    :raises UnreadableError: when it is empty, not JSON, or nested beyond all reason
+    :raises UnreadableError: when it is empty, not JSON, or of more values, levels or digits than any answer has
     """
     if not body.strip():
         raise UnreadableError("the body is empty")
+    _check_size(body)
     try:
-        return json.loads(body)
+        return json.loads(body, parse_int=_whole_number, parse_constant=_no_number)
+    except UnreadableError:
+        raise
     except RecursionError:
         raise UnreadableError("the body is nested too deeply") from None
     except ValueError:
         start = body.lstrip()[:1]
         raise UnreadableError("the body is HTML" if start == b"<" else "the body is not JSON") from None
+
+
+def _check_size(body: bytes) -> None:
+    """Refuse what would unpack to far more memory than the body takes, before it is unpacked.
+
+    :raises UnreadableError: saying what there is too much of
+    """
+    if sum(map(body.count, (b"[", b"{", b","))) > MAX_VALUES:
+        raise UnreadableError(f"the body holds more than {MAX_VALUES} values")
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        # Brackets inside texts are no levels.
+        level = itertools.accumulate(map(LEVELS.__getitem__, TEXTS.sub(b"", body).translate(None, NO_BRACKETS)))
+        if max(level, default=0) > MAX_DEPTH:
+            raise UnreadableError("the body is nested too deeply")
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise UnreadableError(f"the body holds a number of more than {MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _no_number(name: str) -> None:
+    raise UnreadableError(f"the body holds {name}, which is no JSON")
+
+
+def plain_text(body: bytes) -> str:
+    """Return the words of a body that is no JSON, as proxies and gateways answer: text, or a page without its tags."""
+    text = body[:LOOKED_AT].decode(errors="replace")
+    if text.lstrip()[:1] == "<":
+        text = html.unescape(TAGS.sub(" ", UNSEEN.sub(" ", text)))
+    return " ".join(text.split())
 
 
 def read_answer(endpoint: Endpoint, body: bytes) -> Any:

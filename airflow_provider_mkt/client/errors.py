@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Call, Safety
@@ -22,6 +23,8 @@ from airflow_provider_mkt.exceptions import (
     ValidationError,
 )
 
+WORDS = ("message", "error_description", "error", "detail", "title")
+"""Where an entry of an error that is a list may have its words."""
 BY_STATUS: dict[int, type[ApiError]] = {
     400: ValidationError,
     401: AuthenticationError,
@@ -107,7 +110,8 @@ def vendor_words(answer: Any) -> dict[str, Any]:
     :return: the four, ``""`` or None where the body has none
     """
     if not isinstance(answer, dict):
-        return {"message": answer if isinstance(answer, str) else "", "code": "", "details": None, "request_id": None}
+        told = _said(answer) if isinstance(answer, list) else answer if isinstance(answer, str) else ""
+        return {"message": told, "code": "", "details": None, "request_id": None}
     inner = answer.get("error") or _first_of(answer.get("errors"))
     error: dict[str, Any] = inner if isinstance(inner, dict) else answer
     meta = answer.get("meta")
@@ -124,6 +128,14 @@ def vendor_words(answer: Any) -> dict[str, Any]:
 
 def _first_of(errors: Any) -> Any:
     return errors[0] if isinstance(errors, list) and errors else errors
+
+
+def _said(rows: list[Any]) -> str:
+    """Return the words of an error that is a list: of texts, of objects with a message, or of anything."""
+    told = [
+        row if isinstance(row, str) else _first_text(row, *WORDS) if isinstance(row, dict) else "" for row in rows[:10]
+    ]
+    return "; ".join(filter(None, told)) or json.dumps(rows[:10])
 
 
 def _listed(details: Any) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from airflow_provider_mkt.client.answer import UnreadableError, parse, read_answer
+from airflow_provider_mkt.client.answer import UnreadableError, parse, plain_text, read_answer
 from airflow_provider_mkt.client.contradiction import contradiction, named
 from airflow_provider_mkt.client.endpoint import Endpoint
 from airflow_provider_mkt.client.redirect import host_of, location_of
@@ -151,7 +151,7 @@ def judge_response(endpoint: Endpoint, status: int, headers: dict[str, str], bod
     try:
         answer = parse(body)
     except UnreadableError:
-        answer = None
+        answer = plain_text(body)
     least = MIN_429 if status == TOO_MANY_REQUESTS else 0.0
     wait = retry_after(headers, answer, now, least)
     reset = reset_after(headers, now, least) if wait is None else None

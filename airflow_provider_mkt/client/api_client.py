@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -83,10 +84,14 @@ class ApiClient(Attempts):
 
         async def turn() -> None:
             attempt = self.attempt(progress)
-            wait = await in_thread(next, attempt, None)
-            while wait is not None:
-                await asyncio.sleep(wait)
+            try:
                 wait = await in_thread(next, attempt, None)
+                while wait is not None:
+                    await asyncio.sleep(wait)
+                    wait = await in_thread(next, attempt, None)
+            finally:
+                with suppress(ValueError):  # cancelled while a thread is at work on it
+                    attempt.close()
 
         await tenacity.AsyncRetrying(**self._policy(progress), sleep=asyncio.sleep)(turn)
         return self._settle(progress)
@@ -185,8 +190,9 @@ class ApiClient(Attempts):
 
     def _repeat(self, progress: Progress) -> None:
         def turn() -> None:
-            for wait in self.attempt(progress):
-                time.sleep(wait)
+            with closing(self.attempt(progress)) as attempt:
+                for wait in attempt:
+                    time.sleep(wait)
 
         tenacity.Retrying(**self._policy(progress), sleep=time.sleep)(turn)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -47,6 +47,8 @@ LATE = 1.0
 took long, all threads were busy, or the machine slept. The answer to a request that is less late moves its slot."""
 UNCHECKED = 1.0
 """Seconds of waiting for a slot up to which no cooldown is looked for: a request that goes at once costs no more."""
+ASK_AGAIN = 15.0
+"""Seconds before there is room at which a poll that was given no slot asks again, at the earliest."""
 SLOTS = 3
 """Slots that an attempt takes. In the last one it goes out however late it is: on a machine that is always late, a
 launch that never happens would be worse than a 429."""
@@ -66,6 +68,9 @@ class Budget(Protocol):
 
     def missed(self, names: tuple[str, ...]) -> None:
         """Note that a request was not sent in its slot, which stays taken."""
+
+    def give_back(self, names: tuple[str, ...], wait: float) -> None:
+        """Give back the slot that begins in ``wait`` seconds: nothing will be sent in it."""
 
     def observe(self, names: tuple[str, ...], outcome: Outcome) -> None:
         """Learn from an answer: what is left, and how long to be quiet."""
@@ -122,11 +127,12 @@ class Attempts:
         self.settings, self.auth, self.budget, self.redactor = settings, auth, budget, redactor
         self.wire = Wire(settings.headers)
 
-    def attempt(self, progress: Progress) -> Iterator[float]:
+    def attempt(self, progress: Progress) -> Generator[float, None, None]:
         """Make one attempt, whose outcome and what follows from it are then found in ``progress``.
 
         The slot is taken once the request is ready: getting a token may take a while, and vendors count arrivals. A
         request that would leave too late for its slot, or into a cooldown that began while it waited, takes another.
+        One that is closed while it waits gives its slot back.
 
         :return: the seconds to wait, one by one, before going on
         :raises ApiError: when the request cannot be built, signed, or given a slot
@@ -134,13 +140,18 @@ class Attempts:
         slots = 1
         while True:
             request = self._sign(progress)
-            wait = whole = self._reserve(progress)
+            wait = whole = yield from self._reserve(progress)
             due = time.monotonic() + wait
-            if wait > STAYS_SIGNED:
-                yield wait - SIGNING
-                request = self._sign(progress)
-                wait = max(0.0, due - time.monotonic())
-            yield wait
+            try:
+                if wait > STAYS_SIGNED:
+                    yield wait - SIGNING
+                    request = self._sign(progress)
+                    wait = max(0.0, due - time.monotonic())
+                yield wait
+            except BaseException:
+                # Whoever waited was cancelled, or there is no token any more.
+                self.budget.give_back(progress.call.endpoint.budgets, due - time.monotonic())
+                raise
             if whole > UNCHECKED and self._cooling(progress.call):
                 progress.in_vain += whole
                 continue
@@ -185,24 +196,36 @@ class Attempts:
             return request
         raise ValidationError(problem, vendor=self.settings.vendor, method=endpoint.method, path=endpoint.path)
 
-    def _reserve(self, progress: Progress) -> float:
+    def _reserve(self, progress: Progress) -> Generator[float, None, float]:
         """Take a slot of the rate budget and return the seconds until it begins.
 
         What may wait no longer raises :class:`RateLimitError`, which says when to come back. A launch that may have
-        happened is seen through, so that it is known what became of it.
+        happened is seen through, so that it is known what became of it. A poll is given slots of the near future only,
+        and asks again when there is none.
+
+        :return: the seconds to wait, one by one, before asking again
         """
         call = progress.call
         patient = progress.doubt or (call.priority is Priority.POLL and progress.longest is None)
         longest = HOUR if patient else max(0.0, (progress.longest or MAX_WAIT) - progress.in_vain)
-        try:
-            wait = self.budget.reserve(call.endpoint.budgets, call.priority, longest)
-        except RateLimitError as error:
-            if not progress.doubt:
-                raise
-            lost = f"{self.settings.vendor} {call.endpoint.method} {call.endpoint.path} may have been executed: {error}"
-        else:
-            self._say_wait(call, wait)
-            return wait
+        until, left = time.monotonic() + longest, longest
+        while True:
+            try:
+                wait = self.budget.reserve(call.endpoint.budgets, call.priority, left)
+            except RateLimitError as error:
+                again = error.retry_after or ASK_AGAIN
+                if progress.doubt:
+                    route = f"{self.settings.vendor} {call.endpoint.method} {call.endpoint.path}"
+                    lost = f"{route} may have been executed: {error}"
+                    break
+                if call.priority is not Priority.POLL or again > left:
+                    raise
+            else:
+                self._say_wait(call, wait)
+                return wait
+            # Those who ask again come one by one, shortly before there is room.
+            yield max(0.1, again - ASK_AGAIN * random.random())  # noqa: S311 - spreads them, protects nothing
+            left = max(0.0, until - time.monotonic())
         raise OutcomeUnknownError(lost, vendor=self.settings.vendor)
 
     def _cooling(self, call: Call) -> bool:

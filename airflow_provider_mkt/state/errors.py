@@ -14,8 +14,10 @@ class StoreFailure(Enum):
     """A kind of failure, and what to do about it."""
 
     UNREACHABLE = "cannot be reached; check that it runs and that [mkt] state_url is right"
+    BUSY = "has no connection left; give its role more of them, or let fewer tasks run at once"
     NOT_ALLOWED = "refuses this user; check user, password and rights of [mkt] state_url"
     READ_ONLY = "is read-only; make it writable for the user that runs Airflow"
+    EXPOSED = "can be read or written by every user of this host; let its owner run: chmod 600"
     FULL = "has no space left; free some"
     LOCKED = "was locked for too long; look for a long transaction, or a database that is overloaded"
     DAMAGED = "is damaged or not a database of this provider; move it away, a new one is made on the next use"
@@ -57,7 +59,7 @@ BY_STATE = {
     "25006": StoreFailure.READ_ONLY,
     "42501": StoreFailure.NOT_ALLOWED,
     "53100": StoreFailure.FULL,
-    "53300": StoreFailure.UNREACHABLE,
+    "53300": StoreFailure.BUSY,
     "55P03": StoreFailure.LOCKED,
     "57014": StoreFailure.LOCKED,
     "25P03": StoreFailure.LOCKED,
@@ -80,6 +82,10 @@ BY_WORDS = {
     "no such table": StoreFailure.DAMAGED,
     "no such column": StoreFailure.DAMAGED,
     "disk i/o error": StoreFailure.DAMAGED,
+    "too many connections": StoreFailure.BUSY,
+    "too many clients": StoreFailure.BUSY,
+    "remaining connection slots": StoreFailure.BUSY,
+    "no more connections allowed": StoreFailure.BUSY,
     "password authentication failed": StoreFailure.NOT_ALLOWED,
     "no password supplied": StoreFailure.NOT_ALLOWED,
     "connect": StoreFailure.UNREACHABLE,

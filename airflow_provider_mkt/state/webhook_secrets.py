@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +24,7 @@ from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.encryption import Encryptor, configured_encryptor, digest
 from airflow_provider_mkt.state.errors import StoreError
+from airflow_provider_mkt.state.patience import patiently
 
 log = logging.getLogger(__name__)
 
@@ -141,18 +141,11 @@ class WebhookSecrets:
             "made_by": made_by,
             "secret": None if secret is None else self._encryptor().encrypt(secret),
         }
-        deadline, pause = time.monotonic() + SAVE_PATIENCE, 0.1
-        while True:
-            try:
-                used = self._store()
-                used.run(partial(_keep, clock=used.clock, values=values), durable=True)
-            except StoreError:
-                if time.monotonic() + pause > deadline:
-                    raise
-            else:
-                return
-            time.sleep(pause)
-            pause = min(2 * pause, 2.0)
+        patiently(lambda: self._save(values), SAVE_PATIENCE)
+
+    def _save(self, values: dict[str, Any]) -> None:
+        used = self._store()
+        used.run(partial(_keep, clock=used.clock, values=values), durable=True)
 
     def retire(self, webhook_ids: Collection[str]) -> None:
         """Note that subscriptions are being replaced, or are gone.

@@ -185,6 +185,9 @@ class Unlimited:
     def cooldown(self, *args: Any, **kwargs: Any) -> float:
         return 0.0
 
+    def give_back(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
     def missed(self, *args: Any, **kwargs: Any) -> None:
         pass
 

@@ -11,9 +11,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from airflow_provider_mkt.client.durations import HOUR
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.client.retry_after import MIN_429, RATE_HEADERS, reset_in
+
+MAX_COOLDOWN = HOUR
+"""Seconds for which one answer quiets an account at most, whatever it says. Then one request finds out."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,15 @@ class RateLimitHint:
     def cooldown_within(self, window: float) -> float | None:
         """Return the seconds to be quiet after a 429, or None when it does not say: what was asked, else the reset.
 
+        It is never longer than :data:`MAX_COOLDOWN`.
+
         :param window: seconds; a reset that lies further ahead is not believed
         """
         if self.wait is not None:
-            return self.wait
+            return min(self.wait, MAX_COOLDOWN)
         if self.remaining != 0 or self.reset is None or self.reset < MIN_429:
             return None
-        return min(self.reset, window)
+        return min(self.reset, window, MAX_COOLDOWN)
 
     def budgets_meant(self, names: tuple[str, ...], limits: Mapping[str, Limit]) -> tuple[str, ...]:
         """Return which of the request's budgets the answer speaks of.

@@ -1,43 +1,60 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Rate budgets that all processes on all hosts share.
 
-A request asks for a slot and is told how long to wait for it; nothing polls. One transaction takes the slot in every
-budget that the endpoint names, first come first served, by the database's clock; :mod:`.windows` says where it may lie.
-A vendor counts arrivals, which come later than slots: an answer that arrives noticeably late moves its slot.
+A request asks for a slot and is told how long to wait for it. One transaction takes the slot in every budget that the
+endpoint names, first come first served, by the database's clock; :mod:`.sliding_window` says where it may lie. A vendor
+counts arrivals, which come later than slots: an answer that arrives noticeably late moves its slot. What is not used is
+given back.
 
-When the store fails, requests are not refused, since a launch that does not happen is worse than a 429. This process
-then paces itself at a quarter of the limit, without bursts, and asks the store again every few seconds; what it sent in
-the meantime is entered as soon as the store is back.
+When the store fails, requests are not refused, since a launch that does not happen is worse than a 429. This host then
+paces itself at a quarter of the limit, without bursts, and asks the store again every few seconds; what it sent in the
+meantime is entered as soon as the store is back. A server that only has no connection left is waited for instead:
+others are using the store at that very moment.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.endpoint import Limit, Priority
 from airflow_provider_mkt.client.outcome import Outcome
 from airflow_provider_mkt.client.retry_after import RATE_HEADERS
-from airflow_provider_mkt.state.budgets.in_flight import Arrival, InFlight, PendingRequest
-from airflow_provider_mkt.state.budgets.local import ALONE, LocalBudget, too_far
+from airflow_provider_mkt.exceptions import RateLimitError
+from airflow_provider_mkt.state.budgets.booking import Booking, Wish
+from airflow_provider_mkt.state.budgets.in_flight import InFlight, PendingRequest
+from airflow_provider_mkt.state.budgets.local import ALONE, LocalBudget
 from airflow_provider_mkt.state.budgets.rate_headers import RateLimitHint, rate_limit_hint
-from airflow_provider_mkt.state.budgets.sliding_window import MARGIN, place
-from airflow_provider_mkt.state.budgets.table import CONFIRMED_FOR, LATEST, BudgetTable, BudgetUse, Row, snapshot
-from airflow_provider_mkt.state.database.shared import store
-from airflow_provider_mkt.state.database.store import Execute, Store
-from airflow_provider_mkt.state.errors import StoreError
+from airflow_provider_mkt.state.budgets.sliding_window import MARGIN
+from airflow_provider_mkt.state.budgets.stock import Stock
+from airflow_provider_mkt.state.budgets.table import LATEST, BudgetTable, BudgetUse, reset, snapshot
+from airflow_provider_mkt.state.budgets.untold import Note, Untold
+from airflow_provider_mkt.state.database.shared import host_store, store
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
+from airflow_provider_mkt.state.idle import Idle
 
-__all__ = ["BudgetUse", "SharedBudget", "budget_for", "snapshot"]
+__all__ = ["BudgetUse", "SharedBudget", "budget_for", "reset", "snapshot"]
 
 log = logging.getLogger(__name__)
 
 LONGEST = 3600.0
 """Seconds beyond which no slot is handed out, so that a queue cannot grow without bound."""
+POLLS_AHEAD = 15.0
+"""Seconds that the slot of a poll may lie ahead. One that has to wait longer has no slot, and asks again: many waits
+that end at once, with a process that is killed for example, leave next to nothing behind that others wait for."""
 ASK_AGAIN = 5.0
 """Seconds before a store that failed is asked again."""
+POLLS_WAIT = 3.0
+"""Seconds that a poll waits while the server has no connection left: it holds a thread meanwhile."""
+TOLD_AFTER = 1.0
+"""Seconds after the last request at which the store is told what it does not know yet, if no request does that."""
+SHORT = 10.0
+"""Seconds. In a window that is shorter, the store is told at once when a request arrived later than its slot."""
 
 
 class SharedBudget:
@@ -49,6 +66,7 @@ class SharedBudget:
     :param get_store: returns the store
     :param clock: seconds that only go forward, for waits within this process
     :param headers: what the names of the vendor's rate limit headers begin with
+    :param get_host_store: returns what the processes of this host share while the store fails; None: nothing
     """
 
     def __init__(
@@ -60,14 +78,19 @@ class SharedBudget:
         clock: Callable[[], float] = time.monotonic,
         *,
         headers: str = RATE_HEADERS,
+        get_host_store: Callable[[], Store] | None = host_store,
     ) -> None:
         self._headers = headers
         self._limits = limits
         self._table = BudgetTable(account, limits, share)
+        self._booking = Booking(self._table, clock)
         self._store = get_store
         self._clock = clock
         self._in_flight = InFlight(clock)
-        self._local = LocalBudget(limits, share, clock)
+        self._stock = Stock(limits, clock)
+        self._untold = Untold()
+        self._idle = Idle(TOLD_AFTER, self._tell, "mkt-budget-idle")
+        self._local = LocalBudget(account, limits, share, clock, get_host_store)
         self._ask_again = 0.0
         self._troubled = False
 
@@ -78,36 +101,37 @@ class SharedBudget:
         """Take the next slot that is free in every named budget.
 
         :param names: budget names
-        :param priority: NEWS leaves the last fifth of every window to launches
+        :param priority: POLL leaves the last fifth of every window to launches, and books only a little ahead
         :param longest: seconds that the slot may lie ahead; beyond it none is taken
         :return: seconds until the slot begins
-        :raises RateLimitError: when the slot would lie further ahead; ``retry_after`` says when to ask again
+        :raises RateLimitError: when the slot would lie further ahead, or the server of the store has no connection left
+            for so long; ``retry_after`` says when to ask again
         """
         if not names:
             return 0.0
+        if priority is Priority.POLL:
+            longest = min(longest, POLLS_AHEAD)
         if self._clock() >= self._ask_again:
             try:
-                used = self._store()
-                known = self._in_flight.arrivals()
-                wait, sent = used.transact(
-                    lambda execute: self._take(execute, used.kind, names, priority, longest, known)
-                )
+                sent = self._reserve_shared(names, priority, longest)
             except StoreError as error:
+                if error.failure is StoreFailure.BUSY:
+                    raise RateLimitError(f"No slot of the rate budget: {error}", retry_after=ASK_AGAIN) from error
                 self._fall_back(error)
             else:
-                self._recover()
-                self._in_flight.told(known)
                 self._in_flight.add(sent)
                 self._show(sent)
-                return wait
+                return max(0.0, sent.due - self._clock())
         wait = self._local.reserve(names, priority, longest)
-        self._in_flight.unsure(wait)
+        moment = self._clock() + wait
+        self._untold.add(*(Note.alone(name, moment) for name in names))
         return wait
 
     def cooldown(self, names: tuple[str, ...]) -> float:
         """Return how many seconds of a cooldown are left in any of the named budgets.
 
-        Less than :data:`.windows.MARGIN` counts as over: by so much clocks that are read one after the other differ.
+        Less than :data:`.sliding_window.MARGIN` counts as over: by so much clocks that are read one after the other
+        differ.
 
         :param names: budget names
         """
@@ -121,7 +145,24 @@ class SharedBudget:
 
         :param names: budget names of the request
         """
-        self._in_flight.answered(names, by_vendor=False)
+        self._in_flight.answered(names)
+
+    def give_back(self, names: tuple[str, ...], wait: float) -> None:
+        """Give back a slot in which nothing will be sent, because whoever waited for it was cancelled.
+
+        :param names: budget names of the request
+        :param wait: seconds until the slot begins; one that has begun stays taken
+        """
+        if wait <= 0 or (sent := self._in_flight.unsent(names, wait)) is None:
+            return
+        self._untold.add(*(Note.unused(name, sent.slot) for name in names))
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self._tell()
+        else:
+            # An event loop must not wait for the store, and many are cancelled at once.
+            self._idle.touch()
 
     def observe(self, names: tuple[str, ...], outcome: Outcome) -> None:
         """Learn from an answer. Asks the store only when there is something to tell it.
@@ -131,14 +172,70 @@ class SharedBudget:
         """
         hint = rate_limit_hint(outcome, self._headers)
         self._local.observe(names, hint)
-        sent = self._in_flight.answered(names, by_vendor=outcome.status is not None)
-        if self._clock() < self._ask_again or not self._news(hint, names, sent):
+        if hint.throttled:
+            self._return(self._stock.left_over(all_of_them=True))
+        sent = self._in_flight.answered(names)
+        urgent = self._note_late_arrival(sent)
+        budgets = tuple(name for name in hint.budgets_meant(names, self._limits) if self._is_news(hint, name, sent))
+        if self._clock() >= self._ask_again and (budgets or urgent):
+            self._learn(budgets, hint, sent)
+
+    def after_fork(self) -> None:
+        """Forget, in a forked child, what belongs to the parent."""
+        self._in_flight.clear()
+        self._stock.after_fork()
+        self._untold.after_fork()
+        self._idle.after_fork()
+        self._local.after_fork()
+
+    def _reserve_shared(self, names: tuple[str, ...], priority: Priority, longest: float) -> PendingRequest:
+        at_hand = self._stock.take(names, priority)
+        if isinstance(at_hand, PendingRequest):
+            return at_hand
+        self._return(self._stock.left_over())
+        wish = Wish(names, priority, longest, *at_hand)
+        wait = min(longest, POLLS_WAIT) if priority is Priority.POLL else longest
+        used, notes = self._store(), self._untold.take(names)
+        try:
+            first, *others = used.transact(
+                lambda execute: self._booking.take(execute, used.kind, wish, notes), connection_wait=wait
+            )
+        except BaseException:
+            self._untold.add(*notes)
+            raise
+        self._recover()
+        if others:
+            self._stock.keep(names, priority, others)
+            self._idle.touch()
+        return first
+
+    def _return(self, slots: list[PendingRequest]) -> None:
+        """Have slots given back with the next transaction."""
+        for sent in slots:
+            self._untold.add(*(Note.unused(name, sent.slot) for name in sent.names))
+
+    def _tell(self) -> None:
+        """Tell the store what it does not know yet."""
+        self._return(self._stock.left_over(all_of_them=True))
+        self._learn((), RateLimitHint(), None)
+
+    def _learn(self, budgets: tuple[str, ...], hint: RateLimitHint, sent: PendingRequest | None) -> None:
+        notes = self._untold.take()
+        if not budgets and not notes:
             return
         try:
             used = self._store()
-            used.transact(lambda execute: self._learn(execute, used.kind, names, hint, sent))
+            used.transact(
+                lambda execute: self._booking.learn(execute, used.kind, budgets, hint, sent, notes),
+                connection_wait=POLLS_WAIT,
+            )
         except StoreError as error:
-            self._fall_back(error)
+            self._untold.add(*notes)
+            if error.failure is not StoreFailure.BUSY:
+                self._fall_back(error)
+        except BaseException:
+            self._untold.add(*notes)
+            raise
 
     def _cooldown(self, names: tuple[str, ...]) -> float:
         if self._clock() >= self._ask_again:
@@ -149,99 +246,43 @@ class SharedBudget:
                 self._fall_back(error)
         return self._local.cooldown(names)
 
-    def _take(  # noqa: PLR0917 - see `reserve`
-        self,
-        execute: Execute,
-        kind: str,
-        names: tuple[str, ...],
-        priority: Priority,
-        longest: float,
-        known: Sequence[Arrival],
-    ) -> tuple[float, PendingRequest]:
-        begun = self._clock()
-        rows, now = self._table.read(execute, kind, names)
-        windows = {name: row.window for name, row in rows.items()}
-        self._local.enter(windows, now - self._clock())
-        for arrival in known:
-            arrival.enter(windows)
-        slot = place((*windows.values(),), now, priority)
-        ahead = slot - now
-        if ahead > longest:
-            raise too_far(names, ahead)
-        for window in windows.values():
-            window.add(slot)
-        self._table.save(execute, rows, now)
-        left = {name: row.window.limit.requests - row.used(slot, slot) for name, row in rows.items()}
-        learned = {name: row.learned for name, row in rows.items()}
-        ageing = frozenset(name for name, row in rows.items() if self._ages(row, name, now))
-        return ahead, PendingRequest(names, begun + ahead, self._clock() + ahead, slot, left, learned, ageing)
-
-    def _ages(self, row: Row, name: str, now: float) -> bool:
-        lowered = row.learned is not None and row.learned < self._limits[name].requests
-        return lowered and now - row.learned_at > CONFIRMED_FOR
-
-    def _learn(
-        self, execute: Execute, kind: str, names: tuple[str, ...], hint: RateLimitHint, sent: PendingRequest | None
-    ) -> None:
-        rows, now = self._table.read(execute, kind, names)
-        if sent and (late := min(self._clock() - sent.due, LATEST)) > MARGIN:
-            for row in rows.values():
-                row.window.move(sent.slot, sent.slot + late - MARGIN)
-        for name in hint.budgets_meant(names, self._limits):
-            row = rows[name]
-            if hint.throttled:
-                row.cool_down(hint, now)
-                continue
-            if hint.limit is not None:
-                # As stated, although it may be more than this connection's own limit: another's may be higher.
-                row.learned, row.learned_at = hint.limit, now
-                row.window.limit = self._table.limit(name, row.learned)
-            if sent and self._clock() - sent.due < LATEST:
-                row.leave_to_others(hint, sent.slot, now)
-        self._table.save(execute, rows, now)
-
-    def _news(self, hint: RateLimitHint, names: tuple[str, ...], sent: PendingRequest | None) -> bool:
-        """Tell whether an answer says anything that the store does not know."""
-        if hint.throttled:
-            return True
-        if sent is None:
+    def _note_late_arrival(self, sent: PendingRequest | None) -> bool:
+        """Note when a request arrived later than its slot; return whether the store has to know at once."""
+        late = 0.0 if sent is None else min(self._clock() - sent.due, LATEST)
+        if sent is None or late <= MARGIN:
             return False
-        if self._clock() - sent.due > MARGIN:
+        self._untold.add(*(Note.moved(name, sent.slot, sent.slot + late - MARGIN) for name in sent.names))
+        self._idle.touch()
+        return any(self._limits[name].window < SHORT for name in sent.names)
+
+    def _is_news(self, hint: RateLimitHint, name: str, sent: PendingRequest | None) -> bool:
+        """Tell whether an answer says anything of a budget that the store does not know."""
+        if hint.throttled or sent is None:
+            return hint.throttled
+        if hint.remaining is not None and hint.remaining < sent.left[name]:
             return True
-        for name in hint.budgets_meant(names, self._limits):
-            known = self._limits[name].requests
-            if hint.limit is not None:
-                differs = min(hint.limit, known) != min(sent.learned[name] or known, known)
-                if differs or name in sent.to_confirm:
-                    return True
-            if hint.remaining is not None and hint.remaining < sent.left[name]:
-                return True
-        return False
+        if hint.limit is None:
+            return False
+        known = self._limits[name].requests
+        return min(hint.limit, known) != min(sent.learned[name] or known, known) or name in sent.to_confirm
 
     def _fall_back(self, error: StoreError) -> None:
         self._ask_again = self._clock() + ASK_AGAIN
         metrics.count("mkt.store.failures", what="budgets")
         if not self._troubled:
             self._troubled = True
-            part = f"{ALONE:.0%}"
-            log.warning("%s Until it works again, this process keeps to %s of the rate limits on its own.", error, part)
+            log.warning("%s Until it works again, this host keeps to %s of the rate limits.", error, f"{ALONE:.0%}")
+
+    def _recover(self) -> None:
+        if self._troubled:
+            self._troubled = False
+            log.info("The shared state store works again; rate limits are shared.")
 
     def _show(self, sent: PendingRequest) -> None:
         if metrics.on():
             for name, left in sent.left.items():
                 permitted = self._table.limit(name, sent.learned[name]).requests
                 metrics.budget(self._table.label, name, permitted - left, permitted)
-
-    def _recover(self) -> None:
-        if self._troubled:
-            self._troubled = False
-            self._local.forget()
-            log.info("The shared state store works again; rate limits are shared.")
-
-    def after_fork(self) -> None:
-        """Forget, in a forked child, what belongs to the parent."""
-        self._in_flight.clear()
-        self._local.after_fork()
 
 
 _budgets: dict[tuple[str, ...], SharedBudget] = {}

@@ -90,6 +90,12 @@ class Window:
             del self.slots[index]
             insort(self.slots, to)
 
+    def give_back(self, moment: float) -> None:
+        """Free the slot at ``moment``: nothing is sent in it. Unknown moments are left alone."""
+        index = bisect_left(self.slots, moment)
+        if index < len(self.slots) and self.slots[index] == moment:
+            del self.slots[index]
+
     def forget(self, before: float) -> None:
         """Drop the slots before ``before``."""
         del self.slots[: bisect_left(self.slots, before)]

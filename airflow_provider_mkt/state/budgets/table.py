@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import text
 
 from airflow_provider_mkt.client.endpoint import Limit
-from airflow_provider_mkt.state.budgets.rate_headers import RateLimitHint
+from airflow_provider_mkt.state.budgets.rate_headers import MAX_COOLDOWN, RateLimitHint
 from airflow_provider_mkt.state.budgets.sliding_window import Window, pack, part_of, unpack
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.database.store import CLOCK, Execute, Store
@@ -20,11 +20,15 @@ from airflow_provider_mkt.state.encryption import digest
 
 LATEST = 6.0
 """Seconds after its slot within which a request reaches the vendor: it leaves within one, and connects within five."""
-MAX_COOLDOWN = 600.0
+MAX_DOUBLED = 600.0
+"""Seconds that a cooldown lasts at most when the vendor does not say how long, and refuses again and again."""
 LEARNED_FOR = 3600.0
 """Seconds for which a stated limit is believed: a stray answer of a gateway must not slow an account down for ever."""
 CONFIRMED_FOR = 300.0
 """Seconds after which a limit that the vendor goes on stating is entered anew, and not with every answer."""
+UNLIKELY = 0.1
+"""The part of the known limit below which a stated one is unlikely: it is believed for two windows after each answer
+that states it. A vendor that means it states it with every answer."""
 CLOCK_SET = 2.0
 """Seconds that the database's clock must go back before it is taken to have been set."""
 
@@ -60,7 +64,7 @@ class Row:
             if now < window.cooldown_until:
                 return  # the others who were refused at the same time
             if now < window.cooldown_until + window.limit.window:
-                wait = min(2 * (window.cooldown_until - self.quiet_from), MAX_COOLDOWN)
+                wait = min(2 * (window.cooldown_until - self.quiet_from), MAX_DOUBLED)
         if now + wait > window.cooldown_until:
             self.quiet_from, window.cooldown_until = now, now + wait
 
@@ -93,6 +97,14 @@ class BudgetTable:
         self._key = digest("\n".join(account))[:32]
         self.label = " ".join((*account[:2], self._key[:8]))[:160]
 
+    def ages(self, row: Row, name: str, now: float) -> bool:
+        """Tell whether a stated limit, lower than the known one, has to be stated again lest it be forgotten."""
+        known = self._limits[name]
+        if row.learned is None or row.learned >= known.requests:
+            return False
+        unlikely = row.learned < known.requests * UNLIKELY
+        return now - row.learned_at > (min(CONFIRMED_FOR, known.window / 2) if unlikely else CONFIRMED_FOR)
+
     def limit(self, name: str, learned: int | None) -> Limit:
         """Return what may be used of a budget when the vendor has stated the limit ``learned``."""
         known = self._limits[name]
@@ -116,13 +128,15 @@ class BudgetTable:
 
     def _row(self, stored: Sequence[Any], name: str, now: float) -> Row:
         key, slots, quiet_from, quiet_until, learned, learned_at, seen, _ = stored
-        learned = believed(learned, learned_at, max(now, seen))
+        learned = believed(learned, learned_at, max(now, seen), self._limits[name])
         window = Window(self.limit(name, learned), unpack(bytes(slots)), quiet_until)
         row = Row(key, window, quiet_from, learned, learned_at, seen)
         if row.seen - now > CLOCK_SET:
             window.shift(now - row.seen)
             row.quiet_from += now - row.seen
             row.learned_at += now - row.seen
+        if window.cooldown_until - now > MAX_COOLDOWN + CLOCK_SET:
+            window.cooldown_until = 0.0  # nobody can have asked for that
         window.forget(now - window.span - LATEST)
         return row
 
@@ -139,7 +153,8 @@ class BudgetTable:
         columns = f"quiet_until, seen, {CLOCK[kind]}"
         query = f"SELECT {columns} FROM mkt_budget WHERE name IN ({', '.join('?' * len(keys))})"  # noqa: S608 - constants
         found = execute(query, keys)
-        return max((float(until - max(seen, now)) for until, seen, now in found), default=0.0)
+        left = (float(until - max(seen, now)) for until, seen, now in found)
+        return max((each for each in left if each <= MAX_COOLDOWN + CLOCK_SET), default=0.0)
 
     def _scale(self, name: str) -> tuple[int, float]:
         limit = self._limits[name]
@@ -166,9 +181,35 @@ _UPDATE = (
 )
 
 
-def believed(learned: int | None, learned_at: float, now: float) -> int | None:
-    """Return a stated limit, unless it was stated too long ago."""
-    return learned if now - learned_at < LEARNED_FOR else None
+def believed(learned: int | None, learned_at: float, now: float, known: Limit) -> int | None:
+    """Return a stated limit, unless it was stated too long ago.
+
+    :param known: the limit by the vendor's documents; a stated one far below it is believed for a shorter time
+    """
+    unlikely = learned is not None and learned < known.requests * UNLIKELY
+    return learned if now - learned_at < (unlikely_for(known) if unlikely else LEARNED_FOR) else None
+
+
+def unlikely_for(known: Limit) -> float:
+    """Return the seconds for which an unlikely limit is believed."""
+    return min(2 * known.window + LATEST, LEARNED_FOR)
+
+
+def reset(account: str | None = None, used: Store | None = None) -> int:
+    """Forget what vendors have said of limits and waits; what was sent stays counted.
+
+    :param account: the beginning of the labels of the accounts meant; None: of all
+    :param used: the store; this process's when None
+    :return: how many budgets there are of these accounts
+    :raises StoreError: when the store fails
+    """
+    used = used or store()
+    update = text(f"{_RESET} WHERE substr(label, 1, :length) = :account")
+    values = {"account": account or "", "length": len(account or "")}
+    return used.run(lambda connection: connection.execute(update, values).rowcount)
+
+
+_RESET = "UPDATE mkt_budget SET quiet_from = 0, quiet_until = 0, learned = NULL, learned_at = 0"
 
 
 @dataclass(frozen=True)
@@ -209,6 +250,6 @@ def snapshot(used: Store | None = None) -> list[BudgetUse]:
         queued = window.count(row.now)
         used_now = window.count(row.now - window.span) - queued
         quiet = max(0.0, row.quiet_until - row.now)
-        learned = believed(row.learned, row.learned_at, row.now)
+        learned = believed(row.learned, row.learned_at, row.now, Limit(row.requests, row.period))
         uses.append(BudgetUse(row.label, row.requests, row.period, learned, used_now, queued, quiet))
     return uses

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +81,29 @@ def warn_if_not_shared(used: Store) -> None:
 
 
 _stores: dict[int, Store] = {}
+_host_stores: dict[int, Store] = {}
+HOST_PATIENCE = 1.0
+"""Seconds to wait for a lock of the host's own store: it only has to do while the other one fails."""
+
+
+def host_store() -> Store:
+    """Return the file by which the processes of this host pace themselves while the shared store fails.
+
+    It lies in the system's folder for temporary files, as the usual place may be what fails, in a folder of this
+    user's.
+
+    :raises StoreError: when there is no such folder that only this user can write
+    """
+    mine = os.getpid()
+    if mine not in _host_stores:
+        folder = Path(tempfile.gettempdir()) / f"airflow-provider-mkt-{os.getuid()}"
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat() if folder.exists() else None
+        if found is None or not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+            raise StoreError(StoreFailure.NOT_ALLOWED, str(folder))
+        _host_stores.setdefault(mine, Store(URL.create("sqlite", database=str(folder / FILE)), HOST_PATIENCE))
+    return _host_stores[mine]
 
 
 def store() -> Store:

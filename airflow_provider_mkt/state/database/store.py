@@ -7,13 +7,13 @@ restarted in between. Every failure becomes a :class:`StoreError` that says what
 
 from __future__ import annotations
 
-import errno
-import os
+import logging
+import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
@@ -29,13 +29,20 @@ from airflow_provider_mkt.state.database.dialects import (
     set_up_sqlite,
     usable,
 )
+from airflow_provider_mkt.state.database.file import DatabaseFile
 from airflow_provider_mkt.state.database.fork_safety import CONNECTIONS
 from airflow_provider_mkt.state.database.migrations import STEPS, VERSION_TABLE, migrate, version
+from airflow_provider_mkt.state.database.pool import MAX_CONNECTIONS, IdleConnections
 from airflow_provider_mkt.state.database.watchdog import Watchdog
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure, classify
 
+log = logging.getLogger(__name__)
+
 PATIENCE = 5.0
 """Seconds to wait for a lock, and for any one statement."""
+CONNECTION_WAIT = 30.0
+"""Seconds to wait for a server that has no connection left, unless the caller has less time."""
+FIRST_PAUSE, MAX_PAUSE = 0.05, 1.0
 CLOCK = {
     # SQLite's julianday counts milliseconds; finer functions came with 3.42, which not every system has.
     "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
@@ -61,8 +68,10 @@ class Store:
         self.clock = CLOCK[self.kind]
         self.where = place_of(self.url)
         self.patience = patience
+        self._file = DatabaseFile(self.url.database if self.kind == "sqlite" else None)
         self._watchdog = Watchdog(2 * patience) if self.kind == "postgresql" else None
         self._engine = self._make_engine()
+        self._idle = IdleConnections(self._engine) if self.kind == "postgresql" else None
         self._driver: Any = self._engine.dialect.loaded_dbapi
         self._prepared = False
         self._preparing = threading.Lock()
@@ -70,7 +79,9 @@ class Store:
     def __repr__(self) -> str:
         return f"<Store {self.where}>"
 
-    def run(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
+    def run(
+        self, work: Callable[[Connection], T], *, durable: bool = False, connection_wait: float = CONNECTION_WAIT
+    ) -> T:
         """Do ``work`` in one transaction, which is the only writer while it lasts (SQLite) or locks the rows it reads.
 
         It is done again, once, when the connection turns out to be dead: after a restart of the database every pooled
@@ -78,23 +89,37 @@ class Store:
 
         :param work: does its statements on the connection it is given, and nothing that takes long
         :param durable: the commit must survive a power failure
+        :param connection_wait: seconds to wait while the server has no connection left
         :return: what ``work`` returned
         :raises StoreError: when the store fails; anything that ``work`` raises rolls the transaction back
         """
-        return self._done(lambda: self._transact(work, durable))
+        return self._done(lambda: self._transact(work, durable), connection_wait)
 
-    def transact(self, work: Callable[[Execute], T]) -> T:
+    def transact(self, work: Callable[[Execute], T], *, connection_wait: float = CONNECTION_WAIT) -> T:
         """Do ``work`` as :meth:`run` does, by plain SQL, for what is done with every request.
 
         SQLAlchemy keeps the connections and does nothing else: that costs a fifth on SQLite, and half on PostgreSQL.
 
         :param work: does its statements with the function it is given, and bears being done twice
+        :param connection_wait: as for :meth:`run`
         :return: what ``work`` returned
         :raises StoreError: as :meth:`run`
         """
-        return self._done(lambda: self._transact_plainly(work))
+        return self._done(lambda: self._transact_plainly(work), connection_wait)
 
-    def _done(self, transaction: Callable[[], T]) -> T:
+    def _done(self, transaction: Callable[[], T], connection_wait: float) -> T:
+        deadline, pause = time.monotonic() + connection_wait, FIRST_PAUSE
+        while True:
+            try:
+                return self._done_once(transaction)
+            except StoreError as error:
+                # Others have all connections, and give them back: to go on without the store would not be right.
+                if error.failure is not StoreFailure.BUSY or time.monotonic() + pause > deadline:
+                    raise
+            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads those who wait
+            pause = min(2 * pause, MAX_PAUSE)
+
+    def _done_once(self, transaction: Callable[[], T]) -> T:
         try:
             self._prepare()
             try:
@@ -150,13 +175,23 @@ class Store:
 
         return execute
 
-    def _watched(self) -> AbstractContextManager[Any]:
-        return self._watchdog.watch() if self._watchdog else CONNECTIONS.in_use()
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        if self._watchdog is None or self._idle is None:
+            with CONNECTIONS.in_use():
+                yield
+        else:
+            with self._idle.in_use(), self._watchdog.watch():
+                yield
 
     def _prepare(self) -> None:
-        if self._prepared:
+        if self._prepared and self._file.is_still_there():
             return
         with self._preparing:
+            if self._prepared and not self._file.is_still_there():
+                log.warning("The shared state store was replaced or deleted (%s); opening it anew.", self.where)
+                self._engine.dispose()
+                self._prepared = False
             if not self._prepared:
                 if self.kind == "sqlite":
                     self._make_file()
@@ -169,25 +204,14 @@ class Store:
             migrate(connection, self.where)
 
     def _make_file(self) -> None:
-        """Create the file for its owner only; SQLite gives the files beside it the same mode. Switch it to WAL."""
-        name = self.url.database
-        if not name or name == ":memory:" or name.startswith("file:"):
+        """Create the file, if need be, and switch it to WAL."""
+        if not self._file.path:
             return
-        if CONNECTIONS.inherited(name):
+        if CONNECTIONS.inherited(self._file.path):
             raise StoreError(
                 StoreFailure.FAILED, self.where, "this process was forked while a transaction was under way"
             )
-        # A file that is there is never opened here: closing it would end all locks that this process has on it.
-        try:
-            with suppress(FileExistsError):
-                os.close(os.open(os.path.realpath(name), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        except OSError as error:
-            forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-            full = error.errno == errno.ENOSPC
-            failure = StoreFailure.READ_ONLY if forbidden else StoreFailure.FULL if full else StoreFailure.UNREACHABLE
-            raise StoreError(failure, self.where, str(error.strerror)) from None
-        if not os.access(name, os.R_OK | os.W_OK):
-            raise StoreError(StoreFailure.READ_ONLY, self.where)
+        self._file.make(self.where)
         # The switch needs the file for itself, and SQLite does not wait for that.
         deadline = time.monotonic() + self.patience
         while True:
@@ -212,8 +236,8 @@ class Store:
             self.url,
             connect_args=postgres_arguments(self.url, self.patience),
             isolation_level="READ COMMITTED",
-            pool_size=2,
-            max_overflow=8,
+            pool_size=MAX_CONNECTIONS,
+            max_overflow=0,
             pool_timeout=self.patience,
             hide_parameters=True,
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from airflow_provider_mkt.state.encryption import digest
-from airflow_provider_mkt.state.tokens.rotation import Live
+from airflow_provider_mkt.state.tokens.live import Live
 
 READ_AGAIN = 10.0
 """Seconds for which a process goes by what it last read from the store."""

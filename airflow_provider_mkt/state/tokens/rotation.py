@@ -16,11 +16,9 @@ minute and then with every later call of this process.
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.auth import Token
@@ -28,7 +26,9 @@ from airflow_provider_mkt.exceptions import ApiError, AuthenticationError, Outco
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.encryption import Encryptor, digest
 from airflow_provider_mkt.state.errors import StoreError
+from airflow_provider_mkt.state.patience import patiently
 from airflow_provider_mkt.state.tokens.lease import LeaseHeartbeat
+from airflow_provider_mkt.state.tokens.live import Busy, Claimed, Live, live, new_token
 from airflow_provider_mkt.state.tokens.refresh_outcome import (
     GIVEN_TO_ANOTHER,
     NOT_AUTHORISED,
@@ -36,69 +36,12 @@ from airflow_provider_mkt.state.tokens.refresh_outcome import (
     reauthorise_message,
     refresh_outcome,
 )
-from airflow_provider_mkt.state.tokens.table import ClaimSeed, TokenRow, change
+from airflow_provider_mkt.state.tokens.table import MAX_PAUSE, RENEW_AT, ClaimSeed, TokenRow, change
 
 log = logging.getLogger(__name__)
 
-RENEW_AT = 0.8
 SAVE_PATIENCE = 30.0
 """Seconds for which storing a successor is repeated."""
-MAX_PAUSE = 600.0
-"""Seconds between two tries of a token whose fate is unknown, at most."""
-
-
-@dataclass(frozen=True)
-class Live:
-    """A token to use.
-
-    :param value: the access token
-    :param renew_in: seconds until another one should be got
-    :param expires_in: seconds until it ends
-    """
-
-    value: str = field(repr=False)
-    renew_in: float
-    expires_in: float
-
-
-@dataclass(frozen=True)
-class Busy:
-    """Somebody else is getting a token, as of ``now`` by the database's clock."""
-
-    now: float
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """The lease is ours.
-
-    :param refresh: the refresh token to spend
-    :param digest: its digest
-    :param again: it may have been spent before
-    """
-
-    refresh: str = field(repr=False)
-    digest: str
-    again: bool
-
-
-def live(
-    row: TokenRow, now: float, encryptor: Encryptor, refused: Collection[str], *, stale: bool = False
-) -> Live | None:
-    """Return the row's access token, if there is one to use.
-
-    :param refused: digests of tokens that a vendor refused; they are dropped from the row
-    :param stale: whether one that should be renewed will do, because somebody is about to
-    """
-    if row.access is None or now >= (row.expires_at if stale else row.renew_at):
-        return None
-    if row.access_digest not in refused:
-        try:
-            return Live(encryptor.decrypt(row.access), row.renew_at - now, row.expires_at - now)
-        except StoreError as error:
-            log.warning("%s The access token is replaced.", error)
-    row.drop_access()
-    return None
 
 
 class Rotation:
@@ -137,32 +80,46 @@ class Rotation:
         :param take_over: makes sure that no other account has the seed
         :raises AuthenticationError: when the account must be authorised again, or the seed is another account's
         :raises OutcomeUnknownError: when it is too early to try a token of unknown fate again
+        :raises ApiError: what the refresh that the caller has been waiting for failed with
         """
-        if self._seed and digest(self._seed) not in row.seeds:
-            if not take_over(digest(self._seed), self._issued, GIVEN_TO_ANOTHER):
-                raise AuthenticationError(GIVEN_TO_ANOTHER)
-            row.seed_with(self._encryptor, self._seed)
-        if self._seed and self._issued not in row.seeds:
-            row.note_seed(self._issued)
-        if row.refresh is None:
-            raise AuthenticationError(NOT_AUTHORISED)
-        if row.unusable_reason:
-            raise AuthenticationError(row.unusable_reason)
-        if began is not None and row.failed_at >= began:
-            raise AuthenticationError(row.failure or "The vendor refused to issue a token.")
+        self._note_seed(row, take_over)
+        self._raise_if_hopeless(row, began)
         busy = row.leased_to_another(self._owner, now)
         early = row.begun_at is not None and now < row.not_before
         if (found := live(row, now, self._encryptor, self._refused, stale=busy or early)) is not None:
             return found
-        if early and not busy and row.not_before - now > self._lease:
+        if early and not busy:
+            self._raise_if_much_too_early(row, now)
+        return Busy(now) if busy or early else self._begin(row, now)
+
+    def _note_seed(self, row: TokenRow, take_over: ClaimSeed) -> None:
+        """Start afresh when the connection has another refresh token than ever before."""
+        if not self._seed:
+            return
+        if digest(self._seed) not in row.seeds:
+            if not take_over(digest(self._seed), self._issued, GIVEN_TO_ANOTHER):
+                raise AuthenticationError(GIVEN_TO_ANOTHER)
+            row.seed_with(self._encryptor, self._seed)
+        if self._issued not in row.seeds:
+            row.note_seed(self._issued)
+
+    def _raise_if_hopeless(self, row: TokenRow, began: float | None) -> None:
+        if row.refresh is None:
+            raise AuthenticationError(NOT_AUTHORISED)
+        if row.unusable_reason:
+            raise AuthenticationError(row.unusable_reason)
+        if (failure := row.failure_since(began)) is not None:
+            raise failure
+
+    def _raise_if_much_too_early(self, row: TokenRow, now: float) -> None:
+        """A short wait for the next try of a token of unknown fate is waited for; a long one is not."""
+        left = row.not_before - now
+        if left > self._lease:
             raise OutcomeUnknownError(
                 f"The answer to a token refresh was lost; whether it was executed is unknown. The next try is in "
-                f"{row.not_before - now:.0f} s.",
-                retry_after=row.not_before - now,
+                f"{left:.0f} s.",
+                retry_after=left,
             )
-        if busy or early:
-            return Busy(now)
-        return self._begin(row, now)
 
     def _begin(self, row: TokenRow, now: float) -> Claimed:
         if row.refresh is None or row.refresh_digest is None:
@@ -214,14 +171,13 @@ class Rotation:
             return None
         if verdict is RefreshOutcome.REFUSED:
             begun = row.begun_at if claimed.again else None
-            row.unusable_reason = reauthorise_message(error, None if begun is None else now - begun)
+            row.unusable_reason = reauthorise_message(error, None if begun is None else max(0.0, now - begun))
         elif verdict is RefreshOutcome.UNSPENT:
             row.tries -= 1
             row.not_before = now
             if not claimed.again:
                 row.close_journal()
-            if error.status in (400, 401, 403):
-                row.failed_at, row.failure = now, error.message
+            row.note_failure(error, now)
         elif not self._tried_twice:
             row.not_before = now
         return row.unusable_reason
@@ -242,23 +198,18 @@ class Rotation:
             elif row.refresh_digest != digest(successor):
                 return None
             # Else it is stored already, and somebody may have begun to spend it.
-            return Live(token.value, token.lifetime * RENEW_AT, token.lifetime)
+            return new_token(token)
 
         return change(self.store, self._key, work)
 
     def save_patiently(self, claimed: Claimed, token: Token) -> Live | None:
         """Store as :meth:`save`, again and again for half a minute: what is not stored now is lost."""
-        deadline, pause = time.monotonic() + SAVE_PATIENCE, 0.1
-        while True:
-            try:
-                return self.save(claimed, token)
-            except StoreError as error:
-                if time.monotonic() > deadline:
-                    log.error(  # noqa: TRY400 - the trace says no more
-                        "A new refresh token could not be stored and exists only in the memory of this process, which "
-                        "keeps trying while it runs. If it ends before that, the account must be authorised again. %s",
-                        error,
-                    )
-                    raise
-            time.sleep(pause)
-            pause = min(2 * pause, 2.0)
+        try:
+            return patiently(lambda: self.save(claimed, token), SAVE_PATIENCE)
+        except StoreError as error:
+            log.error(  # noqa: TRY400 - the trace says no more
+                "A new refresh token could not be stored and exists only in the memory of this process, which keeps "
+                "trying while it runs. If it ends before that, the account must be authorised again. %s",
+                error,
+            )
+            raise

@@ -2,7 +2,8 @@
 """Access tokens, one per account for all processes: fetched once, renewed at 80 % of their life.
 
 Whoever finds no live token takes a lease in the store and makes the vendor's token call; the others use the old token
-while it lives, or wait. When the vendor refuses, those who waited are told so, rather than each asking again.
+while it lives, or wait. When the call fails, those who waited get the same error, rather than each asking again; within
+a process no lock is held meanwhile.
 
 Tokens are read from the store at most every few seconds; in between, a process goes by what it read. A token that was
 refused is forgotten by comparing it first: of many processes that see a 401 only one makes the next call.
@@ -15,29 +16,29 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
-import uuid
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.auth import Token
-from airflow_provider_mkt.exceptions import ApiError, AuthenticationError, PermissionDeniedError, ValidationError
+from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.encryption import Encryptor, configured_encryptor, digest
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.state.tokens.cache import TokenCache
-from airflow_provider_mkt.state.tokens.lease import LEASE, LeaseHeartbeat
-from airflow_provider_mkt.state.tokens.rotation import Busy, Claimed, Live, Rotation, live
+from airflow_provider_mkt.state.tokens.fetching import Fetching
+from airflow_provider_mkt.state.tokens.lease import LEASE
+from airflow_provider_mkt.state.tokens.live import Busy, Claimed, Live, new_token
+from airflow_provider_mkt.state.tokens.rotation import Rotation
 from airflow_provider_mkt.state.tokens.shielded import shielded
-from airflow_provider_mkt.state.tokens.table import ClaimSeed, TokenRow, change, update_row_and_claim
+from airflow_provider_mkt.state.tokens.single_flight import SingleFlight
+from airflow_provider_mkt.state.tokens.table import RENEW_AT, ClaimSeed, TokenRow, change, update_row_and_claim
 
 log = logging.getLogger(__name__)
 
-RENEW_AT = 0.8
 Claim = Callable[[TokenRow, float, float | None, ClaimSeed], Live | Busy | Claimed]
 """Gets an account's row, the time, since when the caller has been waiting, and :data:`ClaimSeed`."""
 MAX_WAIT = 300.0
@@ -88,7 +89,7 @@ class Tokens:
         self._refused: set[str] = set()
         self._unsaved: dict[str, tuple[Rotation, Claimed, Token]] = {}
         self._warned = False
-        self._locks: dict[str, threading.Lock] = {}
+        self._flights = SingleFlight()
 
     def __repr__(self) -> str:
         return f"<Tokens of {len(self._kept)} accounts>"
@@ -100,13 +101,15 @@ class Tokens:
         :param fetch: gets a new token; called by one process at a time
         :raises ApiError: whatever ``fetch`` raises; the next caller tries again
         """
-        with self._lock(key):
-            if (kept := self._kept.fresh(key)) is not None:
-                return kept
-            try:
-                return self._kept.keep(key, self._shared(key, fetch))
-            except StoreError as error:
-                return self._alone(key, fetch, error)
+        if (kept := self._kept.fresh(key)) is not None:
+            return kept
+        return self._flights.do(key, lambda: self._get(key, fetch), lambda: self._kept.alive(key, ""))
+
+    def _get(self, key: str, fetch: Callable[[], Token]) -> str:
+        try:
+            return self._kept.keep(key, self._shared(key, fetch))
+        except StoreError as error:
+            return self._alone(key, fetch, error)
 
     def get_rotating(self, key: str, seed: str, refresh: Callable[[str], Token], issuer: str = "") -> str:
         """Return the live token of an account whose refresh tokens are single-use.
@@ -120,18 +123,22 @@ class Tokens:
         :raises OutcomeUnknownError: when the answer to a refresh was lost; a later call finds out
         :raises StoreError: when the store fails and no access token is left
         """
-        with self._lock(key):
-            if (kept := self._kept.fresh(key, seed)) is not None:
-                return kept
-            try:
-                settings: dict[str, Any] = {"lease": self._lease, "issuer": issuer, "refused": self._refused}
-                rotation = Rotation(self._store(), self._encryptor(), key, seed, **settings)
-                return self._kept.keep(key, self._rotate(key, rotation, refresh), seed)
-            except StoreError as error:
-                if (kept := self._kept.alive(key, seed)) is None:
-                    raise
-                self._warn(error)
-                return kept
+        if (kept := self._kept.fresh(key, seed)) is not None:
+            return kept
+        return self._flights.do(
+            (key, seed), lambda: self._get_rotating(key, seed, refresh, issuer), lambda: self._kept.alive(key, seed)
+        )
+
+    def _get_rotating(self, key: str, seed: str, refresh: Callable[[str], Token], issuer: str) -> str:
+        try:
+            settings: dict[str, Any] = {"lease": self._lease, "issuer": issuer, "refused": self._refused}
+            rotation = Rotation(self._store(), self._encryptor(), key, seed, **settings)
+            return self._kept.keep(key, self._rotate(key, rotation, refresh), seed)
+        except StoreError as error:
+            if (kept := self._kept.alive(key, seed)) is None:
+                raise
+            self._warn(error)
+            return kept
 
     def discard(self, key: str, value: str) -> None:
         """Forget ``value``, unless somebody has replaced it already.
@@ -145,13 +152,12 @@ class Tokens:
             if row.access_digest == refused:
                 row.drop_access()
 
-        with self._lock(key):
-            self._refused.add(refused)
-            self._kept.drop(key, value)
-            try:
-                change(self._store(), key, forget)
-            except StoreError as error:
-                self._warn(error)
+        self._refused.add(refused)
+        self._kept.drop(key, value)
+        try:
+            change(self._store(), key, forget)
+        except StoreError as error:
+            self._warn(error)
 
     def adopt(self, key: str, seed: str, token: Token) -> None:
         """Keep tokens that were got by authorising again; whatever was known of the account is replaced.
@@ -170,51 +176,24 @@ class Tokens:
             row.set_refresh(encryptor, successor)
             row.set_access(encryptor, token.value, token.lifetime, RENEW_AT, now)
 
-        with self._lock(key):
-            self._kept.drop(key)
-            self._unsaved.pop(key, None)
-            change(self._store(), key, replace)
+        self._kept.drop(key)
+        self._unsaved.pop(key, None)
+        change(self._store(), key, replace)
 
     def _shared(self, key: str, fetch: Callable[[], Token]) -> Live:
         """Return the token that all processes share, getting it if nobody else does."""
-        used, encryptor, owner = self._store(), self._encryptor(), uuid.uuid4().hex
-
-        def claim(row: TokenRow, now: float, began: float | None, _: ClaimSeed) -> Live | Busy | Claimed:
-            if began is not None and row.failed_at >= began:
-                raise AuthenticationError(row.failure or "The vendor refused to issue a token.")
-            busy = row.leased_to_another(owner, now)
-            if (found := live(row, now, encryptor, self._refused, stale=busy)) is not None:
-                return found
-            if busy:
-                return Busy(now)
-            row.lease, row.lease_until = owner, now + self._lease
-            return Claimed("", "", again=False)
-
-        step = self._acquire(used, key, claim)
+        fetching = Fetching(self._store(), self._encryptor(), key, self._lease, self._refused)
+        step = self._acquire(fetching.store, key, fetching.claim)
         if isinstance(step, Live):
             return step
-        try:
-            with LeaseHeartbeat(used, key, owner, self._lease):
-                token = _counted(key, fetch)
-        except BaseException as error:
-            self._give_up(used, key, owner, error)
-            raise
+        token = fetching.call(lambda: _counted(key, fetch))
         # A vendor may give the same token again while it lives.
         self._refused.discard(digest(token.value))
-
-        def save(row: TokenRow, now: float) -> Live:
-            replaced = row.leased_to_another(owner, now) or row.lease is None
-            row.release(owner)
-            if replaced and (found := live(row, now, encryptor, self._refused)) is not None:
-                return found
-            row.set_access(encryptor, token.value, token.lifetime, RENEW_AT, now)
-            return Live(token.value, token.lifetime * RENEW_AT, token.lifetime)
-
         try:
-            return change(used, key, save)
+            return fetching.save(token)
         except StoreError as error:
             self._warn(error)
-            return Live(token.value, token.lifetime * RENEW_AT, token.lifetime)
+            return new_token(token)
 
     def _rotate(self, key: str, rotation: Rotation, refresh: Callable[[str], Token]) -> Live:
         if (unsaved := self._unsaved.get(key)) is not None:
@@ -261,29 +240,13 @@ class Tokens:
             self._sleep(look)
             look = min(2 * look, MAX_LOOK)
 
-    def _give_up(self, used: Store, key: str, owner: str, error: BaseException) -> None:
-        refused = isinstance(error, (AuthenticationError, PermissionDeniedError, ValidationError))
-
-        def release(row: TokenRow, now: float) -> None:
-            row.release(owner)
-            if refused:
-                row.failed_at, row.failure = now, error.message if isinstance(error, ApiError) else None
-
-        try:
-            change(used, key, release)
-        except StoreError as trouble:
-            self._warn(trouble)
-
     def _alone(self, key: str, fetch: Callable[[], Token], error: StoreError) -> str:
         self._warn(error)
         if (kept := self._kept.keep_on(key)) is not None:
             return kept
         token = _counted(key, fetch)
         self._refused.discard(digest(token.value))
-        return self._kept.keep(key, Live(token.value, token.lifetime * RENEW_AT, token.lifetime))
-
-    def _lock(self, key: str) -> threading.Lock:
-        return self._locks.setdefault(key, threading.Lock())
+        return self._kept.keep(key, new_token(token))
 
     def _warn(self, error: StoreError) -> None:
         metrics.count("mkt.store.failures", what="tokens")
@@ -292,8 +255,8 @@ class Tokens:
         log.log(level, "%s Until it works again, this process keeps its tokens to itself.", error)
 
     def after_fork(self) -> None:
-        """Forget, in a forked child, the locks that the parent's threads may hold, and what the parent still saves."""
-        self._locks = {}
+        """Forget, in a forked child, what the parent's threads are at, and what the parent still saves."""
+        self._flights.after_fork()
         self._unsaved = {}
 
 

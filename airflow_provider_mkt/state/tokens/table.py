@@ -12,12 +12,19 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, text
 
+from airflow_provider_mkt.exceptions import ApiError, AuthenticationError
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.encryption import Encryptor, digest
 
 T = TypeVar("T")
 
+RENEW_AT = 0.8
+"""The part of its life after which a token is renewed."""
 SEEDS_KEPT = 100
+MAX_LEASE = 60.0
+"""Seconds that a lease may last from now on. A longer one was taken before the database's clock was set back."""
+MAX_PAUSE = 600.0
+"""Seconds between two tries of a refresh token whose fate is unknown, at most."""
 
 
 @dataclass
@@ -31,8 +38,8 @@ class TokenRow:
     :param expires_at: when it ends
     :param lease: who is getting another one at present
     :param lease_until: until when that one is believed to be alive
-    :param failed_at: when the vendor last refused to issue a token
-    :param failure: what it said
+    :param failed_at: when getting a token last failed
+    :param failure: with what, as JSON
     :param seeds: digests of the connection's refresh tokens that were seen: alone, and with who issued them
     :param refresh: the encrypted refresh token
     :param refresh_digest: its digest
@@ -80,10 +87,35 @@ class TokenRow:
         """Note that the refresh token is certainly unspent."""
         self.begun_at, self.tries, self.not_before = None, 0, 0.0
 
+    def note_failure(self, error: ApiError, now: float) -> None:
+        """Remember why getting a token failed, for those who wait for it."""
+        self.failed_at, self.failure = now, json.dumps(error.to_event())
+
+    def failure_since(self, began: float | None) -> ApiError | None:
+        """Return what getting a token failed with since ``began``; None when it did not, or ``began`` is None."""
+        if began is None or self.failed_at < began:
+            return None
+        try:
+            event = json.loads(self.failure or "{}")
+        except ValueError:  # an earlier version kept the message only
+            return AuthenticationError(self.failure or "")
+        return ApiError.from_event(event) or AuthenticationError("The vendor refused to issue a token.")
+
     def release(self, owner: str) -> None:
         """End the lease, if it is still the owner's."""
         if self.lease == owner:
             self.lease, self.lease_until = None, 0.0
+
+    def void_the_impossible(self, now: float) -> None:
+        """End what lies further ahead than it can: the database's clock was set back.
+
+        A lease whose owner is alive is extended all the time, so it is cut short rather than ended.
+        """
+        self.lease_until = min(self.lease_until, now + MAX_LEASE)
+        if self.not_before > now + MAX_PAUSE:
+            self.not_before = now
+        if self.failed_at > now:
+            self.failed_at, self.failure = 0.0, None
 
     def leased_to_another(self, owner: str, now: float) -> bool:
         """Tell whether somebody else is getting a token and believed to be alive."""
@@ -153,6 +185,7 @@ def _change(connection: Connection, clock: str, name: str, step: Callable[[Token
     now: float = connection.execute(text(f"SELECT {clock}")).scalar_one()
     row = TokenRow(**{**found._asdict(), "seeds": json.loads(found.seeds)})
     before = replace(row, seeds=list(row.seeds))
+    row.void_the_impossible(now)
     result = step(row, now, partial(_take_over, connection, name))
     if row != before:
         connection.execute(_UPDATE, _values(row))

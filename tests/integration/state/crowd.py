@@ -28,7 +28,7 @@ from airflow_provider_mkt.client.api_client import ApiClient, Settings
 from airflow_provider_mkt.client.auth import Auth, Token
 from airflow_provider_mkt.client.endpoint import Call, Endpoint, Limit, Priority, Safety
 from airflow_provider_mkt.client.redaction import Redactor
-from airflow_provider_mkt.exceptions import AuthenticationError, OutcomeUnknownError, ValidationError
+from airflow_provider_mkt.exceptions import AuthenticationError, OutcomeUnknownError, RateLimitError, ValidationError
 from airflow_provider_mkt.state.budgets.shared import SharedBudget
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.encryption import Encryptor
@@ -199,7 +199,8 @@ def fill_queue(url: str, limit: Limit, number: int) -> None:
     used = Store(url)
     budget = SharedBudget(ACCOUNT, {"default": limit}, 1.0, lambda: used)
     for _ in range(number):
-        budget.reserve(("default",), Priority.POLL)
+        with contextlib.suppress(RateLimitError):
+            budget.reserve(("default",), Priority.POLL)
 
 
 @contextmanager

@@ -47,6 +47,9 @@ class Slots:
     def cooldown(self, *_: Any) -> float:
         return 0.0
 
+    def give_back(self, *_: Any) -> None:
+        pass
+
     def missed(self, *_: Any) -> None:
         self.unused.append(self.due)
 

@@ -48,6 +48,9 @@ class Cooling:
     def missed(self, names: tuple[str, ...]) -> None:
         self.marked_failed += 1
 
+    def give_back(self, *_: Any) -> None:
+        pass
+
     def observe(self, *_: Any) -> None:
         pass
 

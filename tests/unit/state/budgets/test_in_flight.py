@@ -12,7 +12,7 @@ ONE = ("default",)
 
 
 def sent(due: float) -> PendingRequest:
-    return PendingRequest(ONE, due, due, due, {}, {})
+    return PendingRequest(ONE, due, due, {}, {})
 
 
 class Contended:
@@ -33,7 +33,7 @@ def test_two_threads_drop_the_same_request() -> None:
     underway = InFlight(lambda: NOW)
     contended: Any = Contended(underway)
     underway.add(contended)
-    assert underway.answered(ONE, by_vendor=True) is None
+    assert underway.answered(ONE) is None
 
 
 def test_the_answer_to_a_late_slot_is_found_behind_an_old_one() -> None:
@@ -42,6 +42,17 @@ def test_the_answer_to_a_late_slot_is_found_behind_an_old_one() -> None:
     read, launch = sent(NOW), sent(NOW - FORGOTTEN - 1.0)
     for each in (read, launch):
         underway.add(each)
-    assert underway.answered(ONE, by_vendor=True) is read
-    (arrival,) = underway.arrivals()
-    assert arrival.sent is read
+    assert underway.answered(ONE) is read
+
+
+def test_the_slot_that_is_given_back_is_the_one_that_was_waited_for() -> None:
+    """Another one may be waited for by somebody else, who still sends in it."""
+    underway = InFlight(lambda: NOW)
+    soon, later = sent(NOW + 10.0), sent(NOW + 50.0)
+    for each in (later, soon):
+        underway.add(each)
+    assert underway.unsent(ONE, 10.01) is soon
+    assert underway.unsent(ONE, 10.01) is None
+    assert underway.unsent(ONE, 30.0) is None
+    assert underway.unsent(("other",), 50.0) is None
+    assert underway.unsent(ONE, 49.99) is later

@@ -47,6 +47,17 @@ SANDBOX = ActionCommand(
     args=(_SandboxArguments(flags=("--port",)),),  # type: ignore[no-untyped-call]
 )
 
+CHECK = ActionCommand(
+    name="check",
+    help="Check briefs, calendars and audiences, and say what they would launch when; it asks no vendor",
+    func=lazy_load_command("airflow_provider_mkt.cli.check_command.check"),
+    args=(
+        Arg(("files",), nargs="+", metavar="FILE", help="A brief (.yaml), a calendar or an audience (.csv, .jsonl)"),
+        Arg(("--launch",), help="Moment of the launch, such as 2026-12-01T09:00 (UTC); by default now"),
+        ARG_OUTPUT,
+    ),
+)
+
 SUBMISSIONS = (
     ActionCommand(
         name="list",
@@ -135,4 +146,4 @@ ACCOUNTS = (
 def get_mkt_commands() -> list[CLICommand]:
     """Return the provider's commands for Airflow's CLI."""
     submissions = GroupCommand(name="submissions", help="What tasks have submitted to vendors", subcommands=SUBMISSIONS)
-    return [GroupCommand(name="mkt", help="Marketing platforms", subcommands=[SANDBOX, *ACCOUNTS, submissions])]
+    return [GroupCommand(name="mkt", help="Marketing platforms", subcommands=[CHECK, SANDBOX, *ACCOUNTS, submissions])]

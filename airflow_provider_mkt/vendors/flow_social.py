@@ -141,6 +141,8 @@ MEDIA_TYPES = {
 """File name endings of the formats that the vendor takes."""
 MAX_CONTENT = 10_000
 """Characters; single networks allow less (Twitter 280)."""
+NETWORK_LENGTHS = {"Twitter": 280}
+"""Characters that single networks take."""
 MAX_MEDIA = 10
 KEY_LIFETIME = 24 * 3600.0
 """Seconds for which a repeated ``Idempotency-Key`` answers with the first result."""

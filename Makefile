@@ -18,7 +18,7 @@ CHECKED := airflow_provider_mkt dags scripts tests benchmarks docs
 UV_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/uv
 export UV_CACHE_DIR
 
-.PHONY: help demo up down status test budget chaos chaos-freeze bench check format env lock clean
+.PHONY: help demo up down status test test-fast budget chaos chaos-freeze bench check format env lock clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -35,14 +35,18 @@ down: $(STAMP) ## end what `make up` (or a demo that was killed) left running
 status: $(STAMP) ## tell what is running
 	@exec $(BIN)/python -m scripts.demo status
 
+test-fast: $(STAMP) ## run the unit tests that need no process of their own (under a minute on two idle cores)
+	@exec $(BIN)/python -m pytest -q -n 2 --dist worksteal -m 'not slow' tests/structure tests/unit
+
 # They take longest of the quick ones, so they go first.
 FREEZES := tests/chaos/test_freeze_matrix.py
 MATRIX := tests/chaos/test_fault_matrix.py $(FREEZES)
+QUICK := $(filter-out tests/chaos/ tests/integration/,$(wildcard tests/*/))
 TIMED := tests/integration/state
 BENCHMARKS := tests/integration/test_benchmarks.py
 
 test: $(STAMP) ## run the tests: the quick ones on two cores, those that keep time alone, two Airflows side by side
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 $(MATRIX) tests/unit tests/contract tests/docs
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 $(MATRIX) $(QUICK)
 	@$(BIN)/python -m pytest -q --durations=5 $(TIMED)
 	@$(MAKE) --no-print-directory --jobs 2 test-integration test-chaos
 

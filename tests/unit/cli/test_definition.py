@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+@pytest.mark.slow
 def test_airflow_knows_the_sandbox() -> None:
     done = airflow("mkt", "sandbox", "--print-connections", "--port", "8123")
     assert done.returncode == 0, done.stderr

@@ -98,6 +98,7 @@ def test_deeply_nested_claims() -> None:
     assert jwt_lifetime(f"a.{nested}.c", NOW) is None
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: f"a.{base64.urlsafe_b64encode(raw).decode()}.c"))
 def test_any_token(token: str) -> None:
     lifetime = jwt_lifetime(token, NOW)

@@ -68,6 +68,7 @@ def test_nor_inside_base64(secret: str, before: bytes, after: bytes, urlsafe: bo
     assert secret.encode()[:2] not in kept[len(before) :]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(at=st.integers(LOOKED_AT - 3_000, LOOKED_AT + 50), size=st.integers(8, 2_000))
 def test_nor_where_a_long_text_is_cut(at: int, size: int) -> None:

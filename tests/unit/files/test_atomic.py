@@ -169,6 +169,7 @@ with AtomicFile(ObjectStoragePath(sys.argv[1])) as file:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["written", "sealed"])
 def test_kill_9(step: str, tmp_path: Path) -> None:
     place = tmp_path / "a.jsonl"
@@ -203,6 +204,7 @@ except NotWrittenError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_file_that_the_system_refuses_to_grow(tmp_path: Path) -> None:
     place = tmp_path / "a.jsonl"
     place.write_bytes(b"old")
@@ -244,6 +246,7 @@ def test_left_over_parts_of_a_store_that_cannot_commit(path: ObjectStoragePath) 
     assert everything(path) == {"a.jsonl", ".a.jsonl.4567abcd.part", ".b.jsonl.0123abcd.part"}
 
 
+@pytest.mark.slow
 def test_storage_is_loaded_only_when_it_is_used() -> None:
     script = """
         import sys

@@ -53,6 +53,7 @@ def test_json_lines(ending: str, rows: list[dict[str, Any]], tmp_path: Path) -> 
     assert [json.loads(line) for line in data.decode("ascii").splitlines()] == rows
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS)
 def test_parquet_loses_nothing_but_the_difference_of_null_and_absent(

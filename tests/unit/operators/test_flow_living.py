@@ -161,6 +161,7 @@ def test_retry_after_the_start_still_attaches(vendors: Sandbox, task: Task, monk
     assert len(vendors.ledger(effect="campaign.published")) == 1
 
 
+@pytest.mark.slow
 def test_a_new_tracking_id_has_two_minutes_from_its_acceptance(vendors: Sandbox, task: Task) -> None:
     """The request may have waited for long between the intent and its turn."""
     vendors.fault(PUBLISH, "rate_limit", retry_after=2)

@@ -210,6 +210,7 @@ def test_launches_go_on(kind: Kind, down: Down, vendors: Sandbox, task: Task, ca
     assert PASSWORD not in caplog.text
 
 
+@pytest.mark.slow
 @every_launch
 def test_they_are_seen_through_to_their_end(kind: Kind, down: Down, vendors: Sandbox, task: Task, waits: Waits) -> None:
     """The tokens run out while they are waited for, and are fetched anew."""
@@ -260,6 +261,7 @@ def test_when_it_is_back_it_is_created_once(
     assert kind.made(vendors) == 1
 
 
+@pytest.mark.slow
 @every_launch
 def test_a_launch_goes_on_when_the_store_comes_back(
     kind: Kind, bring_back: Callable[[], None], vendors: Sandbox, task: Task, waits: Waits

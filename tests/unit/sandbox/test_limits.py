@@ -96,6 +96,7 @@ def test_flow_social_reset_is_in_epoch_seconds(call: Caller) -> None:
     assert 58 <= int(answer.headers["X-RateLimit-Reset"]) - time.time() <= 62
 
 
+@pytest.mark.slow
 def test_waiting_as_told_is_enough(sandbox: Sandbox, call: Caller) -> None:
     sandbox.limits({"flow_social.default": {"limit": 2, "window": 1.0}})
     answers = [call("GET", "/flow-social/v1/posts") for _ in range(3)]

@@ -145,6 +145,7 @@ def _status(application: Gate, headers: dict[str, str]) -> int:
     return int(sent[0]["status"])
 
 
+@pytest.mark.slow
 def test_the_public_url_is_one_of_its_addresses() -> None:
     headers = {"host": "sandbox:8095", "origin": PUBLIC}
     assert _status(build(Simulation(), public_url=PUBLIC), headers) == 200

@@ -33,6 +33,7 @@ def start(*options: str) -> tuple[subprocess.Popen[str], str]:
     return process, line.partition(" at ")[2].partition(" ")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_command_serves_and_stops_cleanly(stop: signal.Signals) -> None:
     process, address = start("--speed", "60", "--log-requests")
@@ -48,6 +49,7 @@ def test_command_serves_and_stops_cleanly(stop: signal.Signals) -> None:
     assert "health" not in output
 
 
+@pytest.mark.slow
 def test_a_quiet_sandbox_says_nothing_of_requests() -> None:
     process, address = start()
     requests.get(f"{address}/flokit/v1/integrations", timeout=5)
@@ -56,6 +58,7 @@ def test_a_quiet_sandbox_says_nothing_of_requests() -> None:
     assert output == ""
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_explained() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -67,6 +70,7 @@ def test_a_taken_port_is_explained() -> None:
             Sandbox(port=port).__enter__()
 
 
+@pytest.mark.slow
 def test_print_connections() -> None:
     options = ["--print-connections", "--public-url", "http://sandbox:8095/"]
     ran = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=30, check=True)
@@ -84,6 +88,7 @@ def test_print_connections() -> None:
     assert found["flinque_default"]["extra"]["plan"] == "starter"
 
 
+@pytest.mark.slow
 def test_background_sandbox_leaves_nothing_behind() -> None:
     before = threading.active_count()
     with Sandbox(speed=600) as sandbox, Caller(sandbox) as call:
@@ -113,6 +118,7 @@ def _wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_speed_scales_every_timeline() -> None:
     with Sandbox(speed=600) as sandbox, Caller(sandbox) as call:
         begun = time.monotonic()
@@ -136,6 +142,7 @@ def _post(call: Caller, seconds: float) -> dict[str, Any]:
     return post
 
 
+@pytest.mark.slow
 def test_no_speed_brings_a_post_forward() -> None:
     """A client that reads a post from its ``scheduledFor`` on finds it done after that moment, not before."""
     with Sandbox(speed=6000) as sandbox, Caller(sandbox) as call:
@@ -163,6 +170,7 @@ def test_advancing_brings_a_post_forward() -> None:
         assert call("GET", f"/flow-social/v1/posts/{later_post['id']}").json()["data"]["status"] == "queued"
 
 
+@pytest.mark.slow
 def test_early_posts_follow_the_speed() -> None:
     with Sandbox(speed=600, switches={"flow_social.early_posts": True}) as sandbox, Caller(sandbox) as call:
         sandbox.reset()
@@ -171,6 +179,7 @@ def test_early_posts_follow_the_speed() -> None:
         assert time.time() * 1000 < post["scheduledFor"]
 
 
+@pytest.mark.slow
 def test_switches_from_the_start() -> None:
     process, address = start("--switch", "flow_living.token_lifetime=5", "--switch", "flinque.reset_unit=epoch_ms")
     try:
@@ -182,6 +191,7 @@ def test_switches_from_the_start() -> None:
     assert (values["flow_living.token_lifetime"], values["flinque.reset_unit"]) == (5, "epoch_ms")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "named"),
     [("nope=1", "nope"), ("flow_social.scopes=1", "flow_social.scopes"), ("alone", "must look like")],

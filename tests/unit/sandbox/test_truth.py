@@ -74,6 +74,7 @@ def test_routes_are_complete(description: dict[str, Any]) -> None:
     assert "HTTPValidationError" not in json.dumps(description)
 
 
+@pytest.mark.slow
 def test_hostile_bodies_are_refused_politely(description: dict[str, Any], call: Caller) -> None:
     for method, path, operation in operations(description):
         if method == "GET" or "application/json" not in operation.get("requestBody", {}).get("content", {}):
@@ -166,6 +167,7 @@ def sample(schema: dict[str, Any], root: dict[str, Any], chance: random.Random) 
     return None
 
 
+@pytest.mark.slow
 def test_answers_keep_to_the_description(sandbox: Sandbox, call: Caller, description: dict[str, Any]) -> None:
     chance = random.Random(7)
     ids = [

@@ -56,6 +56,7 @@ def _instance(*services: Started) -> Instance:
     return Instance("demo", describe("runner"), "http://a", "http://b", services=list(services))
 
 
+@pytest.mark.slow
 def test_stop_ends_stubborn_and_runaway_processes(layout: Layout) -> None:
     pid_file, ready = layout.home / "pid", layout.home / "ready"
     service = _start(layout, "service", STUBBORN_WITH_RUNAWAY, str(pid_file), str(ready))

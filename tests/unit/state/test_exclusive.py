@@ -24,6 +24,7 @@ def leave_behind(store: Store, key: str, seconds: float) -> None:
     change(store, key, take)
 
 
+@pytest.mark.slow
 def test_one_after_the_other(make_store: Callable[..., Store]) -> None:
     store, inside, most = make_store(), 0, 0
     lock = threading.Lock()
@@ -70,6 +71,7 @@ def test_waiting_is_given_up(make_store: Callable[..., Store], monkeypatch: pyte
         pass
 
 
+@pytest.mark.slow
 def test_long_work_keeps_its_turn(make_store: Callable[..., Store]) -> None:
     store = make_store()
     with ExclusiveLease(store, "address", lease=0.3) as turn:

@@ -60,6 +60,7 @@ def everything_in(database: Path) -> str:
         return "\n".join(base.iterdump())
 
 
+@pytest.mark.slow
 def test_nothing_that_airflow_writes_holds_an_address(
     vendors: Sandbox,
     home: Path,

@@ -179,6 +179,7 @@ def test_closed_early(crm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert closed == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", [None, "RealDictCursor", "DictCursor"])
 def test_postgres_streams(factory: str | None, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import psycopg2.extras

@@ -129,6 +129,7 @@ def test_stopping_that_fails_is_told(
     assert paused(vendors) == 0
 
 
+@pytest.mark.slow
 def test_stopping_takes_no_longer_than_it_may(
     ids: list[str], vendors: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

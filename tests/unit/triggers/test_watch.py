@@ -194,6 +194,7 @@ async def heartbeat() -> AsyncIterator[list[float]]:
     beating.cancel()
 
 
+@pytest.mark.slow
 def test_slow_vendor_does_not_block_the_loop(ids: list[str], vendors: Sandbox) -> None:
     vendors.fault(STATUS, "delay", seconds=0.3, count=None)
 

@@ -106,6 +106,7 @@ def test_list_that_hides_addresses_does_not_hide_what_was_made_here(vendors: San
     assert effects(vendors, FLINQUE) == ["webhook.created"]
 
 
+@pytest.mark.slow
 @every_kind
 def test_two_at_once(kind: Kind, vendors: Sandbox) -> None:
     vendors.fault(kind.create, "delay", seconds=0.4)

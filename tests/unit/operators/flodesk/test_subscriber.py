@@ -198,6 +198,7 @@ def test_lost_entries_are_a_persons_business(fault: str, made: int, ada: str, ve
     assert entries(vendors) == made
 
 
+@pytest.mark.slow
 def test_entry_that_never_left_is_sent_again(ada: str, vendors: Sandbox, task: Task) -> None:
     vendors.fault(ENTER, "rate_limit", retry_after=1)
     assert entering().execute(task.context)["subscriber_id"] == ada

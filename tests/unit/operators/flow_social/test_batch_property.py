@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -192,7 +193,7 @@ class Posting(RuleBasedStateMachine):
             assert Counter(self.vendor.posted) == Counter(self.rows)
 
 
-TestPosting = Posting.TestCase
+TestPosting = pytest.mark.slow(Posting.TestCase)
 TestPosting.settings = settings(
     max_examples=150,
     stateful_step_count=25,

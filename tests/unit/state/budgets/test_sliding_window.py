@@ -149,6 +149,7 @@ def test_moving_a_slot_keeps_the_order() -> None:
     assert list(window.slots) == [2.0, 2.5, 3.0]
 
 
+@pytest.mark.slow
 def test_a_deep_queue_is_placed_quickly() -> None:
     window = Window(Limit(100, 60.0))
     for _ in range(3000):

@@ -114,6 +114,7 @@ def test_a_fork_waits_for_transactions_and_holds_up_new_ones(mine: Store, path: 
     assert elsewhere(path) == 2
 
 
+@pytest.mark.slow
 def test_a_fork_in_the_middle_of_a_transaction_leaves_the_child_without_the_store(
     mine: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,11 +71,13 @@ def shown(folder: Path, variables: dict[str, str], line: str) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", GIVEN)
 def test_the_url_may_come_from(case: str, tmp_path: Path) -> None:
     assert shown(tmp_path, *GIVEN[case]) == URL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", LACKING)
 def test_a_source_that_gives_nothing_is_no_reason_to_use_a_file(case: str, tmp_path: Path) -> None:
     """Else every host would quietly have rate limits and tokens of its own."""
@@ -104,6 +106,7 @@ def test_the_option_is_declared_sensitive() -> None:
 CONFIGURED = "from airflow_provider_mkt.state.database.shared import store; print(store().url.database)"
 
 
+@pytest.mark.slow
 def test_the_default_is_a_file_in_airflow_home(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__MKT")}
     shown = subprocess.run(

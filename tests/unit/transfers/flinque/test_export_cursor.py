@@ -251,6 +251,7 @@ def test_a_crowd_in_one_second_is_never_lost(vendor: Vendor, airflow: Airflow, m
     assert set(airflow.ids()) == set(ids(*range(91)))
 
 
+@pytest.mark.slow
 def test_no_value_in_the_store_is_larger_than_airflow_likes(vendor: Vendor, airflow: Airflow) -> None:
     vendor.orders = [order(number, NOON) for number in range(3_100)]
     airflow.export("1")

@@ -4,8 +4,9 @@
 A lost answer is settled by the list. A new row of our name that shows what was sent is ours; under a name that the
 user chose, which mapped tasks share, it has to show at least one other value that was sent. The submission never
 happened when all new rows were certainly seen and none can be ours: has our name, hides its name, may have been given
-another one since, or differs in nothing but the name, which the vendor may have shortened or cleaned. A row of our name
-that claims to be a little older, and was not seen before, is a case for a person: clocks and notations of time differ.
+another one since, or differs in nothing but the name, which the vendor may have shortened or cleaned (the reference of
+another index of the same mapped task is none of these). A row of our name that claims to be a little older, and was not
+seen before, is a case for a person: clocks and notations of time differ.
 
 All new rows were seen when the list came newest first down to older ones, or to its told end.
 """
@@ -47,6 +48,7 @@ MAX_LOOKED_AT = 200
 """Pages that are looked through for them: a list that comes oldest first has to be read to its end."""
 MAX_ZONE = 12 * HOUR
 DAY_ONLY = re.compile(r"[\d-]+")
+DIGITS = re.compile(r"[0-9]+")
 ZONED = re.compile(r"(Z|[+-]\d\d:?\d\d)\s*$", re.IGNORECASE)
 SAME_MOMENT = 5.0
 """Seconds between creation and update of a row that nobody has changed."""
@@ -151,8 +153,18 @@ class ListLookup:
                 return Finding(absent=True, showed=f"{ours[0]['id']} is there, and {status}: nothing came of it")
             return {self.id_field: ours[0]["id"]}
         # A namesake that shows other values may be ours, written otherwise or changed since.
-        doubtful = any(self._may_have_had_our_name(row) or not differing(row, rest) for row in new)
-        return ABSENT if all_seen and not namesakes and not unexplained and not doubtful else None
+        others = [row for row in new if own_name and not self.renamable and is_of_another_index(row, record, seen)]
+        doubtful = [
+            row for row in new if row not in others and (self._may_have_had_our_name(row) or not differing(row, rest))
+        ]
+        problems = {
+            "the list did not come to its end": not all_seen,
+            "a row has our name and does not show what was sent": bool(namesakes),
+            "a row of our name claims to be from before the request": unexplained,
+            f"{len(doubtful)} new rows may be ours under another name": bool(doubtful),
+        }
+        told = "; ".join(problem for problem, there in problems.items() if there)
+        return Finding(showed=told) if told else ABSENT
 
     def _seen(self, since: float) -> Generator[Call, Any, tuple[Rows, bool]]:
         """Return rows, and whether those since a moment are certainly all among them."""
@@ -180,6 +192,18 @@ class ListLookup:
         precise = not _vague(row, "created_at") and not _vague(row, "updated_at")
         unchanged = precise and abs(changed) <= SAME_MOMENT
         return not isinstance(row.get("name"), str) or (self.renamable and not unchanged)
+
+
+def is_of_another_index(row: Mapping[str, Any], record: Record, rows: Rows) -> bool:
+    """Tell whether a row has the reference of the same mapped task, for another index.
+
+    No vendor makes one number of another, except by cutting names off; then none is longer than the row's.
+    """
+    name, ours = str(row.get("name")), record.reference
+    (task, _, index), (our_task, _, our_index) = name.rpartition("/"), ours.rpartition("/")
+    if task != our_task or index == our_index or not (DIGITS.fullmatch(index) and DIGITS.fullmatch(our_index)):
+        return False
+    return not ours.startswith(name) or any(len(str(each.get("name") or "")) > len(name) for each in rows)
 
 
 def _passed(rows: Rows, since: float) -> bool:

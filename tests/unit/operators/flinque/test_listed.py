@@ -200,6 +200,18 @@ def test_one_that_differs_in_nothing_but_its_name_may_be_ours(kind: Kind, vendor
     assert kind.made(vendors) == 0
 
 
+def test_a_report_of_another_index_of_the_task_is_none_of_ours(vendors: Sandbox) -> None:
+    """Mapped tasks often order reports that differ in nothing but their index."""
+    REPORT.creating().execute(Task(map_index=0).context)
+    task = Task(map_index=1)
+    REPORT.lose(task, vendors, NEVER_ARRIVED)
+    REPORT.creating().execute(Task(map_index=2).context)
+    settle(task)
+    task.retry()
+    assert REPORT.creating().execute(task.context) == {"report_id": "re_3"}
+    assert REPORT.made(vendors) == 3
+
+
 @every_kind
 @pytest.mark.parametrize("name", [None, ""])
 def test_no_name_is_replaced_by_the_reference(kind: Kind, name: Any, vendors: Sandbox, task: Task) -> None:

@@ -24,7 +24,7 @@ ROWS = {
     "launch": "the whole launch",
     "fence": "of which: the fence",
     "first byte": "from its answer to the first byte",
-    "last byte": "from its answer to the last byte",
+    "last byte": "from the last look at the clock to the last byte",
 }
 WARM_UP = 5
 """Launches that come first and do not count."""
@@ -37,7 +37,7 @@ def measure(launches: int) -> list[dict[str, float]]:
     with running_airflow(DAGS, speed=60.0, lacking=ANALYTICS) as airflow:
         run = airflow.run("fence_launches", "fence", {"launches": launches + WARM_UP})
         state = run.finished(launches * PER_LAUNCH + 120)
-        assert state == "success", run.log("launches")
+        assert state == "success", run.log("launches")[-2_000:]
         found: list[dict[str, float]] = airflow.api.xcom(run, "launches")
         happened = len(airflow.sandbox.ledger("flow_living", "campaign.published"))
         assert happened == launches + WARM_UP, happened

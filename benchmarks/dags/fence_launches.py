@@ -18,6 +18,7 @@ class Moments:
 
     asked: float = 0.0
     answered: float = 0.0
+    looked: float = 0.0
     first: float = 0.0
     last: float = 0.0
     found: list[dict[str, float]] = field(default_factory=list)
@@ -26,8 +27,10 @@ class Moments:
         """Note when the fence is asked and answers, and when the request's bytes are handed to the system."""
         from http.client import HTTPConnection
 
+        from airflow_provider_mkt.client import adapter
         from airflow_provider_mkt.submission.fence import Fence
 
+        around(adapter, "elapsed", before=self._looking)
         around(Fence, "__call__", before=self._fence_asked, after=self._fence_answered)
         around(HTTPConnection, "send", before=self._sending, after=self._sent)
 
@@ -36,6 +39,9 @@ class Moments:
 
     def _fence_answered(self, *_: Any) -> None:
         self.answered = time.perf_counter()
+
+    def _looking(self) -> None:
+        self.looked = time.perf_counter()
 
     def _sending(self, *_: Any) -> None:
         self.first = self.first or time.perf_counter()
@@ -52,7 +58,7 @@ class Moments:
                 "launch": time.perf_counter() - began,
                 "fence": self.answered - self.asked,
                 "first byte": self.first - self.answered,
-                "last byte": self.last - self.answered,
+                "last byte": self.last - self.looked,
             }
         )
 

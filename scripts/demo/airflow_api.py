@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from scripts.demo.http import HttpStatusError, UnreachableError, call
+from scripts.demo.http import TIMEOUT_SECONDS, HttpStatusError, UnreachableError, call
 
 COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 PAGE = 100
@@ -39,10 +39,11 @@ class AirflowApi:
     """Airflow at one address. The simple auth manager hands every local caller an administrator's token.
 
     :param base: address without a path
+    :param timeout: seconds without an answer after which a call is given up
     """
 
-    def __init__(self, base: str) -> None:
-        self._base = base
+    def __init__(self, base: str, timeout: float = TIMEOUT_SECONDS) -> None:
+        self._base, self._timeout = base, timeout
         self._token: str | None = None
 
     def unhealthy(self) -> list[str]:
@@ -106,9 +107,10 @@ class AirflowApi:
 
     def _call(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None) -> Any:
         if self._token is None:
-            self._token = call("GET", f"{self._base}/auth/token")["access_token"]
+            self._token = call("GET", f"{self._base}/auth/token", timeout=self._timeout)["access_token"]
         headers = {"Authorization": f"Bearer {self._token}"}
-        return call(method, f"{self._base}/api/v2{path}", query=query, headers=headers, body=body)
+        url = f"{self._base}/api/v2{path}"
+        return call(method, url, query=query, headers=headers, body=body, timeout=self._timeout)
 
 
 def _task_state(row: Mapping[str, Any]) -> TaskState:

@@ -40,9 +40,11 @@ def call(
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     body: Any = None,
+    timeout: float = TIMEOUT_SECONDS,
 ) -> Any:
     """Send one request and return the parsed answer, None for an empty one.
 
+    :param timeout: seconds of silence after which it is given up
     :raises HttpStatusError: an answer of 400 or above
     :raises UnreachableError: no answer, or one that is no JSON
     """
@@ -52,7 +54,7 @@ def call(
         full, data=data, method=method, headers={"Content-Type": "application/json", **(headers or {})}
     )
     try:
-        with _opener.open(request, timeout=TIMEOUT_SECONDS) as response:
+        with _opener.open(request, timeout=timeout) as response:
             payload = response.read()
             return json.loads(payload) if payload.strip() else None
     except HTTPError as error:

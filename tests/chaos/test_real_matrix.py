@@ -45,7 +45,8 @@ UNLIKE = {
     "flodesk_webhook": "the same operator as flinque_webhook, for another vendor",
 }
 """Subjects that are not launched here, with the reason."""
-TIMEOUT = 150.0
+pytestmark = pytest.mark.timeout(900)
+TIMEOUT = 300.0
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.chaos.soak import PUBLISHED, UNKNOWN, soak
 from tests.integration.airflow import Airflow
 
+pytestmark = pytest.mark.timeout(900)
 LAUNCHES = 50
 
 

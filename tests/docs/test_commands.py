@@ -100,7 +100,7 @@ def _curl(words: list[str], sandbox: Sandbox) -> None:
         else:
             assert word.startswith(SHOWN_SANDBOX), f"unknown option or address {word}"
             url = sandbox.url + word.removeprefix(SHOWN_SANDBOX)
-    with urlopen(Request(url, data=body, method=method or None), timeout=10) as answer:
+    with urlopen(Request(url, data=body, method=method or None), timeout=60) as answer:
         content = answer.read()
     json.loads(content)
     if output:

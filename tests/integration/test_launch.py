@@ -10,10 +10,11 @@ import pytest
 
 from scripts.demo.http import call
 from scripts.demo.vendors import SIGN_IN
-from tests.integration.airflow import Airflow, Run, until
+from tests.integration.airflow import PATIENCE, Airflow, Run, until
 from tests.integration.conftest import LAUNCH, POKING
 
-LAUNCH_TIMEOUT = 200.0
+pytestmark = pytest.mark.timeout(900)
+LAUNCH_TIMEOUT = 300.0
 NOT_LAUNCHES = {"token.issued", "campaign.status_updated"}
 WAITING = ("sync_attribution", "wait_until_live", "wait_for_delivery", "wait_for_report")
 EFFECTS = {
@@ -58,8 +59,8 @@ def wait_until_live(run: Run) -> list[str]:
     headers = SIGN_IN["flow_living"](connection)
 
     def live() -> bool:
-        answers = [call("GET", f"{connection['host']}/campaigns/status/{each}", headers=headers) for each in ids]
-        return all(answer["status"] == "published" for answer in answers)
+        urls = [f"{connection['host']}/campaigns/status/{each}" for each in ids]
+        return all(call("GET", url, headers=headers, timeout=PATIENCE)["status"] == "published" for url in urls)
 
     until("the campaign to be live", live)
     return sorted(ids)
@@ -93,7 +94,7 @@ def test_marking_a_poking_publish_as_failed_pauses_the_campaign(airflow: Airflow
 
 def test_clearing_a_finished_publish_attaches_to_it(airflow: Airflow) -> None:
     run = start(airflow, "publish_only")
-    assert run.finished(60) == "success"
+    assert run.finished(PATIENCE) == "success"
     first = airflow.api.xcom(run, "publish", "campaign_tracking_ids")
     airflow.api.clear(run, "publish")
     run.wait_for("publish", {"success"}, more_than=1)
@@ -104,7 +105,7 @@ def test_clearing_a_finished_publish_attaches_to_it(airflow: Airflow) -> None:
 
 def test_clearing_publishes_anew_when_the_run_says_so(airflow: Airflow) -> None:
     run = start(airflow, "publish_only", mkt_resubmit=True)
-    assert run.finished(60) == "success"
+    assert run.finished(PATIENCE) == "success"
     first = published(run)
     assert len(first) == 1, "the first time there is nothing to publish anew"
     airflow.api.clear(run, "publish")
@@ -146,7 +147,7 @@ def test_a_dead_triggerer_neither_cancels_nor_repeats(airflow: Airflow) -> None:
     airflow.kill_triggerer()
     assert run.tasks()["publish"].state == "deferred"
     airflow.start_triggerer()
-    assert run.finished(90) == "success"
+    assert run.finished(PATIENCE) == "success"
     assert run.tasks()["publish"].tries == 1
     assert len(published(run)) == 1
     assert paused(run) == []
@@ -155,7 +156,7 @@ def test_a_dead_triggerer_neither_cancels_nor_repeats(airflow: Airflow) -> None:
 @pytest.mark.parametrize("dag_id", TIMEOUTS)
 def test_a_timeout_does_not_cancel(dag_id: str, launches: dict[str, Run]) -> None:
     run = launches[dag_id]
-    assert run.finished(60) == "failed"
+    assert run.finished(PATIENCE) == "failed"
     assert TIMEOUTS[dag_id] in run.log("publish")
     wait_until_live(run)
     assert len(published(run)) == 1

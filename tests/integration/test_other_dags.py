@@ -12,7 +12,8 @@ from airflow_provider_mkt.planning.calendar import read_calendar
 from scripts.demo.layout import PROJECT
 from tests.integration.airflow import Airflow, Run, until
 
-TIMEOUT = 150.0
+pytestmark = pytest.mark.timeout(900)
+TIMEOUT = 300.0
 TWITTER = ("channel_2", 280)
 CALENDAR = """\
 at,channel,text

@@ -46,11 +46,12 @@ def chaos_soak() -> None:
 def _arguments(vendor: str, launches: int) -> list[dict[str, Any]]:
     bodies = mix.bodies(vendor, launches)
     if vendor == "flow_living":
-        found = [{"listing_external_ids": body["listingExternalIds"], "order_ref": body["orderRef"]} for body in bodies]
+        found = [{"listing_external_ids": body["listingExternalIds"]} for body in bodies]
     elif vendor == "flow_social":
         found = [{"content": body["content"]} for body in bodies]
     elif vendor == "flinque":
-        found = [{"report": body} for body in bodies]
+        # Without a name of its own: it is named by its reference, as orders are.
+        found = [{"report": {name: value for name, value in body.items() if name != "name"}} for body in bodies]
     else:
         return [{"integration_id": "int_adjust"} for _ in bodies]
     return [{**one, "wait_for_completion": number % mix.WAITS == 0} for number, one in enumerate(found)]

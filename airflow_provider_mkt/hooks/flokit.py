@@ -28,7 +28,7 @@ class FlokitHook(MarketingHook):
     conn_name_attr = "flokit_conn_id"
     default_conn_name = "flokit_default"
     conn_type = "flokit"
-    hook_name = "FloKit"
+    hook_name = flokit.VENDOR.name
 
     def __init__(self, flokit_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(flokit_conn_id, **kwargs)
@@ -57,7 +57,7 @@ class FlokitHook(MarketingHook):
         :param integration_id: the integration
         :param idempotency_key: sent along, should the vendor heed it; it does not say so. By default a new key
         :return: ``status`` and ``sync_id``
-        :raises OutcomeUnknownError: when nobody can know whether it started
+        :raises OutcomeUnknownError: when it is unknown whether it started
         """
         call = flokit.TRIGGER_SYNC(
             path={"integration_id": integration_id}, idempotency_key=validation.key(idempotency_key)
@@ -84,7 +84,7 @@ class FlokitHook(MarketingHook):
         :param events: as for :meth:`send_event`
         :param idempotency_key: sent along, should the vendor heed it; by default a new key
         :return: ``accepted``, ``rejected``, ``event_ids`` of the accepted ones, ``errors`` with ``index`` and reason
-        :raises OutcomeUnknownError: when nobody can know whether the events were stored
+        :raises OutcomeUnknownError: when it is unknown whether the events were stored
         """
         if isinstance(events, (str, bytes, Mapping)) or not isinstance(events, Sequence):
             raise ValidationError("events must be a list.")

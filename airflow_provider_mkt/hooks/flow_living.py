@@ -33,7 +33,7 @@ class FlowLivingHook(MarketingHook):
     conn_name_attr = "flow_living_conn_id"
     default_conn_name = "flow_living_default"
     conn_type = "flow_living"
-    hook_name = "Flow Living"
+    hook_name = flow_living.VENDOR.name
 
     def __init__(self, flow_living_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(flow_living_conn_id, **kwargs)
@@ -101,7 +101,7 @@ class FlowLivingHook(MarketingHook):
         :param dry_run: validate only, publish nothing
         :return: ``{"campaign_tracking_ids": […], "status": "queued"}``
         :raises ValidationError: naming the field, before anything is sent; or the vendor's refusal
-        :raises OutcomeUnknownError: when nobody can know whether it was published
+        :raises OutcomeUnknownError: when it is unknown whether it was published
         """
         body = publish_body(
             plan_ref=plan_ref,

@@ -80,7 +80,7 @@ class FlokitTriggerSyncOperator(SubmittingOperator["FlokitHook"]):
             )
         if before["status"] == flokit.SYNCING:
             raise ApiError(
-                f"Integration {self.integration_id} is syncing already; a retry asks again.", vendor="FloKit"
+                f"Integration {self.integration_id} is syncing already; a retry asks again.", vendor=flokit.VENDOR.name
             )
         return {"last_synced_at": before.get("last_synced_at"), "error": digest(before.get("error_message"))}
 

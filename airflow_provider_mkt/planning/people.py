@@ -8,10 +8,11 @@ that only this process can reach: it has no name in its folder (``SQLITE_TMPDIR`
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, NamedTuple
+
+from airflow_provider_mkt.files.scratch import scratch_database
 
 CACHE = 8 * 1024
 """KiB that SQLite keeps in memory."""
@@ -37,11 +38,7 @@ class People:
     """
 
     def __init__(self) -> None:
-        self._base = sqlite3.connect("", isolation_level=None)
-        for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{CACHE}"):
-            self._base.execute(f"PRAGMA {setting}")
-        self._base.execute(SCHEMA)
-        self._base.execute("BEGIN")
+        self._base = scratch_database(SCHEMA, CACHE)
 
     def __enter__(self) -> People:
         return self

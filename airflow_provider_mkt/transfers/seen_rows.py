@@ -6,16 +6,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
+from airflow_provider_mkt.files.scratch import scratch_database
+
 DIGEST = 12
 """Bytes of a digest. Two of a hundred million ids are alike once in 10¹³ times."""
 CACHE_KIB = 6 * 1024
+SCHEMA = "CREATE TABLE seen (digest BLOB PRIMARY KEY, at INTEGER NOT NULL, walked INTEGER NOT NULL) WITHOUT ROWID"
 UNDATED = 0
 
 
@@ -60,14 +62,7 @@ class Seen:
     """
 
     def __init__(self, earlier: Iterable[Mark] = ()) -> None:
-        # An empty name is a private file of SQLite's own, deleted as soon as it is closed or the process ends.
-        self._store = sqlite3.connect("", isolation_level=None)
-        for line in (f"cache_size = -{CACHE_KIB}", "journal_mode = OFF", "synchronous = OFF", "temp_store = FILE"):
-            self._store.execute(f"PRAGMA {line}")
-        self._store.execute(
-            "CREATE TABLE seen (digest BLOB PRIMARY KEY, at INTEGER NOT NULL, walked INTEGER NOT NULL) WITHOUT ROWID"
-        )
-        self._store.execute("BEGIN")
+        self._store = scratch_database(SCHEMA, CACHE_KIB)
         self._store.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, 0)", earlier)
 
     def add(self, mark: Mark) -> Novelty:

@@ -144,8 +144,6 @@ MAX_CONTENT = 10_000
 NETWORK_LENGTHS = {"Twitter": 280}
 """Characters that single networks take."""
 MAX_MEDIA = 10
-KEY_LIFETIME = 24 * 3600.0
-"""Seconds for which a repeated ``Idempotency-Key`` answers with the first result."""
 
 PENDING = frozenset({"queued", "flowing"})
 FAILED = frozenset({"blocked"})

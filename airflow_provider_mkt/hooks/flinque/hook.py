@@ -32,7 +32,7 @@ class FlinqueHook(MarketingHook):
     conn_name_attr = "flinque_conn_id"
     default_conn_name = "flinque_default"
     conn_type = "flinque"
-    hook_name = "Flinque"
+    hook_name = flinque.VENDOR.name
 
     def __init__(self, flinque_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(flinque_conn_id, **kwargs)
@@ -97,7 +97,7 @@ class FlinqueHook(MarketingHook):
             dates as ISO 8601
         :return: the campaign, with its ``id``
         :raises ValidationError: naming the field, before anything is sent; or the vendor's refusal
-        :raises OutcomeUnknownError: when nobody can know whether it was created
+        :raises OutcomeUnknownError: when it is unknown whether it was created
         """
         return self.fetch(flinque.CREATE_CAMPAIGN(body=campaign_body(campaign)))
 
@@ -168,7 +168,7 @@ class FlinqueHook(MarketingHook):
 
         :param report: the request, e.g. ``{"type": "campaign", "campaign_id": "ca_1"}``; its fields are not published
         :return: the report, pending, with its ``id``
-        :raises OutcomeUnknownError: when nobody can know whether it was started
+        :raises OutcomeUnknownError: when it is unknown whether it was started
         """
         return self.fetch(flinque.GENERATE_REPORT(body=report_body(report)))
 
@@ -213,7 +213,7 @@ class FlinqueHook(MarketingHook):
         :param events: ``campaign.created``, ``campaign.updated``, ``order.attributed``, ``creator.added``,
             ``report.ready``
         :return: the subscription with its ``secret``, which the vendor shows this once
-        :raises OutcomeUnknownError: when nobody can know whether it was created
+        :raises OutcomeUnknownError: when it is unknown whether it was created
         """
         body = {"url": self.callback("url", url), "events": validation.choices("events", events, flinque.EVENTS)}
         webhook = self.fetch(flinque.CREATE_WEBHOOK(body=body))

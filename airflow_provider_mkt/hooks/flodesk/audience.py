@@ -106,7 +106,7 @@ class AudienceMethods(MarketingHook):
         :param name: what people call it
         :param color: one of :meth:`list_segment_colors`
         :return: the segment
-        :raises OutcomeUnknownError: when nobody can know whether it was created
+        :raises OutcomeUnknownError: when it is unknown whether it was created
         """
         body = {
             "name": validation.text("name", name),
@@ -143,7 +143,7 @@ class AudienceMethods(MarketingHook):
 
         :param workflow_id: the workflow, of the second version; not an abandoned-cart one
         :param id_or_email: Flodesk's id, or the e-mail address
-        :raises OutcomeUnknownError: when nobody can know whether they entered
+        :raises OutcomeUnknownError: when it is unknown whether they entered
         """
         who = validation.text("id_or_email", id_or_email)
         body = {"email" if "@" in who else "id": who}

@@ -35,7 +35,7 @@ class FlodeskHook(AudienceMethods, SettingMethods):
     conn_name_attr = "flodesk_conn_id"
     default_conn_name = "flodesk_default"
     conn_type = "flodesk"
-    hook_name = "Flodesk"
+    hook_name = flodesk.VENDOR.name
 
     def __init__(self, flodesk_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(flodesk_conn_id, **kwargs)

@@ -37,7 +37,7 @@ class SettingMethods(MarketingHook):
 
         :param label: what people call it
         :return: ``label`` and ``key``, which the vendor makes
-        :raises OutcomeUnknownError: when nobody can know whether it was created
+        :raises OutcomeUnknownError: when it is unknown whether it was created
         """
         return self.fetch(flodesk.CREATE_CUSTOM_FIELD(body={"label": validation.text("label", label)}))
 
@@ -59,7 +59,7 @@ class SettingMethods(MarketingHook):
         :param post_url: where deliveries go, https and public
         :param events: ``subscriber.created``, ``subscriber.added_to_segment``, ``subscriber.unsubscribed``
         :return: the subscription
-        :raises OutcomeUnknownError: when nobody can know whether it was created
+        :raises OutcomeUnknownError: when it is unknown whether it was created
         """
         return self.fetch(flodesk.CREATE_WEBHOOK(body=self._webhook(name, post_url, events)))
 
@@ -129,7 +129,7 @@ class SettingMethods(MarketingHook):
 
         :param design: any of ``bundle_url``, ``title``, ``design_token``, ``page_id``, ``campaign_id``
         :return: ``id`` of the campaign and its ``url``
-        :raises OutcomeUnknownError: when nobody can know whether it was made
+        :raises OutcomeUnknownError: when it is unknown whether it was made
         """
         return self.fetch(flodesk.PUBLISH_CANVA_DESIGN(body=design_body(design, flodesk.CANVA_FIELDS)))
 
@@ -145,7 +145,7 @@ class SettingMethods(MarketingHook):
 
         :param design: any of ``html``, ``title``, ``campaign_id``, ``asset_id``
         :return: ``id`` of the campaign and its ``url``
-        :raises OutcomeUnknownError: when nobody can know whether it was made
+        :raises OutcomeUnknownError: when it is unknown whether it was made
         """
         return self.fetch(flodesk.PUBLISH_STUDIO_DESIGN(body=design_body(design, flodesk.STUDIO_FIELDS)))
 

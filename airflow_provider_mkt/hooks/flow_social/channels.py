@@ -105,7 +105,7 @@ class ChannelMethods(MarketingHook):
         """Renew a connection's token at its network. It is not repeated: the network may replace the token each time.
 
         :param connection_id: the connection
-        :raises OutcomeUnknownError: when nobody can know whether it was renewed
+        :raises OutcomeUnknownError: when it is unknown whether it was renewed
         """
         return self.fetch(flow_social.REFRESH_CONNECTION(path={"connection_id": connection_id}))
 
@@ -141,7 +141,7 @@ class ChannelMethods(MarketingHook):
         :param platform: as for :meth:`connection_auth_url`
         :param params: the query parameters, ``code`` and ``state`` among them
         :return: where the vendor sends the browser next, when it says so
-        :raises OutcomeUnknownError: when nobody can know whether the connection was made; see :meth:`list_connections`
+        :raises OutcomeUnknownError: when it is unknown whether the connection was made; see :meth:`list_connections`
         """
         path = {"platform": validation.choice("platform", platform, flow_social.PLATFORMS)}
         if not isinstance(params, Mapping):

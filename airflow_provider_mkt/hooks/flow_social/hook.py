@@ -13,6 +13,7 @@ from airflow_provider_mkt.hooks.flow_social.channels import ChannelMethods
 from airflow_provider_mkt.hooks.flow_social.media import MediaMethods
 from airflow_provider_mkt.hooks.flow_social.posts import PostMethods, check_time, filter_query, post_body
 from airflow_provider_mkt.hooks.flow_social.settings import SettingMethods
+from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.client.auth import Auth
@@ -29,7 +30,7 @@ class FlowSocialHook(PostMethods, ChannelMethods, MediaMethods, SettingMethods):
     conn_name_attr = "flow_social_conn_id"
     default_conn_name = "flow_social_default"
     conn_type = "flow_social"
-    hook_name = "Flow Social"
+    hook_name = flow_social.VENDOR.name
 
     def __init__(self, flow_social_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(flow_social_conn_id, **kwargs)

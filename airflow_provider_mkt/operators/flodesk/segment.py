@@ -145,7 +145,9 @@ def _segments_called(name: str) -> Generator[Call, Any, list[dict[str, Any]]]:
 
     def named(row: Mapping[str, Any]) -> bool:
         if not isinstance(row.get("name"), str):
-            raise ApiError("Flodesk's list of segments shows no names; nothing is concluded from it.", vendor="Flodesk")
+            raise ApiError(
+                "Flodesk's list of segments shows no names; nothing is concluded from it.", vendor=flodesk.VENDOR.name
+            )
         return bool(row["name"].strip() == name)
 
     rows = yield from find_rows(flodesk.LIST_SEGMENTS(), pages(100), named, most=1_000)

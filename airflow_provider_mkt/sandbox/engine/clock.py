@@ -8,6 +8,9 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+DAY = 86_400.0
+"""Seconds."""
+
 
 @dataclass(frozen=True)
 class _Stretch:

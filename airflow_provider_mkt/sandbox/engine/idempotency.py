@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from airflow_provider_mkt.sandbox.engine.answer import Answer
+from airflow_provider_mkt.sandbox.engine.clock import DAY
 
-LIFE = 24 * 3600.0
+LIFE = DAY
 """Seconds for which vendors keep a key."""
 
 Key = tuple[str, str, str, str, str]

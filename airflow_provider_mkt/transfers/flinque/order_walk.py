@@ -176,4 +176,4 @@ def to_remember(
 
 def _malformed(problem: str) -> MalformedResponseError:
     endpoint = flinque.LIST_ATTRIBUTION_ORDERS
-    return MalformedResponseError(problem, vendor="Flinque", method=endpoint.method, path=endpoint.path)
+    return MalformedResponseError(problem, vendor=flinque.VENDOR.name, method=endpoint.method, path=endpoint.path)

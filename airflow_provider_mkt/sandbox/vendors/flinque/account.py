@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from fastapi import Query
 from pydantic import BaseModel
 
-from airflow_provider_mkt.sandbox.engine.clock import iso
+from airflow_provider_mkt.sandbox.engine.clock import DAY, iso
 from airflow_provider_mkt.sandbox.engine.limits import Limit, Reading
 from airflow_provider_mkt.sandbox.engine.switches import Switch
 from airflow_provider_mkt.sandbox.engine.timeline import Timeline
@@ -20,7 +20,7 @@ from airflow_provider_mkt.sandbox.engine.vendor import THE_VENDOR, Call, Vendor,
 from airflow_provider_mkt.sandbox.vendors.flinque.orders import Orders
 
 TOKEN_ROUTE = "/oauth/token"  # noqa: S105 - a path
-TOKEN_LIFE = 86_400.0
+TOKEN_LIFE = DAY
 SEEDED_AT = 1_746_000_000.0
 DEFAULT_ORDERS = 500
 DEFAULT_REPORT_ROWS = 100

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from airflow_provider_mkt.sandbox.engine.clock import iso
+from airflow_provider_mkt.sandbox.engine.clock import DAY, iso
 from airflow_provider_mkt.sandbox.engine.vendor import VendorError
 from airflow_provider_mkt.sandbox.vendors.flinque.account import ERRORS, SEEDED_AT, Meta, Page, PerPage, listing
 from airflow_provider_mkt.sandbox.vendors.flinque.orders import CREATORS
@@ -133,7 +133,7 @@ async def list_posts(creator_id: str, page: Page = 1, per_page: PerPage = 20) ->
             "id": f"po_{number}_{index}",
             "creator_id": creator_id,
             "url": f"https://social.example/{creator_id}/{index}",
-            "published_at": iso(SEEDED_AT + index * 86_400),
+            "published_at": iso(SEEDED_AT + index * DAY),
             "likes": 100 * index,
             "comments": 10 * index,
             "views": 1000 * index,

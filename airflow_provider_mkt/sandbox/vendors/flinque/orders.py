@@ -6,9 +6,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from airflow_provider_mkt.sandbox.engine.clock import iso
+from airflow_provider_mkt.sandbox.engine.clock import DAY, iso
 
-SPAN = 90 * 86_400.0
+SPAN = 90 * DAY
 """Seconds over which the orders lie, up to the moment of seeding."""
 
 CREATORS = 25

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_mkt.sandbox.engine.clock import DAY
+
 CLIENT_ID = "sandbox-flodesk-client"
 CLIENT_SECRET = "sandbox-flodesk-client-secret"  # noqa: S105 - a documented sandbox credential
 REDIRECT_URI = "https://app.example.com/oauth/callback"
 LOOPBACK_URI = "http://127.0.0.1:8769/callback"
 """Registered as well: an application without a web server listens there."""
 FIRST_REFRESH_TOKEN = "fd_rt_sandbox_0001"  # noqa: S105 - a documented sandbox credential
-ACCESS_LIFE = 86_400.0
+ACCESS_LIFE = DAY
 CODE_LIFE = 1800.0
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from airflow_provider_mkt.sandbox.engine.clock import DAY
 from airflow_provider_mkt.sandbox.engine.timeline import STUCK, Stage, Timeline, plan
 
 QUEUED_FOR = 120.0
 CREATED_AFTER = QUEUED_FOR + 480.0
-DEFAULT_RUN = 14 * 86400.0
+DEFAULT_RUN = 14 * DAY
 """Vendor seconds a campaign runs when the order names no end (assumed)."""
 
 TERMINAL = frozenset({"failed", "completed", "cancelled"})

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
+from airflow_provider_mkt.sandbox.engine.clock import DAY
 from airflow_provider_mkt.sandbox.engine.fields import Body
 from airflow_provider_mkt.sandbox.engine.vendor import TheCall, VendorError, page_of
 from airflow_provider_mkt.sandbox.vendors.flow_social.account import (
@@ -25,7 +26,7 @@ from airflow_provider_mkt.sandbox.vendors.flow_social.account import (
 from airflow_provider_mkt.sandbox.vendors.flow_social.channels import find_channel
 from airflow_provider_mkt.sandbox.vendors.flow_social.querying import Page, PerPage
 
-TOKEN_LIFE = 60 * 86400.0
+TOKEN_LIFE = 60 * DAY
 DASHBOARD = "https://flowsocial.app/connections"
 AUTHORIZE = {
     "twitter": "https://twitter.com/i/oauth2/authorize",

@@ -53,7 +53,7 @@ METRICS = {
     "mkt.submissions.reconciled": Metric("counter", ("vendor",), "lost answers that were settled: it happened once"),
     "mkt.submissions.refused": Metric("counter", ("vendor",), "launches that certainly did not happen"),
     "mkt.submissions.unknown": Metric(
-        "counter", ("vendor",), "launches that a person has to look at, each time it is told"
+        "counter", ("vendor",), "launches that a person has to look at, counted each time that is said"
     ),
     "mkt.tokens.fetched": Metric("counter", ("vendor",), "access tokens fetched"),
     "mkt.tokens.refreshed": Metric("counter", ("vendor",), "single-use refresh tokens exchanged"),

@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 from airflow_provider_mkt.exceptions import ValidationError
 
 MAX_MONEY = 1_000_000_000
-"""No budget of a campaign is as high: a slip of the pen."""
+"""No budget of a campaign is as high: a typing mistake."""
 NOTHING = "None"
 """What a template shows that has nothing to show. Nobody's id or name."""
 FLAGS = {"true": True, "false": False}
 ALIKE = 0.8
-"""How much a word has to be like another one, from 0 to 1, to be taken for a slip of the pen."""
+"""How much a word has to be like another one, from 0 to 1, to be taken for a typing mistake."""
 
 
 def text(field: str, value: Any, *, longest: int = 255) -> str:
@@ -78,7 +78,7 @@ def statuses(field: str, values: Any, known: Collection[str], *, closed: bool) -
     """Return one status to wait for, given as text, or several as a list.
 
     :param known: the vendor's statuses, as far as they are known
-    :param closed: whether the vendor documents them all; otherwise others pass, unless they look like a slip of the pen
+    :param closed: whether the vendor documents them all; otherwise others pass, unless they look like a typing mistake
     """
     if closed:
         return choices(field, [values] if isinstance(values, str) else values, known)

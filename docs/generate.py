@@ -30,7 +30,7 @@ HEAD = """\
 
 Every route that the package can call. This page is generated from the code; do not edit it.
 
-- *Safety* says what is repeated when nobody knows whether a request was executed. See
+- *Safety* says what is repeated when it is unknown whether a request was executed. See
   [Errors and retries](errors-and-retries.md#safety-classes).
 - *Budgets* are the rate limits that one call counts against. See
   [Rate limits and tokens](rate-limits-and-tokens.md).

@@ -67,7 +67,7 @@ SUBMISSIONS = (
             DAG_ID,
             Arg(("--run-id",), help="Only this run"),
             Arg(("--runs",), type=int, default=5, help="How many runs to look at (default: %(default)s)"),
-            Arg(("--unsettled",), action="store_true", help="Only those whose outcome nobody knows"),
+            Arg(("--unsettled",), action="store_true", help="Only those whose outcome is unknown"),
             API_URL,
             ARG_OUTPUT,
         ),

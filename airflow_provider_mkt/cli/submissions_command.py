@@ -192,7 +192,7 @@ def _problem(value: Any) -> str:
 
 
 def _needs_a_person(value: Any) -> bool:
-    """Tell whether a submission may wait for a person: nobody knows what became of it, or it was held back."""
+    """Tell whether a submission may wait for a person: its outcome is unknown, or it was held back."""
     record = _record(value)
     return record is None or bool(record.problem) or record.state == HELD or record.conclusive_at > 0 or record.executed
 

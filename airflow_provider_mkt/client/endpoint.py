@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 
 class Safety(Enum):
-    """What may be repeated when nobody knows whether a request was executed. The HTTP method alone never decides."""
+    """What may be repeated when it is unknown whether a request was executed. The HTTP method alone never decides."""
 
     READ = "read"
     """No effect: repeat after any failure."""

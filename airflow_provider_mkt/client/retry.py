@@ -22,7 +22,7 @@ class Next(Enum):
     RETRY = "retry"
     FAIL = "fail"
     UNKNOWN = "unknown"
-    """Fail, and say that nobody knows whether it happened."""
+    """Fail, and say that it is unknown whether it happened."""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
     :param order_ref: your own reference; by default made of DAG, run, task and map index
     :param dry_run: have the vendor validate the request and publish nothing; true or false, as text too
     :param target_statuses: one status or several to wait for. The vendor publishes no list, so any is taken but one
-        that looks like a slip of the pen
+        that looks like a typing mistake
     :param flow_living_conn_id: connection
     """
 

@@ -63,7 +63,7 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
         raise NotImplementedError
 
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
-        """Look once."""
+        """Poll once."""
         from airflow_provider_mkt.client.retry import MAX_WAIT
         from airflow_provider_mkt.waiting.base import FailedPolls
 
@@ -75,13 +75,13 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
         try:
             verdict = client.run(watch.poll(), longest=MAX_WAIT).redacted(client.redactor)
         except RateLimitError as error:
-            self.log.info("Not looked at this time: %s", error)
+            self.log.info("Not polled this time: %s", error)
             return PokeReturnValue(is_done=False)
         FailedPolls().reset(verdict)
         return PokeReturnValue(is_done=verdict.final, xcom_value=_result(verdict) if verdict.final else None)
 
     def execute(self, context: Context) -> Any:
-        """Poke, or look once and leave the rest to the triggerer."""
+        """Poke, or poll once and leave the rest to the triggerer."""
         if not self.deferrable:
             return super().execute(context)
         # One round of Airflow's own loop, so that every option means what it means when poking.

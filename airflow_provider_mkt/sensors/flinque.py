@@ -18,7 +18,7 @@ class FlinqueCampaignStatusSensor(WatchSensor):
     """Waits until a campaign has one of the target statuses; fails when it ends in another one.
 
     The statuses are not published; ``draft``, ``active``, ``paused``, ``completed`` and ``archived`` are assumed, the
-    last two of them final. Any other may be a target as well, unless it looks like a slip of the pen.
+    last two of them final. Any other may be a target as well, unless it looks like a typing mistake.
 
     :param campaign_id: the campaign
     :param target_statuses: what to wait for

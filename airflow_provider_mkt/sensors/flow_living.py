@@ -21,7 +21,7 @@ class FlowLivingCampaignStatusSensor(WatchSensor):
         returns it when its answer was lost and analytics shows the campaigns, means that there is nothing to wait for:
         the status cannot be read without a tracking id, and what analytics shows has been created
     :param target_statuses: one status or several to wait for. The vendor publishes no list, so any is taken but one
-        that looks like a slip of the pen
+        that looks like a typing mistake
     :param flow_living_conn_id: connection
     """
 

@@ -96,7 +96,7 @@ class RecordFile:
     def write_receipt(self, record: Record) -> Record:
         """Write a receipt: over whatever is there, except another receipt.
 
-        :raises ApiError: naming the ids, when they cannot be recorded: a person has to see to it
+        :raises ApiError: naming the ids, when they cannot be recorded: a person has to act
         """
         name, ids = record.id_field, record.receipt
         there = self._store.get(self._name)

@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FIRST_LOOK = 10.0
-"""Seconds before the first look: Airflow 3.3 may fail a task whose trigger fires within the first few seconds."""
+"""Seconds before the first poll: Airflow 3.3 may fail a task whose trigger fires within the first few seconds."""
 CANCEL_TIMEOUT = 25.0
 
 
 class WatchTrigger(BaseEventTrigger):
-    """Looks at something at a vendor until it is settled.
+    """Polls something at a vendor until it is settled.
 
     :param watch: where the :class:`Watch` class is found
     :param arguments: its fields
     :param conn_id: connection
-    :param poll_interval: seconds between looks
-    :param longest_interval: seconds up to which the interval doubles from look to look; None keeps it constant
-    :param first_look: seconds before the first look, by default 10
+    :param poll_interval: seconds between polls
+    :param longest_interval: seconds up to which the interval doubles from poll to poll; None keeps it constant
+    :param first_look: seconds before the first poll, by default 10
     :param cancel_on_kill: stop it at the vendor when a user marks the task as failed; never on a clear, a restart or
         a timeout
     """
@@ -89,7 +89,7 @@ class WatchTrigger(BaseEventTrigger):
         return await asyncio.to_thread(lambda: hook.client)
 
     def _told(self, error: Exception) -> ApiError:
-        """Return a failed look as an error that a retry may cure, unless the vendor says otherwise.
+        """Return a failed poll as an error that a retry may cure, unless the vendor says otherwise.
 
         Airflow says "not found" of a connection also while its database or its API server is away.
         """
@@ -99,7 +99,7 @@ class WatchTrigger(BaseEventTrigger):
         return ApiError(f"{'' if isinstance(error, StoreError) else gone}{error}")
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look again and again, and yield one event when there is something to tell."""
+        """Poll again and again, and yield one event when there is something to tell."""
         watch = self._watch()
         await asyncio.sleep(FIRST_LOOK if self.first_look is None else self.first_look)
         patience = FailedPolls()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TOLERATED = 10
-"""Failed looks in a row after which the task is told."""
+"""Failed polls in a row after which the wait ends."""
 
 
 class WaitState(Enum):
@@ -29,7 +29,7 @@ class WaitState(Enum):
 
     PENDING = "pending"
     UNKNOWN = "unknown"
-    """A status nobody has heard of. Waited through like PENDING, and named when time runs out; never a success."""
+    """An unknown status. Waited through like PENDING, and named when time runs out; never a success."""
     DONE = "done"
     FAILED = "failed"
 
@@ -122,24 +122,24 @@ def overall(states: Iterable[WaitState]) -> WaitState:
 
 
 class FailedPolls:
-    """Outlasts a vendor that does not answer for a while: ten failed looks in a row are one too many."""
+    """Outlasts a vendor that does not answer for a while: ten failed polls in a row end the wait."""
 
     def __init__(self) -> None:
         self._failures = 0
         self._told = ""
 
     def reset(self, verdict: Verdict) -> None:
-        """Note a look that worked, and log what it told when that is news."""
+        """Note a poll that worked, and log what it showed when that is new."""
         self._failures = 0
         if verdict.message != self._told:
             self._told = verdict.message
             log.log(logging.WARNING if verdict.state is WaitState.UNKNOWN else logging.INFO, "%s", verdict.message)
 
     def give_up_on(self, error: ApiError) -> bool:
-        """Note a look that failed; return whether it is hopeless to look again. One that has to wait did not fail."""
+        """Note a poll that failed; return whether it is hopeless to poll again. One that has to wait did not fail."""
         if isinstance(error, RateLimitError):
-            log.info("Not looked at this time: %s", error)
+            log.info("Not polled this time: %s", error)
             return False
         self._failures += 1
-        log.warning("Looking at it failed, %d in a row: %s", self._failures, error)
+        log.warning("The poll failed, %d in a row: %s", self._failures, error)
         return self._failures >= TOLERATED or isinstance(error, INCURABLE)

@@ -74,7 +74,7 @@ class PostWatch(Watch):
         return {row["id"]: str(row.get("status")) for row in rows}
 
     def _waiting(self, found: dict[str, str]) -> Verdict:
-        # The same sentence at every look: each new one is a line in the log.
+        # The same sentence at every poll: each new one is a line in the log.
         message = f"Flow Social: not all of {len(self.post_ids)} posts have gone out"
         return Verdict(WaitState.PENDING, ", ".join(found.values()), message, found)
 

@@ -56,6 +56,7 @@ ONLY_RUNNING = ("files", "hooks", "planning", "state", "submission", "triggers",
 
 NAMING: dict[str, str] = {
     "cli.authorize_command": "one vendor has OAuth in a browser",
+    "cli.check_command": "it checks briefs, calendars and audiences",
     "planning.brief": "a brief launches on two vendors",
     "planning.calendar": "a calendar's rows are posts of one vendor",
 }

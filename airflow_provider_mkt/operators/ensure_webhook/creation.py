@@ -57,7 +57,7 @@ class WebhookCreation:
         """Create one, or settle a creation whose answer was lost, and return its id."""
         record = self.submission.record()
         if record is not None and record.state == SUBMITTED:
-            # It is not there any more, or of no more use: the vendor's state counts, not the record.
+            # It is not there any more, or unusable: the vendor's state counts, not the record.
             self.submission.fail(record)
         record = self.submission.submit(self._request(record), self._send, self.hook.client.run)
         return str(record.receipt["webhook_id"])

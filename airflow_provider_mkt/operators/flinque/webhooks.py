@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class FlinqueEnsureWebhookOperator(EnsureWebhookBase["FlinqueHook"]):
-    """Sees to it that Flinque has exactly one subscription for an address, with exactly these events.
+    """Ensures that Flinque has exactly one subscription for an address, with exactly these events.
 
     Flinque can neither change a subscription nor show its secret again: where events differ or the secret is not known
     here, a new one is created and the old one deleted.

@@ -105,7 +105,7 @@ class SubscriberUpsert(MarketingOperator["FlodeskHook"]):
                         refusals.add(Refusal(place, INVALID, str(error), _who(person)))
                         problems += [str(error)] if len(problems) < SHOWN else []
         except ValidationError as error:
-            # The rest cannot be read, so nobody knows who else is in it: that is no row that may fail.
+            # The rest cannot be read, so it is unknown who else is in it: that is no row that may fail.
             if not problems:
                 raise
             raise ValidationError(self._told(problems, people, refusals) + f" {error} Nobody was sent.") from None

@@ -23,7 +23,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{15,}")
 
 
 class FlodeskEnsureWebhookOperator(EnsureWebhookBase["FlodeskHook"]):
-    """Sees to it that Flodesk has exactly one subscription for an address, with exactly these events.
+    """Ensures that Flodesk has exactly one subscription for an address, with exactly these events.
 
     Flodesk does not sign its deliveries. Its address therefore ends with the connection's ``webhook_token``, which is
     added here: it stands neither in the DAG nor in any record. After the token was replaced, the next run gives the

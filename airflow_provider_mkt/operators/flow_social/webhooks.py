@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class FlowSocialEnsureWebhookOperator(EnsureWebhookBase["FlowSocialHook"]):
-    """Sees to it that Flow Social has exactly one active subscription for an address, with exactly these events.
+    """Ensures that Flow Social has exactly one active subscription for an address, with exactly these events.
 
     Events are changed, and an inactive subscription is made active, in place. One whose secret is not known here is
     replaced.

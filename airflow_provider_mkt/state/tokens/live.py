@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What a look at an account's row may find: a live token, somebody at work on one, or the lease."""
+"""What an account's row may show: a live token, somebody at work on one, or the lease."""
 
 from __future__ import annotations
 

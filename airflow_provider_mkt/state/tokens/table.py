@@ -46,7 +46,7 @@ class TokenRow:
     :param begun_at: the journal: when spending the refresh token was begun; None when it certainly is unspent
     :param tries: how often that was begun
     :param not_before: when it may be begun again
-    :param unusable_reason: why the refresh token is of no more use
+    :param unusable_reason: why the refresh token cannot be used any more
     """
 
     name: str
@@ -152,7 +152,7 @@ _TAKE = text(f"UPDATE mkt_token SET dead = :why WHERE {_ELSEWHERE} AND {_UNSPENT
 _OTHERS = text(f"SELECT 1 FROM mkt_token WHERE {_ELSEWHERE} LIMIT 1")  # noqa: S608 - constants
 
 ClaimSeed = Callable[[str, str, str], bool]
-"""Gets the digests of a refresh token, alone and with who issued it, and why it is of no more use to other accounts.
+"""Gets the digests of a refresh token, alone and with who issued it, and why other accounts cannot use it any more.
 Returns False when another one may have spent it; where it is certainly unspent, it is taken from that one."""
 
 

@@ -121,9 +121,23 @@ ACCOUNTS = (
     ),
     ActionCommand(
         name="budgets",
-        help="How much of each vendor's rate limit is in use, by all tasks together",
+        help="How much of each vendor's rate limit is in use, by all tasks together; or forget limits and waits",
         func=lazy_load_command("airflow_provider_mkt.cli.shared_state_command.budgets"),
-        args=(ARG_OUTPUT,),
+        args=(
+            Arg(
+                ("what",),
+                nargs="?",
+                choices=("show", "reset"),
+                default="show",
+                help="reset: forget the limits that vendors stated and the waits that they asked for",
+            ),
+            Arg(
+                ("account",),
+                nargs="?",
+                help="With reset: a connection, or the beginning of a label as shown; all accounts when left out",
+            ),
+            ARG_OUTPUT,
+        ),
     ),
     ActionCommand(
         name="rotate-fernet-key",
@@ -143,7 +157,25 @@ ACCOUNTS = (
 )
 
 
+DATABASE = (
+    ActionCommand(
+        name="upgrade",
+        help="Make or bring forward the shared store's tables, so that tasks need no right to do it",
+        func=lazy_load_command("airflow_provider_mkt.cli.shared_state_command.upgrade_database"),
+        args=(),
+    ),
+    ActionCommand(
+        name="check",
+        help="Tell whether the shared store can be reached and has the tables of this version; change nothing",
+        func=lazy_load_command("airflow_provider_mkt.cli.shared_state_command.check_database"),
+        args=(),
+    ),
+)
+
+
 def get_mkt_commands() -> list[CLICommand]:
     """Return the provider's commands for Airflow's CLI."""
     submissions = GroupCommand(name="submissions", help="What tasks have submitted to vendors", subcommands=SUBMISSIONS)
-    return [GroupCommand(name="mkt", help="Marketing platforms", subcommands=[CHECK, SANDBOX, *ACCOUNTS, submissions])]
+    database = GroupCommand(name="db", help="The tables of the shared store", subcommands=DATABASE)
+    commands = [CHECK, SANDBOX, *ACCOUNTS, database, submissions]
+    return [GroupCommand(name="mkt", help="Marketing platforms", subcommands=commands)]

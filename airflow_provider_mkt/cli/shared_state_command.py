@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""``airflow mkt budgets``, ``webhook-secret`` and ``rotate-fernet-key``: what all tasks share."""
+"""``airflow mkt budgets``, ``db``, ``webhook-secret`` and ``rotate-fernet-key``: what all tasks share."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import asdict
 
 from airflow.cli.simple_table import AirflowConsole
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
 from airflow_provider_mkt.hooks.account import Account, account_of
 from airflow_provider_mkt.hooks.webhooks import secrets_of
-from airflow_provider_mkt.state.budgets.shared import snapshot
+from airflow_provider_mkt.state.budgets.shared import account_label, reset, snapshot
+from airflow_provider_mkt.state.database.migrations import STEPS
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.encryption import configured_encryptor
 from airflow_provider_mkt.state.errors import StoreError
@@ -22,12 +23,68 @@ from airflow_provider_mkt.vendors import installed_vendors
 
 
 def budgets(args: argparse.Namespace) -> None:
-    """Print how much of each rate budget is in use."""
+    """Print how much of each rate budget is in use; or forget what vendors have said of their limits."""
     try:
+        if getattr(args, "what", "show") == "reset":
+            _reset_budgets(args.account)
+            return
         uses = snapshot()
     except StoreError as error:
         raise SystemExit(str(error)) from None
     AirflowConsole().print_as(data=[asdict(use) for use in uses], output=args.output)
+
+
+def _reset_budgets(account: str | None) -> None:
+    done = reset(account)
+    if not done and account:
+        done = reset(_label_of(account))
+    if not done:
+        known = ", ".join(sorted({use.label.rsplit(" ", 1)[0] for use in snapshot()})) or "none yet"
+        raise SystemExit(
+            f"No rate budget matches {account!r}. There are: {known}." if account else "No rate budget yet."
+        )
+    print(f"{done} rate budgets: stated limits and waits are forgotten. What was sent stays counted.")  # noqa: T201
+
+
+def _label_of(conn_id: str) -> str:
+    """Return the beginning of the labels of a connection's budgets."""
+    try:
+        connection = BaseHook.get_connection(conn_id)
+        vendor = next((each for each in installed_vendors() if each.conn_type == connection.conn_type), None)
+        if vendor is None:
+            raise SystemExit(f"Connection {conn_id!r} has a type of another provider: {connection.conn_type!r}.")
+        return account_label(account_of(vendor, connection).identity)
+    except AirflowNotFoundException:
+        return f"{conn_id}\0"  # what no label begins with
+    except AirflowException as error:
+        raise SystemExit(str(error)) from None
+
+
+def upgrade_database(args: argparse.Namespace) -> None:  # noqa: ARG001 - Airflow hands over what was typed
+    """Make or bring forward the shared store's tables."""
+    try:
+        used = store()
+        before = used.schema_version()
+        used.run(lambda _: None)
+    except StoreError as error:
+        raise SystemExit(str(error)) from None
+    done = "was up to date" if before == len(STEPS) else f"was brought from version {before or 0} to"
+    print(f"The shared store ({used.where}) {done}: schema version {len(STEPS)}.")  # noqa: T201
+
+
+def check_database(args: argparse.Namespace) -> None:  # noqa: ARG001
+    """Tell whether the shared store has the tables of this version. The exit code is 1 when it has not."""
+    try:
+        used = store()
+        have = used.schema_version()
+    except StoreError as error:
+        raise SystemExit(str(error)) from None
+    told = f"The shared store ({used.where}) has schema version {have or 0}, this code needs {len(STEPS)}"
+    if have is None or have < len(STEPS):
+        raise SystemExit(f"{told}: run `airflow mkt db upgrade`.")
+    if have > len(STEPS):
+        raise SystemExit(f"{told}: upgrade the package on this host.")
+    print(f"{told}.")  # noqa: T201
 
 
 def rotate_fernet_key(args: argparse.Namespace) -> None:  # noqa: ARG001 - Airflow hands over what was typed

@@ -22,6 +22,10 @@ class StoreFailure(Enum):
     LOCKED = "was locked for too long; look for a long transaction, or a database that is overloaded"
     DAMAGED = "is damaged or not a database of this provider; move it away, a new one is made on the next use"
     NEWER = "was set up by a newer version of this provider; upgrade the package on this host"
+    OLDER = (
+        "lacks tables or columns that this version needs, and this user may not make them; run `airflow mkt db "
+        "upgrade` with a [mkt] state_url whose user may"
+    )
     MISCONFIGURED = "is configured wrongly: [mkt] state_url must be a URL for sqlite or postgresql"
     NO_URL = (
         "is not known: what gives [mkt] state_url failed or gave nothing; check the command of state_url_cmd, or the "

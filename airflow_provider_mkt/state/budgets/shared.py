@@ -31,14 +31,14 @@ from airflow_provider_mkt.state.budgets.local import ALONE, LocalBudget
 from airflow_provider_mkt.state.budgets.rate_headers import RateLimitHint, rate_limit_hint
 from airflow_provider_mkt.state.budgets.sliding_window import MARGIN
 from airflow_provider_mkt.state.budgets.stock import Stock
-from airflow_provider_mkt.state.budgets.table import LATEST, BudgetTable, BudgetUse, reset, snapshot
+from airflow_provider_mkt.state.budgets.table import LATEST, BudgetTable, BudgetUse, account_label, reset, snapshot
 from airflow_provider_mkt.state.budgets.untold import Note, Untold
 from airflow_provider_mkt.state.database.shared import host_store, store
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.state.idle import Idle
 
-__all__ = ["BudgetUse", "SharedBudget", "budget_for", "reset", "snapshot"]
+__all__ = ["BudgetUse", "SharedBudget", "account_label", "budget_for", "reset", "snapshot"]
 
 log = logging.getLogger(__name__)
 

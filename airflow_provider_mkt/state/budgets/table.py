@@ -94,8 +94,8 @@ class BudgetTable:
 
     def __init__(self, account: tuple[str, ...], limits: Mapping[str, Limit], share: float) -> None:
         self._limits, self._share = limits, share
-        self._key = digest("\n".join(account))[:32]
-        self.label = " ".join((*account[:2], self._key[:8]))[:160]
+        self._key = _key(account)
+        self.label = account_label(account)
 
     def ages(self, row: Row, name: str, now: float) -> bool:
         """Tell whether a stated limit, lower than the known one, has to be stated again lest it be forgotten."""
@@ -159,6 +159,15 @@ class BudgetTable:
     def _scale(self, name: str) -> tuple[int, float]:
         limit = self._limits[name]
         return part_of(limit.requests, self._share), limit.window
+
+
+def account_label(account: tuple[str, ...]) -> str:
+    """Return what people see of an account: vendor, base URL, and a digest that tells accounts apart."""
+    return " ".join((*account[:2], _key(account)[:8]))[:160]
+
+
+def _key(account: tuple[str, ...]) -> str:
+    return digest("\n".join(account))[:32]
 
 
 @lru_cache(maxsize=8)

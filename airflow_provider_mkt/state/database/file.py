@@ -50,6 +50,10 @@ class DatabaseFile:
             self._close_to_others(where)
         self._known = (found.st_dev, found.st_ino)
 
+    def exists(self) -> bool:
+        """Tell whether there is such a file; what is no file counts as there."""
+        return self.path is None or Path(self.path).exists()
+
     def is_still_there(self) -> bool:
         """Tell whether the path still names the file that :meth:`make` found."""
         if self.path is None:

@@ -94,6 +94,11 @@ def migrate(connection: Connection, where: str) -> None:
     connection.execute(text(f"UPDATE {VERSION_TABLE} SET version = :version"), {"version": len(STEPS)})  # noqa: S608
 
 
+def schema_version(connection: Connection) -> int | None:
+    """Return the schema's version, None when there are no tables."""
+    return version(connection) if inspect(connection).has_table(VERSION_TABLE) else None
+
+
 def version(connection: Connection) -> int:
     """Return the schema's version; the version table must exist."""
     return int(connection.execute(text(f"SELECT version FROM {VERSION_TABLE}")).scalar_one())  # noqa: S608

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from airflow_provider_mkt.state.database.dialects import (
@@ -31,7 +31,7 @@ from airflow_provider_mkt.state.database.dialects import (
 )
 from airflow_provider_mkt.state.database.file import DatabaseFile
 from airflow_provider_mkt.state.database.fork_safety import CONNECTIONS
-from airflow_provider_mkt.state.database.migrations import STEPS, VERSION_TABLE, migrate, version
+from airflow_provider_mkt.state.database.migrations import STEPS, migrate, schema_version
 from airflow_provider_mkt.state.database.pool import MAX_CONNECTIONS, IdleConnections
 from airflow_provider_mkt.state.database.watchdog import Watchdog
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure, classify
@@ -120,7 +120,7 @@ class Store:
             pause = min(2 * pause, MAX_PAUSE)
 
     def _done_once(self, transaction: Callable[[], T]) -> T:
-        try:
+        def prepared() -> T:
             self._prepare()
             try:
                 return transaction()
@@ -128,11 +128,27 @@ class Store:
                 if not error.connection_invalidated:
                     raise
                 return transaction()
+
+        return self._guarded(prepared)
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        """Do ``work``, and say in our own words what fails."""
+        try:
+            return work()
         except SQLAlchemyError as error:
             raise classify(error, self.where) from None
         except self._driver.Error as error:
             # From connecting for plain SQL, or from a pragma: both go past SQLAlchemy.
             raise classify(DBAPIError(None, None, error), self.where) from None
+
+    def schema_version(self) -> int | None:
+        """Return the version of the schema, None when there are no tables yet. Nothing is made or changed.
+
+        :raises StoreError: when the store fails
+        """
+        if not self._file.exists():
+            return None
+        return self._guarded(lambda: self._transact(schema_version, durable=False))
 
     def close(self) -> None:
         """Close pooled connections."""
@@ -195,12 +211,23 @@ class Store:
             if not self._prepared:
                 if self.kind == "sqlite":
                     self._make_file()
-                self._transact(self._migrate, durable=True)
+                self._bring_forward()
                 self._prepared = True
+
+    def _bring_forward(self) -> None:
+        try:
+            self._transact(self._migrate, durable=True)
+        except DBAPIError as error:
+            failure = classify(error, self.where)
+            if failure.failure is StoreFailure.NOT_ALLOWED and not error.connection_invalidated:
+                have = self._transact(schema_version, durable=False)
+                said = f"its schema has version {have or 0}, this code needs {len(STEPS)}"
+                raise StoreError(StoreFailure.OLDER, self.where, said) from None
+            raise
 
     def _migrate(self, connection: Connection) -> None:
         """Look before writing, so that a store that is up to date costs one query and no lock."""
-        if not inspect(connection).has_table(VERSION_TABLE) or version(connection) != len(STEPS):
+        if schema_version(connection) != len(STEPS):
             migrate(connection, self.where)
 
     def _make_file(self) -> None:

@@ -6,11 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.state.budgets.booking import Booking
-from airflow_provider_mkt.state.budgets.shared import SharedBudget, snapshot
+from airflow_provider_mkt.state.budgets.rate_headers import MAX_COOLDOWN
+from airflow_provider_mkt.state.budgets.shared import SharedBudget, reset, snapshot
 from airflow_provider_mkt.state.budgets.sliding_window import MARGIN
 from airflow_provider_mkt.state.budgets.table import CONFIRMED_FOR, LATEST, LEARNED_FOR
 from airflow_provider_mkt.state.database.store import Store
@@ -246,3 +248,84 @@ class TestCooldown:
         assert budget.cooldown(BOTH) == pytest.approx(6.0, abs=0.01)
         clock.now += 7.0
         assert budget.cooldown(ONE) == 0.0
+
+
+class TestWhatOneHeaderCanRule:
+    @pytest.mark.parametrize("wait", [3_600.0, 86_400.0, 1e9])
+    def test_no_account_is_quiet_for_more_than_an_hour(self, make: Make, clock: Any, wait: float) -> None:
+        budget = make()
+        budget.observe(ONE, refused(wait))
+        assert budget.cooldown(ONE) == pytest.approx(MAX_COOLDOWN, abs=0.01)
+        clock.now += MAX_COOLDOWN
+        assert make().reserve(ONE) == pytest.approx(0.0, abs=0.01)
+
+    def test_nor_without_the_store(self, make: Make, store: Store) -> None:
+        budget = make(used=Failing(StoreFailure.LOCKED).failing(store))
+        budget.observe(ONE, refused(86_400.0))
+        assert budget.cooldown(ONE) == pytest.approx(MAX_COOLDOWN, abs=0.01)
+
+    def test_an_unlikely_limit_that_is_stated_once_is_believed_for_two_windows(
+        self, make: Make, store: Store, clock: Any
+    ) -> None:
+        budget = make({"default": Limit(100, 60.0)})
+        budget.reserve(ONE)
+        budget.observe(ONE, answer(0, limit=1))
+        assert snapshot(store)[0].learned == 1
+        clock.now += 2 * 60.0 + LATEST
+        assert snapshot(store)[0].learned is None
+        assert [budget.reserve(ONE) for _ in range(50)] == pytest.approx([0.0] * 50, abs=0.01)
+
+    def test_one_that_is_meant_is_kept_to(self, make: Make, store: Store, clock: Any) -> None:
+        """The vendor states it with every answer."""
+        budget, began, sent = make({"default": Limit(100, 60.0)}), clock.now, 0
+        while clock.now < began + 1_800.0:
+            clock.now += budget.reserve(ONE)
+            budget.observe(ONE, answer(0, limit=1))
+            sent += 1
+            assert snapshot(store)[0].learned == 1
+        assert sent <= 1_800.0 / 60.0 + 1
+
+    @pytest.mark.parametrize("account", [None, "flow_social", "flow_social https://api.flowsocial.app/v1"])
+    def test_a_person_can_lift_it(self, make: Make, store: Store, account: str | None) -> None:
+        budget = make()
+        budget.reserve(ONE)
+        budget.observe(ONE, answer(0, limit=1))
+        make().observe(BOTH, refused(86_400.0))
+        assert reset(account, store) == 2
+        assert (snapshot(store)[0].learned, snapshot(store)[0].quiet) == (None, 0.0)
+        assert make().reserve(ONE) == pytest.approx(0.0, abs=0.01)
+        assert snapshot(store)[0].used == 2
+
+    def test_but_only_where_it_is_meant(self, make: Make, store: Store) -> None:
+        make().observe(ONE, refused(600.0))
+        for other in ("flow_socia_", "%", "flodesk", "flow_social https://elsewhere"):
+            assert reset(other, store) == 0
+        assert make().cooldown(ONE) == pytest.approx(600.0, abs=0.01)
+
+
+class TestTheClockIsSet:
+    """By a day: what was counted before is forgotten or kept, but nobody waits for a day."""
+
+    @pytest.mark.parametrize("by", [86_400.0, -86_400.0])
+    def test_nobody_waits_for_longer_than_before(self, make: Make, clock: Any, by: float) -> None:
+        for _ in range(10):
+            make().reserve(ONE)
+        make().observe(ONE, refused(30.0))
+        clock.now += by
+        assert make().reserve(ONE) <= SPAN + 0.01
+
+    def test_forward_and_back_again(self, make: Make, clock: Any) -> None:
+        make().observe(ONE, refused(30.0))
+        for by in (86_400.0, -86_400.0):
+            clock.now += by
+            make().reserve(ONE)
+            make().observe(ONE, refused(30.0))
+        assert make().cooldown(ONE) <= 30.01
+        assert make().reserve(ONE) <= SPAN + 30.01
+
+    def test_a_cooldown_that_lies_a_day_ahead_is_void(self, make: Make, store: Store, clock: Any) -> None:
+        make().reserve(ONE)
+        far = text("UPDATE mkt_budget SET quiet_until = :far")
+        store.run(lambda connection: connection.execute(far, {"far": clock.now + 86_400.0}))
+        assert make().cooldown(ONE) == 0.0
+        assert make().reserve(ONE) == pytest.approx(0.0, abs=0.01)

@@ -83,7 +83,8 @@ def check(args: argparse.Namespace) -> None:
         print(json.dumps(data, indent=2) if args.output == "json" else yaml.safe_dump(data, sort_keys=False))  # noqa: T201
     else:
         print("\n".join(line for each in found for line in _lines(each)))  # noqa: T201
-    raise SystemExit(1 if any(each.problems for each in found) else 0)
+    if any(each.problems for each in found):
+        raise SystemExit(1)
 
 
 def checked(file: str, launch: datetime) -> Checked:

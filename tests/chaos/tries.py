@@ -36,7 +36,7 @@ WORK = 900.0
 AGING = {"mkt_token": ("lease_until",), "mkt_webhook": ("kept_at", "retired_at")}
 """What has to age in the shared store between two tries."""
 LOOK_EVERY = 0.02
-DEADLINE = 30.0
+DEADLINE = 120.0
 """Seconds after which a process is taken for stuck."""
 
 spawning = multiprocessing.get_context("forkserver")

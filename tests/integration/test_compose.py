@@ -45,7 +45,7 @@ def _config(env_file: Path, *options: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
         cwd=env_file.parent,
         env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
     )

@@ -211,7 +211,7 @@ def crowd(target: Callable[..., None], arguments: list[tuple[Any, ...]]) -> Iter
     for process in processes:
         process.start()
     try:
-        start.wait(60)
+        start.wait(120)
         yield processes
     finally:
         for process in processes:

@@ -72,7 +72,7 @@ def test_processes_at_once(url: str, sandbox: Sandbox) -> None:
     sandbox.fault("POST /flinque/v1/webhooks", "delay", seconds=0.5)
     with crowd(ensure, [(url, connection, key, f"run {number}") for number in range(4)]) as processes:
         for process in processes:
-            process.join(60)
+            process.join(120)
         assert [process.exitcode for process in processes] == [0, 0, 0, 0]
     assert len(sandbox.ledger("flinque", "webhook.created")) == 1
 
@@ -91,7 +91,7 @@ def test_process_killed_while_the_vendor_works(url: str, sandbox: Sandbox) -> No
     store = Store(url)
     store.run(lapse)
     with crowd(ensure, [(url, connection, key, "next")]) as (process,):
-        process.join(60)
+        process.join(120)
         assert process.exitcode == 0
     effects = [entry["effect"] for entry in sandbox.ledger("flinque") if entry["effect"].startswith("webhook.")]
     assert effects == ["webhook.created", "webhook.created", "webhook.deleted"]

@@ -37,17 +37,15 @@ def budgets(args: argparse.Namespace) -> None:
 def _reset_budgets(account: str | None) -> None:
     done = reset(account)
     if not done and account:
-        done = reset(_label_of(account))
-    if not done:
-        known = ", ".join(sorted({use.label.rsplit(" ", 1)[0] for use in snapshot()})) or "none yet"
-        raise SystemExit(
-            f"No rate budget matches {account!r}. There are: {known}." if account else "No rate budget yet."
-        )
+        if (label := _label_of(account)) is None:
+            known = ", ".join(sorted({use.label.rsplit(" ", 1)[0] for use in snapshot()})) or "none yet"
+            raise SystemExit(f"{account!r} is neither a connection nor the beginning of a label. There are: {known}.")
+        done = reset(label)
     print(f"{done} rate budgets: stated limits and waits are forgotten. What was sent stays counted.")  # noqa: T201
 
 
-def _label_of(conn_id: str) -> str:
-    """Return the beginning of the labels of a connection's budgets."""
+def _label_of(conn_id: str) -> str | None:
+    """Return the beginning of the labels of a connection's budgets; None when there is no such connection."""
     try:
         connection = BaseHook.get_connection(conn_id)
         vendor = next((each for each in installed_vendors() if each.conn_type == connection.conn_type), None)
@@ -55,7 +53,7 @@ def _label_of(conn_id: str) -> str:
             raise SystemExit(f"Connection {conn_id!r} has a type of another provider: {connection.conn_type!r}.")
         return account_label(account_of(vendor, connection).identity)
     except AirflowNotFoundException:
-        return f"{conn_id}\0"  # what no label begins with
+        return None
     except AirflowException as error:
         raise SystemExit(str(error)) from None
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>.*)$")
 TITLE = re.compile(r'title="([^"]+)"')
-LANGUAGES = frozenset({"python", "bash", "yaml", "csv", "json", "ini", "text"})
+LANGUAGES = frozenset({"python", "bash", "yaml", "csv", "json", "ini", "sql", "text"})
 
 
 @dataclass(frozen=True)

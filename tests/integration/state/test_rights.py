@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy import URL, create_engine, make_url, text
 
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.state.budgets.shared import SharedBudget, snapshot
@@ -14,34 +16,38 @@ from airflow_provider_mkt.state.database.migrations import STEPS, VERSION_TABLE
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 
-OWNER, TASKS = "mkt_owner_of_test", "mkt_tasks_of_test"
+OWNER, TASKS = "mkt_owner_of_test", "mkt_of_test"
+PAGE = Path(__file__).parents[3] / "docs" / "operating.md"
 
 
-@pytest.fixture
-def admin(clean_postgres: str) -> Iterator[Engine]:
-    engine = create_engine(clean_postgres, isolation_level="AUTOCOMMIT")
+def documented(part: int) -> list[str]:
+    """Return the statements of the documentation, before or after it connects, with names of the test's own."""
+    block = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0]
+    statements = re.split(r"\\connect mkt\n", block)[part].replace("mkt_owner", OWNER)
+    statements = re.sub(r"\bmkt\b", TASKS, statements)
+    return [statement for statement in statements.split(";") if statement.strip()]
+
+
+def execute(url: URL, statements: list[str]) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        for role in (OWNER, TASKS):
-            connection.execute(text(f"DROP ROLE IF EXISTS {role}"))
-            connection.execute(text(f"CREATE ROLE {role} LOGIN"))
-        connection.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
-        connection.execute(text(f"GRANT CREATE, USAGE ON SCHEMA public TO {OWNER}"))
-        rights = f"GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {TASKS}"
-        connection.execute(text(f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA public {rights}"))
-    yield engine
-    with engine.connect() as connection:
-        for role in (OWNER, TASKS):
-            connection.execute(
-                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = :role"), {"role": role}
-            )
-            connection.execute(text(f"DROP OWNED BY {role} CASCADE"))
-            connection.execute(text(f"DROP ROLE {role}"))
+        for statement in statements:
+            connection.execute(text(statement))
     engine.dispose()
 
 
 @pytest.fixture
-def url(admin: Engine, clean_postgres: str) -> URL:
-    return make_url(clean_postgres)
+def url(clean_postgres: str) -> Iterator[URL]:
+    """A database as docs/operating.md sets it up."""
+    server = make_url(clean_postgres)
+    gone = [
+        f"DROP DATABASE IF EXISTS {TASKS} WITH (FORCE)",
+        *(f"DROP ROLE IF EXISTS {role}" for role in (OWNER, TASKS)),
+    ]
+    execute(server, gone + documented(0))
+    execute(server.set(database=TASKS), documented(1))
+    yield server.set(database=TASKS)
+    execute(server, gone)
 
 
 def test_tasks_use_what_the_owner_made(url: URL) -> None:
@@ -57,11 +63,10 @@ def test_tasks_use_what_the_owner_made(url: URL) -> None:
     tasks.close()
 
 
-def test_an_older_schema_is_told_by_its_version(url: URL, admin: Engine) -> None:
+def test_an_older_schema_is_told_by_its_version(url: URL) -> None:
     Store(url.set(username=OWNER)).run(lambda _: None)
-    with admin.connect() as connection:
-        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version = {len(STEPS) - 1}"))
-        connection.execute(text("ALTER TABLE mkt_budget DROP COLUMN learned_at"))
+    older = f"UPDATE {VERSION_TABLE} SET version = {len(STEPS) - 1}"
+    execute(url, [older, "ALTER TABLE mkt_budget DROP COLUMN learned_at"])
     with pytest.raises(StoreError, match=f"has version {len(STEPS) - 1}, this code needs {len(STEPS)}"):
         Store(url.set(username=TASKS)).run(lambda _: None)
     Store(url.set(username=OWNER)).run(lambda _: None)

@@ -73,9 +73,12 @@ class TestReset:
         run("budgets", "reset")
         assert self.quiet() == {"flow_social": False, "flodesk": False}
 
+    def test_a_connection_that_nothing_was_sent_through(self, run: Callable[..., str]) -> None:
+        assert "0 rate budgets" in run("budgets", "reset", "flinque_default")
+
     def test_of_none(self, run: Callable[..., str]) -> None:
         self.quieten()
-        with pytest.raises(SystemExit, match=r"No rate budget matches 'nobody'. There are: flodesk https://") as caught:
+        with pytest.raises(SystemExit, match=r"'nobody' is neither.*There are: flodesk https://") as caught:
             run("budgets", "reset", "nobody")
         assert "key" not in str(caught.value)
         assert self.quiet() == {"flow_social": True, "flodesk": True}

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,17 @@ os.environ["AIRFLOW__CORE__FERNET_KEY"] = base64.urlsafe_b64encode(os.urandom(32
 os.environ["AIRFLOW__MKT__DEPLOYMENT"] = "tests"
 
 from airflow_provider_mkt.sandbox.server import Sandbox  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def nothing_masked() -> None:
+    """Airflow's masker makes one pattern of all that it was ever told, for every secret and every line of a log.
+
+    Over thousands of tests that would take most of their time.
+    """
+    masker = sys.modules.get("airflow.sdk._shared.secrets_masker")
+    if masker is not None:
+        masker.reset_secrets_masker()
 
 
 @pytest.fixture(scope="session")

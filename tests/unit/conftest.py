@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk._shared.secrets_masker import reset_secrets_masker
 
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.sandbox.server import Sandbox
@@ -21,15 +20,6 @@ from tests.unit.context import FIRST_LOOK, Task, Waits
 TESTS = itertools.count()
 STANDSTILL = 1e-4
 """Vendor seconds in one real second."""
-
-
-@pytest.fixture(autouse=True)
-def nothing_masked() -> None:
-    """Airflow's masker makes one pattern of all that it was ever told, for every secret and every line of a log.
-
-    Over thousands of tests that would take most of their time.
-    """
-    reset_secrets_masker()
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ def standing_still(airflow: Airflow) -> Iterator[Run]:
     SUBJECTS["flodesk_workflow"].before(vendors)
     run = airflow.run("chaos_freeze", "freezes")
     try:
-        until("all to stand still", lambda: frozen(airflow).keys() == REAL.keys())
+        until("all to stand still", lambda: frozen(airflow).keys() == REAL.keys(), TIMEOUT)
         yield run
     finally:
         thaw(frozen(airflow))
@@ -72,7 +72,7 @@ def run(standing_still: Run) -> Run:
 def stopping(standing_still: Run) -> Run:
     """A run whose launches wait for their rate budget, while Airflow waits for the frozen ones."""
     run = standing_still.airflow.run("chaos_stop", "stop")
-    until("both to wait", lambda: len(list(run.airflow.layout.airflow.glob("waiting-*"))) == 2)
+    until("both to wait", lambda: len(list(run.airflow.layout.airflow.glob("waiting-*"))) == 2, TIMEOUT)
     return run
 
 

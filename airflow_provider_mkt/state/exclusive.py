@@ -2,7 +2,8 @@
 """One process at a time: a lease in the shared store, kept alive while the work lasts.
 
 The owner of a lease that stood still for longer than its length may find that somebody else took over. It asks, with
-:meth:`ExclusiveLease.prove`, before each step that must not be taken by two.
+:meth:`ExclusiveLease.ensure_owner`, before each step that must not be taken by two. The lease is a row of the table of
+tokens, and is deleted when the work is done.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from types import TracebackType
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.state.tokens.lease import LEASE, LeaseHeartbeat
-from airflow_provider_mkt.state.tokens.table import TokenRow, change
+from airflow_provider_mkt.state.tokens.table import TokenRow, change, drop
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class ExclusiveLease:
         self._alive.__exit__(kind, error, trace)
         # Should the store fail, the lease runs out by itself.
         with suppress(StoreError):
-            change(self._store, self._key, lambda row, _: row.release(self._owner))
+            drop(self._store, self._key, self._owner)
 
     def ensure_owner(self) -> None:
         """Make sure that the turn is still ours, and that the store can be written.

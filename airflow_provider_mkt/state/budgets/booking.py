@@ -13,7 +13,7 @@ from airflow_provider_mkt.state.budgets.rate_headers import RateLimitHint
 from airflow_provider_mkt.state.budgets.sliding_window import MARGIN, Window, place
 from airflow_provider_mkt.state.budgets.table import LATEST, BudgetTable, Row
 from airflow_provider_mkt.state.budgets.untold import Note, enter
-from airflow_provider_mkt.state.database.store import Execute
+from airflow_provider_mkt.state.database.plain import Execute
 
 LARGEST_PART = 0.5
 """The part of a window that may be taken once a process takes slots in advance: where it is short, all take turns."""

@@ -16,7 +16,8 @@ from airflow_provider_mkt.exceptions import RateLimitError
 from airflow_provider_mkt.state.budgets.rate_headers import RateLimitHint
 from airflow_provider_mkt.state.budgets.sliding_window import Window, place
 from airflow_provider_mkt.state.budgets.table import BudgetTable
-from airflow_provider_mkt.state.database.store import Execute, Store
+from airflow_provider_mkt.state.database.plain import Execute
+from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.errors import StoreError
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any, TypeVar
 
@@ -20,7 +20,6 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from airflow_provider_mkt.state.database.dialects import (
-    BEGIN,
     begin_immediate,
     place_of,
     postgres_arguments,
@@ -32,6 +31,7 @@ from airflow_provider_mkt.state.database.dialects import (
 from airflow_provider_mkt.state.database.file import DatabaseFile
 from airflow_provider_mkt.state.database.fork_safety import CONNECTIONS
 from airflow_provider_mkt.state.database.migrations import STEPS, migrate, schema_version
+from airflow_provider_mkt.state.database.plain import Execute, plain_transaction
 from airflow_provider_mkt.state.database.pool import MAX_CONNECTIONS, IdleConnections
 from airflow_provider_mkt.state.database.watchdog import Watchdog
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure, classify
@@ -50,8 +50,6 @@ CLOCK = {
 }
 
 T = TypeVar("T")
-Execute = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
-"""Executes a statement with the values of its ``?``, and returns its rows."""
 
 
 class Store:
@@ -73,6 +71,7 @@ class Store:
         self._engine = self._make_engine()
         self._idle = IdleConnections(self._engine) if self.kind == "postgresql" else None
         self._driver: Any = self._engine.dialect.loaded_dbapi
+        self._plain = plain_transaction(self.url)
         self._prepared = False
         self._preparing = threading.Lock()
 
@@ -169,27 +168,17 @@ class Store:
     def _transact_plainly(self, work: Callable[[Execute], T]) -> T:
         with self._watched(), closing(self._engine.raw_connection()) as connection:
             # Closed, a connection goes back to the pool, which rolls back what was not committed.
-            cursor = connection.cursor()
+            plain = self._plain(connection.dbapi_connection, self.patience)
             try:
-                cursor.execute(BEGIN if self.kind == "sqlite" else postgres_settings(self.patience, durable=False))
-                result = work(self._executing(cursor))
-                connection.commit()
+                with plain:
+                    return work(plain.execute)
             except self._driver.Error as error:
-                lost = self._engine.dialect.is_disconnect(error, connection.dbapi_connection, cursor)
+                lost = self._engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
                 if lost:
                     # After a restart of the server all the others are dead as well.
                     connection.invalidate(error)
                     self._engine.dispose()
                 raise DBAPIError(None, None, error, connection_invalidated=lost) from error
-            return result
-
-    def _executing(self, cursor: Any) -> Execute:
-        def execute(statement: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
-            cursor.execute(statement if self.kind == "sqlite" else statement.replace("?", "%s"), tuple(values))
-            found: Sequence[Sequence[Any]] = cursor.fetchall() if cursor.description else ()
-            return found
-
-        return execute
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

@@ -146,6 +146,7 @@ _UPDATE = text(
 )
 
 
+_DROP = text("DELETE FROM mkt_token WHERE name = :name AND lease = :owner")
 _ELSEWHERE = "name <> :name AND seeds LIKE '%' || :issued || '%' AND coalesce(dead, '') <> :why"
 _UNSPENT = "refresh_digest = :token AND begun_at IS NULL AND access IS NULL AND dead IS NULL"
 _TAKE = text(f"UPDATE mkt_token SET dead = :why WHERE {_ELSEWHERE} AND {_UNSPENT}")  # noqa: S608 - constants
@@ -178,10 +179,9 @@ def update_row_and_claim(
 def _change(connection: Connection, clock: str, name: str, step: Callable[[TokenRow, float, ClaimSeed], T]) -> T:
     lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
     select = text(f"{_SELECT}WHERE name = :name{lock}")
-    found = connection.execute(select, {"name": name}).one_or_none()
-    if found is None:
+    while (found := connection.execute(select, {"name": name}).one_or_none()) is None:
+        # Somebody else may make the row at the same time, or drop it.
         connection.execute(_INSERT, {"name": name})
-        found = connection.execute(select, {"name": name}).one()
     now: float = connection.execute(text(f"SELECT {clock}")).scalar_one()
     row = TokenRow(**{**found._asdict(), "seeds": json.loads(found.seeds)})
     before = replace(row, seeds=list(row.seeds))
@@ -204,6 +204,15 @@ def _take_over(connection: Connection, name: str, token: str, issued: str, why: 
 
 def _values(row: TokenRow) -> dict[str, Any]:
     return {**asdict(row), "seeds": json.dumps(row.seeds)}
+
+
+def drop(store: Store, key: str, owner: str) -> None:
+    """Delete the row of ``key``, if its lease is still the owner's: nothing else is kept in it.
+
+    :raises StoreError: when the store fails
+    """
+    values = {"name": digest(key), "owner": owner}
+    store.run(lambda connection: connection.execute(_DROP, values))
 
 
 def check_writable(store: Store) -> None:

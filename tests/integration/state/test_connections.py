@@ -16,9 +16,11 @@ from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.exceptions import RateLimitError
 from airflow_provider_mkt.state.budgets.shared import SharedBudget, snapshot
 from airflow_provider_mkt.state.database import pool
+from airflow_provider_mkt.state.database.plain import Execute, PostgresTransaction
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.encryption import Encryptor
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
+from airflow_provider_mkt.state.exclusive import ExclusiveLease
 from airflow_provider_mkt.state.tokens.shared import Tokens
 
 ROLE = "mkt_guest_of_test"
@@ -184,3 +186,52 @@ def test_the_error_says_what_to_do(guest: URL, taken: Engine) -> None:
     with pytest.raises(StoreError, match="give its role more of them") as caught:
         Store(guest).run(lambda _: None, connection_wait=0.2)
     assert caught.value.failure is StoreFailure.BUSY
+
+
+def test_a_slot_takes_two_round_trips(guest: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    used, sent = Store(guest), []
+    send = PostgresTransaction._send
+    monkeypatch.setattr(PostgresTransaction, "_send", lambda self: sent.append(send(self)))
+    budget = SharedBudget(("v", "http://v", "k"), LIMITS, 1.0, lambda: used, get_host_store=None)
+    budget.reserve(ONE)
+    sent.clear()
+    for _ in range(10):
+        budget.reserve(ONE)
+    assert len(sent) == 20
+    used.close()
+
+
+@pytest.mark.parametrize("failing", ["SELECT 1 / 0", "UPDATE mkt_budget SET requests = 1 / 0"])
+def test_a_transaction_that_fails_leaves_the_connection_clean(guest: URL, failing: str) -> None:
+    """Whether the statement fails by itself, or on its way with the commit."""
+    used = Store(guest)
+    SharedBudget(("v", "http://v", "k"), LIMITS, 1.0, lambda: used, get_host_store=None).reserve(ONE)
+    for _ in range(pool.MAX_CONNECTIONS + 1):
+        with pytest.raises(StoreError, match="division by zero"):
+            used.transact(lambda execute: execute(failing, ()))
+        with pytest.raises(KeyboardInterrupt):
+            used.transact(interrupted)
+        used.transact(lambda execute: execute("SELECT 1", ()))
+        assert snapshot(used)[0].used == 1
+    used.close()
+
+
+def interrupted(execute: Execute) -> None:
+    execute("UPDATE mkt_budget SET slots = ?", (b"",))
+    execute("SELECT 1", ())
+    raise KeyboardInterrupt
+
+
+def test_many_take_turns_at_once(guest: URL) -> None:
+    """The row of a turn is deleted while others wait for it."""
+    used, done = Store(guest), []
+    used.run(lambda _: None)
+
+    def work(index: int) -> None:
+        for _ in range(3):
+            with ExclusiveLease(used, "address"):
+                done.append(index)
+
+    at_once(6, work)
+    assert len(done) == 18
+    used.close()

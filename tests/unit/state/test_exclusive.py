@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from airflow_provider_mkt.state import exclusive as turns
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.exclusive import ExclusiveLease
-from airflow_provider_mkt.state.tokens.table import change
+from airflow_provider_mkt.state.tokens.table import MAX_LEASE, change
 
 
 def leave_behind(store: Store, key: str, seconds: float) -> None:
@@ -97,3 +100,28 @@ def test_error_inside_ends_the_turn(make_store: Callable[..., Store]) -> None:
         raise LookupError
     with ExclusiveLease(store, "address"):
         pass
+
+
+def rows(store: Store) -> int:
+    return store.run(lambda connection: int(connection.execute(text("SELECT count(*) FROM mkt_token")).scalar_one()))
+
+
+def test_nothing_is_left_of_a_turn(make_store: Callable[..., Store]) -> None:
+    store = make_store()
+    with suppress(LookupError), ExclusiveLease(store, "address"):
+        assert rows(store) == 1
+        raise LookupError
+    assert rows(store) == 0
+
+
+def test_a_turn_of_a_dead_process_lasts_no_longer_when_the_clock_is_set_back(
+    make_store: Callable[..., Store], clock: Any
+) -> None:
+    store = make_store()
+    clock.run_in(store)
+    leave_behind(store, "address", 30.0)
+    clock.now -= 86_400.0
+    turn = ExclusiveLease(store, "address")
+    assert not change(store, "address", turn._take)
+    clock.now += MAX_LEASE + 1.0
+    assert change(store, "address", turn._take)

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from airflow_provider_mkt.state.database import migrations
-from airflow_provider_mkt.state.database.store import Execute
+from airflow_provider_mkt.state.database.plain import Execute
 
 COLUMNS = "(name, label, requests, period, slots, quiet_from, quiet_until, seen)"
 

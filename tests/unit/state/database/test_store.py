@@ -18,7 +18,8 @@ from sqlalchemy import Connection, event, text
 
 from airflow_provider_mkt.state.database import migrations
 from airflow_provider_mkt.state.database import store as store_module
-from airflow_provider_mkt.state.database.store import Execute, Store
+from airflow_provider_mkt.state.database.plain import Execute
+from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from tests.unit.state.database.rows import add_budget, add_plainly, count, elsewhere, versions
 

@@ -4,7 +4,7 @@
 What happens when the store fails is decided by what would be worse:
 
 rate budgets
-    Open: this process paces itself at a quarter of the limit, without bursts, and says so once.
+    Open: this host paces itself at a quarter of the limit, without bursts, and its processes say so once.
 tokens that can be fetched again
     Open: this process fetches its own and keeps it in memory, and says so once.
 single-use refresh tokens

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from airflow_provider_mkt.state.budgets.rate_headers import RateLimitHint
+
 FORGOTTEN = 60.0
 """Seconds after which a slot whose answer never came is no longer waited for."""
 SAME_MOMENT = 0.5
@@ -31,6 +33,17 @@ class PendingRequest:
     left: Mapping[str, int]
     learned: Mapping[str, int | None]
     to_confirm: Collection[str] = ()
+
+    def is_news(self, hint: RateLimitHint, name: str, known: int) -> bool:
+        """Tell whether its answer says anything of a budget that the store does not know.
+
+        :param known: the budget's limit by the vendor's documents
+        """
+        if hint.remaining is not None and hint.remaining < self.left[name]:
+            return True
+        if hint.limit is None:
+            return False
+        return min(hint.limit, known) != min(self.learned[name] or known, known) or name in self.to_confirm
 
 
 class InFlight:

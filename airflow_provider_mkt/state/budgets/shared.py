@@ -45,8 +45,8 @@ log = logging.getLogger(__name__)
 LONGEST = 3600.0
 """Seconds beyond which no slot is handed out, so that a queue cannot grow without bound."""
 POLLS_AHEAD = 15.0
-"""Seconds that the slot of a poll may lie ahead. One that has to wait longer has no slot, and asks again: many waits
-that end at once, with a process that is killed for example, leave next to nothing behind that others wait for."""
+"""Seconds that the slot of a poll may lie ahead; who has to wait longer asks again. Many waits that end at once, with a
+process that is killed for example, leave next to nothing behind that others wait for."""
 ASK_AGAIN = 5.0
 """Seconds before a store that failed is asked again."""
 POLLS_WAIT = 3.0
@@ -130,8 +130,7 @@ class SharedBudget:
     def cooldown(self, names: tuple[str, ...]) -> float:
         """Return how many seconds of a cooldown are left in any of the named budgets.
 
-        Less than :data:`.sliding_window.MARGIN` counts as over: by so much clocks that are read one after the other
-        differ.
+        Less than :data:`.sliding_window.MARGIN` counts as over: clocks read one after the other differ by so much.
 
         :param names: budget names
         """
@@ -176,7 +175,9 @@ class SharedBudget:
             self._return(self._stock.left_over(all_of_them=True))
         sent = self._in_flight.answered(names)
         urgent = self._note_late_arrival(sent)
-        budgets = tuple(name for name in hint.budgets_meant(names, self._limits) if self._is_news(hint, name, sent))
+        budgets = hint.budgets_meant(names, self._limits)
+        if not hint.throttled:
+            budgets = tuple(name for name in budgets if sent and sent.is_news(hint, name, self._limits[name].requests))
         if self._clock() >= self._ask_again and (budgets or urgent):
             self._learn(budgets, hint, sent)
 
@@ -197,17 +198,16 @@ class SharedBudget:
         wait = min(longest, POLLS_WAIT) if priority is Priority.POLL else longest
         used, notes = self._store(), self._untold.take(names)
         try:
-            first, *others = used.transact(
+            taken = used.transact(
                 lambda execute: self._booking.take(execute, used.kind, wish, notes), connection_wait=wait
             )
         except BaseException:
             self._untold.add(*notes)
             raise
         self._recover()
-        if others:
-            self._stock.keep(names, priority, others)
+        if len(taken) > 1:
             self._idle.touch()
-        return first
+        return self._stock.keep(names, priority, taken)
 
     def _return(self, slots: list[PendingRequest]) -> None:
         """Have slots given back with the next transaction."""
@@ -254,17 +254,6 @@ class SharedBudget:
         self._untold.add(*(Note.moved(name, sent.slot, sent.slot + late - MARGIN) for name in sent.names))
         self._idle.touch()
         return any(self._limits[name].window < SHORT for name in sent.names)
-
-    def _is_news(self, hint: RateLimitHint, name: str, sent: PendingRequest | None) -> bool:
-        """Tell whether an answer says anything of a budget that the store does not know."""
-        if hint.throttled or sent is None:
-            return hint.throttled
-        if hint.remaining is not None and hint.remaining < sent.left[name]:
-            return True
-        if hint.limit is None:
-            return False
-        known = self._limits[name].requests
-        return min(hint.limit, known) != min(sent.learned[name] or known, known) or name in sent.to_confirm
 
     def _fall_back(self, error: StoreError) -> None:
         self._ask_again = self._clock() + ASK_AGAIN

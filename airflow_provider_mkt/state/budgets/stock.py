@@ -2,7 +2,7 @@
 """Slots that a process took in advance, because it asks in quick succession and there are plenty.
 
 Only large limits are worth it: where a vendor permits a hundred requests a minute, one transaction for each is nothing.
-The slots lie as far apart as the last two requests did. What is not used in time is given back.
+The slots lie as far apart as the last two requests did, waits not counted. What is not used in time is given back.
 """
 
 from __future__ import annotations
@@ -32,10 +32,15 @@ Kind = tuple[tuple[str, ...], Priority]
 
 @dataclass
 class _Row:
-    asked_at: float = float("-inf")
+    used_at: float = float("-inf")
     streak: int = 0
     number: int = 1
     slots: deque[PendingRequest] = field(default_factory=deque)
+
+    def use(self, slot: PendingRequest, now: float) -> PendingRequest:
+        """Note when a slot is used: waiting for it says nothing of how fast the process is."""
+        self.used_at = max(now, slot.due)
+        return slot
 
 
 class Stock:
@@ -54,18 +59,21 @@ class Stock:
         """Return a slot, or how many to take, and how many seconds apart."""
         with self._lock:
             row, now = self._rows.setdefault((names, priority), _Row()), self._clock()
-            apart, row.asked_at = now - row.asked_at, now
+            apart = max(0.0, now - row.used_at)
             if row.slots and row.slots[0].due + GOOD_FOR >= now:
-                return row.slots.popleft()
+                return row.use(row.slots.popleft(), now)
             most = min(MAX_NUMBER, *(self._limits[name].requests // WORTH_IT for name in names))
             row.streak = row.streak + 1 if apart < QUICK else 0
             row.number = max(1, min(2 * row.number, most)) if row.streak > SURE else 1
             return row.number, min(apart, QUICK)
 
-    def keep(self, names: tuple[str, ...], priority: Priority, slots: list[PendingRequest]) -> None:
-        """Keep slots for later."""
+    def keep(self, names: tuple[str, ...], priority: Priority, slots: list[PendingRequest]) -> PendingRequest:
+        """Return the first of some slots that were taken, and keep the others for later."""
+        first, *others = slots
         with self._lock:
-            self._rows[names, priority].slots.extend(slots)
+            row = self._rows[names, priority]
+            row.slots.extend(others)
+            return row.use(first, self._clock())
 
     def left_over(self, *, all_of_them: bool = False) -> list[PendingRequest]:
         """Take out, and return, the slots that came and were not used; or all."""

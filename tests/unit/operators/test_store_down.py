@@ -38,7 +38,7 @@ from airflow_provider_mkt.state.tokens import shared as shared_tokens
 from tests.unit.context import Task, Waits
 
 PASSWORD = "s3cret-of-the-database"
-PACED = "Until it works again, this process keeps to 25% of the rate limits on its own."
+PACED = "Until it works again, this host keeps to 25% of the rate limits."
 OWN_TOKEN = "Until it works again, this process keeps its tokens to itself."
 
 

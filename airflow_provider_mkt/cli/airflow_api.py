@@ -4,10 +4,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import Any, NamedTuple
-from urllib.parse import quote
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, urljoin
 
+from airflow_provider_mkt.client.answer import UnreadableError, parse, plain_text
+from airflow_provider_mkt.client.redaction import Redactor
+from airflow_provider_mkt.client.redirect import host_of, location_of
+from airflow_provider_mkt.client.secret import Secret
+
+if TYPE_CHECKING:
+    import requests
+
+MAX_SAID = 500
 PAGE = 100
 TIMEOUT = 30.0
 
@@ -36,16 +45,19 @@ class AirflowApi:
     """
 
     def __init__(self, base_url: str, token: str | None = None) -> None:
-        import requests  # noqa: PLC0415 - this module is imported at every start of Airflow's command line
+        from airflow_provider_mkt.client.exchange import DirectSession  # noqa: PLC0415
 
         self._base = base_url.rstrip("/")
-        self._session = requests.Session()
-        self._session.headers["Authorization"] = f"Bearer {token or self._sign_in()}"
+        self._session = DirectSession()
+        # Without an auth of its own, requests would take one from a .netrc file, in place of any header.
+        self._session.auth = _signed_with(None)
+        self._session.auth = _signed_with(Secret(f"Bearer {token or self._sign_in()}"))
 
     def runs(self, dag_id: str, most: int) -> list[str]:
         """Return the ids of the latest runs of a DAG."""
         query = {"limit": most, "order_by": "-run_after"}
-        return [run["dag_run_id"] for run in self._call("GET", f"/dags/{_part(dag_id)}/dagRuns", query)["dag_runs"]]
+        answer = self._call("GET", f"/dags/{_part(dag_id)}/dagRuns", query)
+        return [run["dag_run_id"] for run in self._field(answer, "dag_runs")]
 
     def task_instances(self, dag_id: str, run_id: str) -> Iterator[dict[str, Any]]:
         """Yield the task instances of a run, mapped ones one by one."""
@@ -53,15 +65,15 @@ class AirflowApi:
         offset, total = 0, 1
         while offset < total:
             answer = self._call("GET", path, {"limit": PAGE, "offset": offset})
-            found = answer["task_instances"]
+            found = self._field(answer, "task_instances")
             yield from found
             # The server may give fewer rows than were asked for: [api] maximum_page_limit.
-            offset, total = offset + len(found), answer["total_entries"] if found else 0
+            offset, total = offset + len(found), self._field(answer, "total_entries") if found else 0
 
     def task_state(self, instance: Instance) -> str:
         """Return the state of a task instance; "" when it has none, which means that it is about to be scheduled."""
         index = f"/{instance.map_index}" if instance.map_index >= 0 else ""
-        return str(self._call("GET", f"{_path(instance)}{index}")["state"] or "")
+        return str(self._field(self._call("GET", f"{_path(instance)}{index}"), "state") or "")
 
     def state(self, instance: Instance) -> dict[str, Any]:
         """Return what the task state store holds for a task instance."""
@@ -70,9 +82,9 @@ class AirflowApi:
         offset, total = 0, 1
         while offset < total:
             answer = self._call("GET", path, {"map_index": instance.map_index, "limit": PAGE, "offset": offset})
-            entries = answer["task_state_store"]
+            entries = self._field(answer, "task_state_store")
             found.update({entry["key"]: entry["value"] for entry in entries})
-            offset, total = offset + len(entries), answer["total_entries"] if entries else 0
+            offset, total = offset + len(entries), self._field(answer, "total_entries") if entries else 0
         return found
 
     def set_state(self, instance: Instance, key: str, value: Any) -> None:
@@ -92,6 +104,14 @@ class AirflowApi:
             )
         return token
 
+    def _field(self, answer: Any, name: str) -> Any:
+        if not isinstance(answer, dict) or name not in answer:
+            raise AirflowApiError(
+                f"{self._base} does not answer as Airflow's API does: {name} is missing. Is it the address of the API "
+                "server?"
+            )
+        return answer[name]
+
     def _call(self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None) -> Any:
         return self._send(method, f"{self._base}/api/v2{path}", params=query, json=body)
 
@@ -108,10 +128,28 @@ class AirflowApi:
                 f"{self._base} refused (HTTP {response.status_code}): set AIRFLOW_API_TOKEN, or AIRFLOW_API_USERNAME "
                 "and AIRFLOW_API_PASSWORD, of somebody who may see and edit task instances."
             )
+        if (location := location_of(response.status_code, response.headers)) is not None:
+            where = host_of(urljoin(self._base, location))
+            raise AirflowApiError(f"{self._base} redirects to {where}. Nothing was sent there; is that the API server?")
         if not response.ok:
             route = f"{method} {url.removeprefix(self._base)}"
-            raise AirflowApiError(f"{route}: HTTP {response.status_code}: {response.text[:500]}")
-        return response.json() if response.content else None
+            said = Redactor().text(plain_text(response.content), MAX_SAID)
+            raise AirflowApiError(f"{route}: HTTP {response.status_code}: {said}")
+        try:
+            return parse(response.content) if response.content else None
+        except UnreadableError as error:
+            raise AirflowApiError(
+                f"{self._base} does not answer as Airflow's API does: {error}. Is it the address of the API server?"
+            ) from None
+
+
+def _signed_with(header: str | None) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if header is not None:
+            request.headers["Authorization"] = header
+        return request
+
+    return sign
 
 
 def _path(instance: Instance) -> str:

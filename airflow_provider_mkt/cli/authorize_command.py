@@ -77,10 +77,12 @@ def _loopback(redirect_uri: str) -> SplitResult | None:
 
 
 def _pasted(address: str, state: str) -> dict[str, list[str]]:
-    """Return what the owner pastes: the address that the browser came back to, or only the code in it."""
+    """Return what the owner pastes: the address that the browser came back to. A code alone has no state to check."""
     _ask(address)
-    pasted = input("Paste the address that the browser was sent back to, or the code in it: ").strip()
-    return parse_qs(urlsplit(pasted).query) if "?" in pasted else {"code": [pasted], "state": [state]}
+    pasted = input("Paste the whole address that the browser was sent back to: ").strip()
+    if pasted and "?" not in pasted:
+        raise SystemExit("Paste the whole address: what stands beside the code proves that it answers this consent.")
+    return parse_qs(urlsplit(pasted).query) if pasted else {"code": [""], "state": [state]}
 
 
 def _ask(address: str) -> None:

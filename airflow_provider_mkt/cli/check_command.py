@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from airflow_provider_mkt import validation
+from airflow_provider_mkt.cli.console import printable
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.files.paths import checked_path
 from airflow_provider_mkt.files.reading import text_lines
@@ -82,7 +83,7 @@ def check(args: argparse.Namespace) -> None:
         data = [each.as_data() for each in found]
         print(json.dumps(data, indent=2) if args.output == "json" else yaml.safe_dump(data, sort_keys=False))  # noqa: T201
     else:
-        print("\n".join(line for each in found for line in _lines(each)))  # noqa: T201
+        print(printable("\n".join(line for each in found for line in _lines(each))))  # noqa: T201
     if any(each.problems for each in found):
         raise SystemExit(1)
 

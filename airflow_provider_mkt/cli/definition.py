@@ -113,7 +113,7 @@ ACCOUNTS = (
                 ("--redirect-uri",),
                 default="http://127.0.0.1:8769/callback",
                 help="Redirect URI, exactly as registered with the vendor (default: %(default)s). One on this machine "
-                "is listened to; otherwise the address that the browser comes back to, or the code in it, is pasted",
+                "is listened to; otherwise the address that the browser comes back to is pasted",
             ),
             Arg(("--paste",), action="store_true", help="Do not listen: the browser runs on another machine"),
             Arg(("--timeout",), type=float, default=300.0, help="Seconds to listen (default: %(default)s)"),

@@ -7,6 +7,7 @@ is logged: the address of the request holds a code.
 
 from __future__ import annotations
 
+import errno
 import secrets
 import socket
 import threading
@@ -24,6 +25,8 @@ DONE = ("Thank you", "Airflow has received your answer. You can close this windo
 REFUSED = ("Not connected", "The consent was not given. You can close this window and go back to the terminal.")
 FOREIGN = ("Not the answer that Airflow waits for", "This address belongs to another attempt. Start again.")
 NOTHING = ("Nothing here", "This address is used for one answer only.")
+NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENOENT)
+"""What a machine without IPv6 says."""
 IDLE = 10.0
 """Seconds after which a connection without a request is closed; browsers open some in advance."""
 
@@ -43,20 +46,24 @@ class Callback:
         self._once = threading.Lock()
         self._query: dict[str, list[str]] | None = None
         self._path, self._state = path, state
-        self._server = _Server((host, port), _handler(self))
-        self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
+        self._servers = _listen(host, port, _handler(self))
+        self.port: int = self._servers[0].server_address[1]
+        self._threads = [
+            threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True) for server in self._servers
+        ]
 
     def __enter__(self) -> Callback:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        for server, thread in zip(self._servers, self._threads, strict=True):
+            server.shutdown()
+            server.server_close()
+            thread.join()
 
     def wait(self, seconds: float) -> dict[str, list[str]] | None:
         """Return the query that the browser came back with, or None when it did not come in time."""
@@ -96,6 +103,23 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing about a browser that hung up."""
+
+
+def _listen(host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> list[_Server]:
+    """Listen at ``host``; for ``localhost`` at both of its addresses, as another program may have the other one.
+
+    :raises OSError: when one of them cannot be had, though the machine has it
+    """
+    first = _Server(("127.0.0.1" if host == "localhost" else host, port), handler)
+    if host != "localhost":
+        return [first]
+    try:
+        return [first, _Server(("::1", first.server_address[1]), handler)]
+    except OSError as error:
+        if error.errno in NO_SUCH_ADDRESS:
+            return [first]
+        first.server_close()
+        raise
 
 
 def _handler(callback: Callback) -> type[BaseHTTPRequestHandler]:

@@ -6,12 +6,11 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from airflow.cli.simple_table import AirflowConsole
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
-from airflow_provider_mkt.hooks.account import Account, account_of
-from airflow_provider_mkt.hooks.webhooks import secrets_of
+from airflow_provider_mkt.cli.console import print_rows
+from airflow_provider_mkt.hooks.account import Account, account_of, secrets_of
 from airflow_provider_mkt.state.budgets.shared import account_label, reset, snapshot
 from airflow_provider_mkt.state.database.migrations import STEPS
 from airflow_provider_mkt.state.database.shared import store
@@ -31,7 +30,7 @@ def budgets(args: argparse.Namespace) -> None:
         uses = snapshot()
     except StoreError as error:
         raise SystemExit(str(error)) from None
-    AirflowConsole().print_as(data=[asdict(use) for use in uses], output=args.output)
+    print_rows([asdict(use) for use in uses], args.output)
 
 
 def _reset_budgets(account: str | None) -> None:

@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from airflow.cli.simple_table import AirflowConsole
 from airflow.sdk import conf
 
 from airflow_provider_mkt.cli.airflow_api import AirflowApi, AirflowApiError, Instance
+from airflow_provider_mkt.cli.console import print_rows, printable
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.submission.record import (
     HELD,
@@ -41,11 +41,13 @@ AT_REST = frozenset({"success", "failed", "up_for_retry", "skipped", "upstream_f
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """End the command with the API's words instead of a traceback."""
+    """End the command with the API's words instead of a traceback, and with nothing that acts on the terminal."""
     try:
         yield
     except AirflowApiError as error:
-        raise SystemExit(str(error)) from None
+        raise SystemExit(printable(str(error))) from None
+    except SystemExit as end:
+        raise SystemExit(printable(end.code) if isinstance(end.code, str) else end.code) from None
 
 
 def _api(args: argparse.Namespace) -> AirflowApi:
@@ -60,7 +62,7 @@ def list_submissions(args: argparse.Namespace) -> None:
         runs = [args.run_id] if args.run_id else api.runs(args.dag_id, args.runs)
         found = [each for run in runs for each in _found(api, args.dag_id, run)]
     rows = [_row(*each) for each in found if not args.unsettled or _needs_a_person(each[2])]
-    AirflowConsole().print_as(data=rows, output=args.output)
+    print_rows(rows, args.output)
 
 
 def show_submission(args: argparse.Namespace) -> None:
@@ -69,7 +71,7 @@ def show_submission(args: argparse.Namespace) -> None:
         _, value = _one(_api(args), args)
     shown = {**asdict(record), "time": record.time} if (record := _record(value)) else dict(value)
     shown["body"] = Redactor().data(shown.get("body"))
-    print(json.dumps(shown, indent=2, ensure_ascii=False))  # noqa: T201 - the command's output
+    print(printable(json.dumps(shown, indent=2, ensure_ascii=False)))  # noqa: T201 - the command's output
 
 
 def adopt_submission(args: argparse.Namespace) -> None:
@@ -84,7 +86,7 @@ def adopt_submission(args: argparse.Namespace) -> None:
         except ValueError as error:
             raise SystemExit(str(error)) from None
         settling.write(adopted)
-    print(f"Adopted {adopted.receipt}. {settling.following}: it attaches to that.")  # noqa: T201
+    print(printable(f"Adopted {adopted.receipt}. {settling.following}: it attaches to that."))  # noqa: T201
 
 
 def forget_submission(args: argparse.Namespace) -> None:
@@ -102,7 +104,7 @@ def forget_submission(args: argparse.Namespace) -> None:
                 "vendor first, then add --yes."
             )
         settling.write(record.forget())
-    print(f"Forgotten. {settling.following}: it submits again.")  # noqa: T201
+    print(printable(f"Forgotten. {settling.following}: it submits again."))  # noqa: T201
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from requests import PreparedRequest
 from requests.auth import AuthBase
 
 from airflow_provider_mkt.client.durations import DAY
+from airflow_provider_mkt.client.secret import Secret
 
 MAX_LIFETIME = 366 * DAY
 """Seconds. An access token that claims to live longer than a year is not believed."""
@@ -56,11 +57,11 @@ class BearerAuth(Auth):
     """
 
     def __init__(self, key: str) -> None:
-        self._key = key
+        self._key = Secret(key)
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Sign ``request``."""
-        request.headers["Authorization"] = f"Bearer {self._key}"
+        request.headers["Authorization"] = Secret(f"Bearer {self._key}")
         return request
 
 
@@ -72,12 +73,17 @@ class BasicAuth(Auth):
     """
 
     def __init__(self, user: str, password: str = "") -> None:
-        self._value = base64.b64encode(f"{user}:{password}".encode()).decode()
+        self._value = basic(user, password)
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Sign ``request``."""
-        request.headers["Authorization"] = f"Basic {self._value}"
+        request.headers["Authorization"] = self._value
         return request
+
+
+def basic(user: str, password: str) -> Secret:
+    """Return the value of an ``Authorization`` header: HTTP Basic with exactly ``user:password``."""
+    return Secret(f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}")
 
 
 class TokenAuth(Auth):
@@ -97,7 +103,7 @@ class TokenAuth(Auth):
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Sign ``request`` with the live token."""
-        request.headers["Authorization"] = f"Bearer {self._get()}"
+        request.headers["Authorization"] = Secret(f"Bearer {self._get()}")
         return request
 
     def renew(self, refused: PreparedRequest) -> None:

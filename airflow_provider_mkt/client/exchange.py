@@ -47,7 +47,7 @@ class Settings:
     verify: bool | str = True
 
 
-class _Session(requests.Session):
+class DirectSession(requests.Session):
     """A session that follows no redirect, and reads the body of none."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
@@ -68,7 +68,7 @@ class Wire:
     def session(self) -> requests.Session:
         """The one session of this client."""
         guard_urllib3_logs()
-        session = _Session()
+        session = DirectSession()
         session.headers.update(self._headers)
         adapter = Adapter(pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0)
         session.mount("https://", adapter)

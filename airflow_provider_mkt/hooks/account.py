@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
+from airflow_provider_mkt.client.secret import Secret
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.vendors.base import Extra, Vendor
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+
+    from airflow_provider_mkt.state.webhook_secrets import WebhookSecrets
 
 SCHEMES = ("http", "https")
 LOOPBACK = re.compile(r"127(\.\d{1,3}){3}", re.ASCII)
@@ -89,7 +92,7 @@ def _secret(where: str, name: str, label: str, value: Any) -> str:
         raise ValidationError(
             f"{where}: the {name} has a space at an end, a line break or a non-ASCII character; copy the {label} again."
         )
-    return text
+    return Secret(text)
 
 
 def _check_type(where: str, vendor: Vendor, connection: Connection) -> None:
@@ -225,3 +228,14 @@ def _verify(where: str, value: Any) -> bool | str:
     if not exists:
         raise ValidationError(f"{where}: the extra 'verify' names the CA bundle {text!r}, which does not exist.")
     return text
+
+
+def secrets_of(account: Account) -> WebhookSecrets:
+    """Return what is kept of the webhooks of ``account``.
+
+    They go by the login, or by the connection's id where there is none. The password has no part in it: a key that is
+    replaced must not make the webhooks' secrets unknown.
+    """
+    from airflow_provider_mkt.state.webhook_secrets import WebhookSecrets  # noqa: PLC0415 - loads SQLAlchemy
+
+    return WebhookSecrets(f"{account.vendor.conn_type}/{account.base_url}/{account.login or account.conn_id}")

@@ -13,6 +13,7 @@ from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.endpoint import Call, Limit
 from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.hooks.account import Account, account_of
+from airflow_provider_mkt.hooks.transport import check_transport
 from airflow_provider_mkt.vendors.base import Vendor
 
 if TYPE_CHECKING:
@@ -94,9 +95,11 @@ class MarketingHook(BaseHook):
         from airflow_provider_mkt.state.budgets.shared import budget_for  # noqa: PLC0415
 
         account = self.account
+        bases = self.bases(account)
+        check_transport(account, bases)
         settings = Settings(
             vendor=self.vendor.name,
-            bases=self.bases(account),
+            bases=bases,
             headers=self.headers,
             read_timeout=account.extras["timeout"],
             verify=account.extras["verify"],

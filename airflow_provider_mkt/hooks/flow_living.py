@@ -66,12 +66,13 @@ class FlowLivingHook(MarketingHook):
 
     def _fetch_token(self, request_type: str | None = None) -> Token:
         from airflow_provider_mkt.client.auth import Token, jwt_lifetime  # noqa: PLC0415
+        from airflow_provider_mkt.client.secret import Secret  # noqa: PLC0415
 
         account = self.account
         kind = request_type or self._request_type(account)
         client = self._listing_client if kind == flow_living.LISTING_REQUEST_TYPE else self.client
         query = {"organisationId": account.login, "apiKey": account.password, "requestType": kind}
-        value = client.send(flow_living.TOKEN(query=query))["accessToken"]
+        value = Secret(client.send(flow_living.TOKEN(query=query))["accessToken"])
         self.hide(value)
         return Token(value, jwt_lifetime(value, time.time()) or flow_living.TOKEN_LIFETIME)
 

@@ -47,13 +47,14 @@ class FlinqueHook(MarketingHook):
 
     def _fetch_token(self) -> Token:
         from airflow_provider_mkt.client.auth import Token, lifetime_of  # noqa: PLC0415
+        from airflow_provider_mkt.client.secret import concealed  # noqa: PLC0415
 
         body = {
             "grant_type": "client_credentials",
             "client_id": self.account.login,
             "client_secret": self.account.password,
         }
-        answer = self.send(flinque.TOKEN(body=body))
+        answer = concealed(self.send(flinque.TOKEN(body=body)))
         self.hide(answer["access_token"])
         return Token(answer["access_token"], lifetime_of(answer, flinque.TOKEN_LIFETIME))
 

@@ -6,7 +6,6 @@ Most of its methods are kept by resource, in the modules whose names begin like 
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -76,9 +75,11 @@ class FlodeskHook(AudienceMethods, SettingMethods):
         )
 
     def _token_call(self, form: dict[str, str], client: ApiClient) -> dict[str, Any]:
-        credentials = f"{self.account.login}:{self.account.password}"
-        headers = {"Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}"}
-        answer: dict[str, Any] = client.send(flodesk.TOKEN(body=form, headers=headers))
+        from airflow_provider_mkt.client.auth import basic  # noqa: PLC0415
+        from airflow_provider_mkt.client.secret import concealed  # noqa: PLC0415
+
+        headers = {"Authorization": basic(self.account.login, self.account.password)}
+        answer = concealed(client.send(flodesk.TOKEN(body=concealed(form), headers=headers)))
         for name in ("access_token", "refresh_token"):
             self.hide(answer[name])
         return answer

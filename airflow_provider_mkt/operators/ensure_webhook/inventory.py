@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt.exceptions import NotFoundError, OutcomeUnknownError
-from airflow_provider_mkt.hooks.webhooks import secrets_of
+from airflow_provider_mkt.hooks.account import secrets_of
 from airflow_provider_mkt.operators.ensure_webhook.plan import Subscription, normal, same_address
 from airflow_provider_mkt.operators.ensure_webhook.routes import DesiredWebhook, WebhookVendor
 from airflow_provider_mkt.submission.record import SUBMITTED

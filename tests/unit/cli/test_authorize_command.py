@@ -224,10 +224,30 @@ def test_pasting_without_listening(unauthorized: str, loopback: str, run: Callab
     assert next(iter(FlodeskHook(unauthorized).list_segments()))["id"]
 
 
-def test_the_code_alone_may_be_pasted(unauthorized: str, run: Callable[..., Terminal]) -> None:
-    terminal = run(lambda address: parse_qs(urlsplit(come_back(address)).query)["code"][0], WEB)
-    assert "share the new tokens" in terminal.printed
-    assert next(iter(FlodeskHook(unauthorized).list_segments()))["id"]
+def test_a_code_alone_is_not_taken(unauthorized: str, run: Callable[..., Terminal]) -> None:
+    """It has no state: somebody may have had the owner paste the code of another account."""
+    with pytest.raises(SystemExit, match="whole address"):
+        run(lambda address: parse_qs(urlsplit(come_back(address)).query)["code"][0], WEB)
+
+
+def test_the_state_of_what_is_pasted_is_checked(unauthorized: str, run: Callable[..., Terminal]) -> None:
+    with pytest.raises(SystemExit, match="its state differs"):
+        run(lambda address: come_back(address).replace("state=", "state=x"), WEB)
+
+
+def test_localhost_is_both_addresses_or_neither() -> None:
+    """Which one a browser takes is its own choice, and on the other one somebody else might listen."""
+    with Callback("localhost", 0, "/callback", "state") as callback:
+        for number, host in enumerate(("[::1]", "127.0.0.1")):
+            page = requests.get(f"http://{host}:{callback.port}/callback?state=state&code=1", timeout=5)
+            assert page.status_code == (200, 404)[number]
+        assert callback.wait(5) == {"state": ["state"], "code": ["1"]}
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match="in use"):
+            Callback("localhost", port, "/callback", "state")
+        with socket.create_server(("127.0.0.1", port)):
+            pass  # it was given back
 
 
 def test_nothing_is_pasted(unauthorized: str, run: Callable[..., Terminal]) -> None:

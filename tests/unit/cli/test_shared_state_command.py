@@ -17,9 +17,9 @@ from airflow_provider_mkt.cli import shared_state_command
 from airflow_provider_mkt.cli.definition import get_mkt_commands
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.client.outcome import Certainty, Outcome
+from airflow_provider_mkt.hooks.account import secrets_of
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
-from airflow_provider_mkt.hooks.webhooks import secrets_of
 from airflow_provider_mkt.operators.flow_social import FlowSocialEnsureWebhookOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state import webhook_secrets

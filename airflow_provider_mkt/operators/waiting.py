@@ -170,7 +170,12 @@ class WaitingOperator(MarketingOperator[Hook]):
     def _cancel(self, context: Context) -> None:
         from airflow_provider_mkt.submission import messages
 
-        if not marked_failed(context["ti"]):
+        try:
+            given_up = marked_failed(context["ti"])
+        except Exception as error:  # noqa: BLE001 - the channel to Airflow may be in use or gone, in any way
+            self.log.error("Airflow could not tell whether a user stopped this task; check the vendor: %r", error)  # noqa: TRY400
+            return
+        if not given_up:
             self.log.info("This try ends, but the task was not marked as failed: the vendor goes on.")
             return
         if (dag := self.get_dag()) is not None and dag.fail_fast:

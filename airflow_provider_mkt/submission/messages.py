@@ -5,8 +5,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from airflow_provider_mkt.exceptions import MalformedResponseError, OutcomeUnknownError
 from airflow_provider_mkt.submission.record import Record, moment
 from airflow_provider_mkt.submission.request import SubmissionRequest
+
+FACTS = ("method", "path", "status", "request_id", "retry_after")
+"""What an error takes over from the one that caused it."""
+
+
+def error(
+    record: Record, request: SubmissionRequest, cause: Exception | None, then: str, *, pending: bool
+) -> OutcomeUnknownError | MalformedResponseError:
+    """Return the error that says what is not known of a submission.
+
+    :param cause: what ended its request, if this very try had it
+    :param then: what the next try, or else a person, does
+    :param pending: whether the next try may settle it
+    """
+    facts = {name: getattr(cause, name, None) for name in FACTS}
+    if record.executed:
+        lost = MalformedResponseError(
+            executed(record, request, cause, then), executed=True, vendor=request.vendor, **facts
+        )
+        lost.resolvable = pending
+        return lost
+    why = str(cause) if cause else "the task died before an answer was recorded"
+    say = not_yet_known if pending else unknown
+    doubtful = OutcomeUnknownError(say(record, request, why, then), vendor=request.vendor, **facts)
+    doubtful.reference = record.reference
+    doubtful.resolvable = pending or request.trace is not None
+    return doubtful
 
 
 def unknown(record: Record, request: SubmissionRequest, why: str, then: str) -> str:

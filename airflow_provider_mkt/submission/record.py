@@ -29,6 +29,15 @@ OURS, OURS_RECEIPT = "ours", "ours_receipt"
 receipt for it where its ids alone are none."""
 ADOPTED = -1
 """Clear count of a record whose ids a person handed over, until a try attaches to it."""
+KINDS: dict[str, Any] = {
+    "str": str,
+    "int": int,
+    "float": (int, float),
+    "bool": bool,
+    "dict[str, Any]": dict,
+    "list[str]": list,
+}
+"""What a field of this type is in JSON."""
 MAX_EVIDENCE, MAX_LINE = 5, 400
 """Lines of evidence that are kept, and characters of one."""
 
@@ -132,12 +141,16 @@ class Record:
                 f"a later version of this package wrote it (record version {value['version']}, this one reads up to "
                 f"{VERSION})"
             )
-        names = {each.name for each in fields(cls)}
+        kinds = {each.name: KINDS.get(str(each.type), object) for each in fields(cls)}
         try:
             found = {FORMER_NAMES.get(name, name): part for name, part in value.items()}
-            return cls(**{name: part for name, part in found.items() if name in names})
+            known = {name: part for name, part in found.items() if name in kinds}
+            record = cls(**known)
         except (TypeError, AttributeError):
             raise UnreadableRecordError("it is not the record of a submission") from None
+        if odd := [name for name, part in known.items() if not isinstance(part, kinds[name])]:
+            raise UnreadableRecordError(f"it is damaged ({', '.join(odd)})")
+        return record
 
     def with_evidence(self, *lines: str) -> Record:
         """Return the record with what was looked at, and what it showed; the last few are kept."""

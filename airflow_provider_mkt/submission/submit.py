@@ -47,9 +47,9 @@ from airflow_provider_mkt.submission.decisions import (
     is_replaced,
 )
 from airflow_provider_mkt.submission.deployment import deployment
-from airflow_provider_mkt.submission.echo import not_as_sent
 from airflow_provider_mkt.submission.evidence import Observer
 from airflow_provider_mkt.submission.fence import Fence
+from airflow_provider_mkt.submission.receipt import receipt_of
 from airflow_provider_mkt.submission.record import (
     ADOPTED,
     FAILED,
@@ -75,6 +75,13 @@ KEYS = uuid.UUID("6d1d4f2e-5b1c-5f4e-9a53-2f0f5c5f7a10")
 """Namespace of the idempotency keys. Changing it would make every unfinished launch look new."""
 KEY_TRUSTED = 20 * HOUR
 """Seconds for which a key is used again; the vendors keep theirs for 24 hours."""
+
+REFUSALS: dict[Found, Callable[[Record, SubmissionRequest, str], str]] = {
+    Found.CHANGED: lambda record, request, _: messages.changed(record, request),
+    Found.COPIED: lambda record, request, _: messages.copied(record, request, deployment()),
+    Found.ELSEWHERE: messages.elsewhere,
+}
+"""What is said of a record that is not gone on from."""
 
 Send = Callable[..., Any]
 """Sends a call, like :meth:`ApiClient.send`: it takes the call, and the ``fence`` that its first byte has to pass."""
@@ -146,7 +153,9 @@ class Submission:
         if record is None or opening in (Opening.SUBMIT, Opening.SUBMIT_STILL):
             return self._send(self._intend(request, record, found), request, send)
         if opening is Opening.REFUSE:
-            raise ValidationError(self._refusal(found, record, request), vendor=request.vendor)
+            why = REFUSALS[found](record, request, self._task_key.conn_id)
+            then = "" if found is Found.CHANGED else f" {self.remedies(record, request.vendor)}"
+            raise ValidationError(why + then, vendor=request.vendor)
         if opening is Opening.ATTACH:
             return self._attach(record, request)
         return self._settle(record, request, send, run)
@@ -166,16 +175,6 @@ class Submission:
         return messages.remedies(record, vendor, self._operation, untraceable=untraceable)
 
     # Opening
-
-    def _refusal(self, found: Found, record: Record, request: SubmissionRequest) -> str:
-        if found is Found.CHANGED:
-            return messages.changed(record, request)
-        told = (
-            messages.copied(record, request, deployment())
-            if found is Found.COPIED
-            else messages.elsewhere(record, request, self._task_key.conn_id)
-        )
-        return f"{told} {self.remedies(record, request.vendor)}"
 
     def _attach(self, record: Record, request: SubmissionRequest) -> Record:
         log.info(
@@ -267,7 +266,7 @@ class Submission:
         once = call.safety is Safety.ONCE
         fence = Fence(self._file, record, self._guard, request.confirm, once=once, clock=self._clock)
         try:
-            receipt = _receipt(request, send(call, fence=fence))
+            receipt = receipt_of(request, send(call, fence=fence))
         except ApiError as error:
             cause = error
         else:
@@ -319,41 +318,7 @@ class Submission:
         else:
             then = self.remedies(record, request.vendor, request.untraceable)
             metrics.submission(request.vendor, "unknown")
-        facts = {name: getattr(cause, name, None) for name in ("method", "path", "status", "request_id", "retry_after")}
-        if record.executed:
-            lost = MalformedResponseError(
-                messages.executed(record, request, cause, then), executed=True, vendor=request.vendor, **facts
-            )
-            lost.resolvable = pending
-            return lost
-        why = str(cause) if cause else "the task died before an answer was recorded"
-        say = messages.not_yet_known if pending else messages.unknown
-        error = OutcomeUnknownError(say(record, request, why, then), vendor=request.vendor, **facts)
-        error.reference = record.reference
-        error.resolvable = pending or request.trace is not None
-        if error.retry_after is None and request.trace is not None:
+        error = messages.error(record, request, cause, then, pending=pending)
+        if isinstance(error, OutcomeUnknownError) and error.retry_after is None and request.trace is not None:
             error.retry_after = self._unsettled_for(record) or None
         return error
-
-
-def _receipt(request: SubmissionRequest, answer: Any) -> dict[str, Any]:
-    """Take from an answer what to follow the submission by.
-
-    :raises MalformedResponseError: when it is not there, or the answer shows something else than was sent: the vendor
-        has carried out the request all the same
-    """
-    try:
-        receipt = request.receipt(answer)
-    except (LookupError, TypeError, AttributeError) as error:
-        problem = f"{request.vendor} accepted the {request.what} with an answer that cannot be read: {error!r}"
-        raise MalformedResponseError(problem, executed=True, vendor=request.vendor) from None
-    if wrong := not_as_sent(answer, request.body, request.echoed):
-        other = MalformedResponseError(
-            f"{request.vendor} accepted the {request.what}, but answered {receipt} with another content than was sent "
-            f"(not as sent: {', '.join(wrong)})",
-            executed=True,
-            vendor=request.vendor,
-        )
-        other.contradicted = True
-        raise other
-    return receipt

@@ -194,3 +194,12 @@ def test_alarms_are_what_the_package_says() -> None:
     for message in quoted:
         for piece in message.split("…"):
             assert piece.strip() in said, f"nothing says {piece.strip()!r}"
+
+
+def test_tests_that_are_named_exist() -> None:
+    """The page about launching once names a test for each attack."""
+    page = (ROOT / "docs" / "launching-once.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    assert len(named) >= 10
+    for path, name in named:
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")

@@ -139,6 +139,64 @@ def test_stopped_while_it_waits_for_its_turn(
     assert kind.effects(vendors) == 1
 
 
+@every_kind
+@pytest.mark.parametrize("back", [True, False])
+def test_stopped_while_airflow_cannot_be_asked(
+    *,
+    kind: Kind,
+    back: bool,
+    vendors: Sandbox,
+    task: Task,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The channel to Airflow may be in use when the signal comes, or gone for good: it must not launch either way."""
+    operator, context = kind(), task.context
+    real, states = operator.hook.client.send, context["ti"].get_task_states
+
+    def unreachable(*_: Any, **__: Any) -> Any:
+        raise OSError("the channel is broken")
+
+    def send(call: Any, **options: Any) -> Any:
+        if "fence" in options:
+            context["ti"].get_task_states = unreachable
+            operator.on_kill()
+            if back:
+                context["ti"].get_task_states = states
+        return real(call, **options)
+
+    monkeypatch.setattr(operator.hook.client, "send", send)
+    with pytest.raises(StoppedError):
+        operator.execute(context)
+    assert kind.effects(vendors) == 0
+    assert (task.record["state"], task.record["sent"]) == ("intent", False)
+    assert "Airflow could not tell whether a user stopped this task" in capsys.readouterr().out
+    task.clear()
+    assert kind(wait_for_completion=False).execute(task.context)
+    assert kind.effects(vendors) == 1
+
+
+@every_kind
+def test_timed_out_while_it_waits_for_its_turn(
+    kind: Kind, vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = kind(wait_for_completion=False)
+    real = operator.hook.client.send
+
+    def send(call: Any, **options: Any) -> Any:
+        if "fence" in options:
+            raise AirflowTaskTimeout("time is up")
+        return real(call, **options)
+
+    monkeypatch.setattr(operator.hook.client, "send", send)
+    with pytest.raises(AirflowTaskTimeout):
+        operator.execute(task.context)
+    assert (task.record["state"], task.record["sent"]) == ("intent", False)
+    task.retry()
+    assert kind(wait_for_completion=False).execute(task.context)
+    assert kind.effects(vendors) == 1
+
+
 @pytest.mark.parametrize("kind", [CAMPAIGN, POST])
 def test_stopped_between_the_answer_and_the_wait(
     kind: Kind, vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch

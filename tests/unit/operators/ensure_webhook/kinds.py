@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from airflow_provider_mkt.hooks.account import secrets_of
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
-from airflow_provider_mkt.hooks.account import secrets_of
 from airflow_provider_mkt.operators.ensure_webhook.operator import EnsureWebhookBase
 from airflow_provider_mkt.operators.flinque import FlinqueEnsureWebhookOperator
 from airflow_provider_mkt.operators.flodesk import FlodeskEnsureWebhookOperator

@@ -13,8 +13,8 @@ import pytest
 from airflow_provider_mkt.exceptions import (
     ValidationError,
 )
-from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.hooks.account import secrets_of
+from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.context import Task
 from tests.unit.operators.ensure_webhook.kinds import (

@@ -1,9 +1,10 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """### Launch a property campaign from a brief
 
-Syncs the attribution data, brings the audience up to date, has the campaign validated and published, schedules its
-posts, waits until all of it is live, and files the report. A marketing manager writes the brief (`dags/briefs/`);
-everything else is done here, once, however often a task is retried.
+Asks first whether every step can be done, and begins nothing if one cannot. Then syncs the attribution data, brings
+the audience up to date, has the campaign validated and published, schedules its posts, waits until all of it is live,
+and files the report. A marketing manager writes the brief (`dags/briefs/`); everything else is done here, once, however
+often a task is retried.
 
 Point the five connections `flow_living_default`, `flow_social_default`, `flodesk_default`, `flokit_default` and
 `flinque_default` at the vendors or at the sandbox; nothing else differs.
@@ -19,6 +20,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 
+from airflow_provider_mkt.operators import PreflightOperator
 from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
 from airflow_provider_mkt.operators.flodesk import FlodeskUpsertSubscribersOperator
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
@@ -78,6 +80,15 @@ def mkt_campaign_launch() -> None:
         "budget_override": brief["budget"],
     }
 
+    preflight = PreflightOperator(
+        task_id="preflight",
+        campaign=campaign,
+        posts=brief["posts"],
+        audience=brief["audience"],
+        segment_ids=brief["segments"],
+        integration_id=brief["integration"],
+        report=brief["report"],
+    )
     sync = FlokitTriggerSyncOperator(task_id="sync_attribution", integration_id=brief["integration"])
     audience = FlodeskUpsertSubscribersOperator(
         task_id="update_audience", path=brief["audience"], segment_ids=brief["segments"]
@@ -104,7 +115,7 @@ def mkt_campaign_launch() -> None:
         path="{{ params.export_to }}/{{ ti.xcom_pull(task_ids='generate_report', key='report_id') }}.csv",
     )
 
-    sync >> audience >> validate >> publish >> live >> posts >> delivered >> report
+    preflight >> sync >> audience >> validate >> publish >> live >> posts >> delivered >> report
     ready >> export
 
 

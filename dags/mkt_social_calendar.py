@@ -2,7 +2,7 @@
 """### Schedule a content calendar
 
 Every line of a CSV calendar (`dags/calendars/`) becomes a post at Flow Social, each by a mapped task of its own, each
-once. A second task waits until all of them are delivered.
+once, after all of them were checked. Another task waits until all of them are delivered.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from airflow.sdk import Param, dag, get_current_context, task
 
+from airflow_provider_mkt.operators import PreflightOperator
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from airflow_provider_mkt.sensors.flow_social import FlowSocialPostStatusSensor
 
@@ -36,9 +37,12 @@ def mkt_social_calendar() -> None:
         # Counted from the run's own date: a retry a day later means the same times.
         return read(CALENDARS / context["params"]["calendar"], context["dag_run"].run_after)
 
+    calendar = read_calendar()
+    preflight = PreflightOperator(task_id="preflight", posts=calendar)
     posts = FlowSocialSchedulePostOperator.partial(
         task_id="schedule_post", map_index_template="{{ task.channel_id }} {{ task.scheduled_for }}"
-    ).expand_kwargs(read_calendar())
+    ).expand_kwargs(calendar)
+    preflight >> posts
     FlowSocialPostStatusSensor(
         task_id="wait_for_delivery",
         post_id=posts.output["post_id"],

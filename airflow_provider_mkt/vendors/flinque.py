@@ -83,6 +83,8 @@ TOKEN_LIFETIME = DAY
 CAMPAIGN_LIVE = ("active", "completed")
 CAMPAIGN_PENDING = frozenset({"draft", "active", "paused"})
 CAMPAIGN_ENDED = frozenset({"completed", "archived"})
+REPORT_TYPES = ("campaign", "creator_scorecard", "dashboard")
+"""Spelling assumed; the vendor names the kinds in words only, and may have others."""
 CAMPAIGN_STATUSES = ("draft", "active", "paused", "completed", "archived")
 """Campaign statuses are not published; these are assumed."""
 REPORT_PENDING = frozenset({"pending", "processing"})

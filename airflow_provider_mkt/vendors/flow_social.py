@@ -141,8 +141,8 @@ MEDIA_TYPES = {
 """File name endings of the formats that the vendor takes."""
 MAX_CONTENT = 10_000
 """Characters; single networks allow less (Twitter 280)."""
-NETWORK_LENGTHS = {"Twitter": 280}
-"""Characters that single networks take."""
+NETWORK_LENGTHS = {"twitter": 280}
+"""Characters that single networks take, as far as the vendor documents them."""
 MAX_MEDIA = 10
 
 PENDING = frozenset({"queued", "flowing"})

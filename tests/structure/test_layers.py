@@ -57,6 +57,7 @@ ONLY_RUNNING = ("files", "hooks", "planning", "state", "submission", "triggers",
 NAMING: dict[str, str] = {
     "cli.authorize_command": "one vendor has OAuth in a browser",
     "cli.check_command": "it checks briefs, calendars and audiences",
+    "operators.preflight.operator": "a launch has steps at several vendors",
     "planning.brief": "a brief launches on two vendors",
     "planning.calendar": "a calendar's rows are posts of one vendor",
 }

@@ -85,6 +85,7 @@ OTHERS = {
     "exceptions": """
         ApiError AuthenticationError PermissionDeniedError NotFoundError ValidationError RateLimitError ServerError
         NotSentError OutcomeUnknownError MalformedResponseError""",
+    "operators": "PreflightOperator(campaign,posts,audience,segment_ids,integration_id,report)",
     "retry_policy": "MarketingRetryPolicy",
     "provider_info": "get_provider_info",
     "planning.brief": "read_brief(path)",

@@ -42,11 +42,13 @@ test-fast: $(STAMP) ## run the unit tests that need no process of their own (und
 FREEZES := tests/chaos/test_freeze_matrix.py
 MATRIX := tests/chaos/test_fault_matrix.py $(FREEZES)
 QUICK := $(filter-out tests/chaos/ tests/integration/,$(wildcard tests/*/))
-TIMED := tests/integration/state
+# It counts requests by the second, so nothing else may run meanwhile.
+TIMED := tests/integration/state/test_shared_budget.py
+STATE := $(filter-out $(TIMED),$(wildcard tests/integration/state/test_*.py))
 BENCHMARKS := tests/integration/test_benchmarks.py
 
 test: $(STAMP) ## run the tests: the quick ones on two cores, those that keep time alone, two Airflows side by side
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 $(MATRIX) $(QUICK)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 $(MATRIX) $(QUICK) $(STATE)
 	@$(BIN)/python -m pytest -q --durations=5 $(TIMED)
 	@$(MAKE) --no-print-directory --jobs 2 test-integration test-chaos
 
@@ -54,7 +56,7 @@ test: $(STAMP) ## run the tests: the quick ones on two cores, those that keep ti
 
 # Each folder shares one running Airflow, which mostly waits. The benchmarks go where there is more time left.
 test-integration: $(STAMP)
-	@exec $(BIN)/python -m pytest -q --durations=5 --ignore $(TIMED) --ignore $(BENCHMARKS) tests/integration
+	@exec $(BIN)/python -m pytest -q --durations=5 --ignore tests/integration/state --ignore $(BENCHMARKS) tests/integration
 
 test-chaos: $(STAMP)
 	@exec $(BIN)/python -m pytest -q --durations=5 $(addprefix --ignore=,$(MATRIX)) tests/chaos $(BENCHMARKS)

@@ -126,6 +126,21 @@ def test_appears_when_it_is_committed(size: int, path: ObjectStoragePath) -> Non
     assert len(everything(path)) == 1
 
 
+def test_it_is_on_the_disk_before_it_appears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power cut there is the whole file, or none; its name is on the disk as well before a task goes on."""
+    path, real = tmp_path / "orders.jsonl", os.fsync
+    stored: list[tuple[str, bool]] = []
+
+    def fsync(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        stored.append(("folder" if stat.S_ISDIR(found.st_mode) else f"{found.st_size} bytes", path.exists()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    written(ObjectStoragePath(str(path)), b"rows")
+    assert stored == [("4 bytes", False), ("folder", True)]
+
+
 @pytest.mark.parametrize("sealed", [False, True])
 @pytest.mark.parametrize("size", [0, 1, 10 * PART])
 def test_the_old_file_stays_when_something_goes_wrong(size: int, sealed: bool, path: ObjectStoragePath) -> None:

@@ -90,6 +90,19 @@ def test_ended_otherwise_it_goes_on_at_the_vendor(
     assert vendors.ledger(kind.vendor, STOPPED[kind.vendor]) == []
 
 
+@pytest.mark.parametrize("kind", [CAMPAIGN, POST])
+def test_what_another_deployment_started_goes_on(
+    kind: Kind, vendors: Sandbox, task: Task, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of the database may be tried out: whoever stops its tasks must not stop the original's."""
+    more = LATER_POST if kind is POST else {"target_statuses": ["completed"]}
+    kind(wait_for_completion=False, **more).execute(task.context)
+    vendors.advance(LATER)
+    monkeypatch.setenv("AIRFLOW__MKT__DEPLOYMENT", "staging")
+    stopped(kind, task, "failed", waits, WorkerDiedError(), **more)
+    assert vendors.ledger(kind.vendor, STOPPED[kind.vendor]) == []
+
+
 def test_stopping_that_takes_too_long_is_told(
     vendors: Sandbox, task: Task, waits: Waits, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,6 +52,8 @@ class Idle:
                 self._used_at = time.monotonic()
                 continue
             with self._lock:
+                # In this order, so that a touch meanwhile is either seen here or starts another thread.
+                self._running_in = None
                 if self._used_at + self.after <= time.monotonic():
-                    self._running_in = None
                     return
+                self._running_in = os.getpid()

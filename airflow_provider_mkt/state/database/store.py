@@ -7,6 +7,7 @@ restarted in between. Every failure becomes a :class:`StoreError` that says what
 
 from __future__ import annotations
 
+import copy
 import logging
 import random
 import sqlite3
@@ -74,6 +75,7 @@ class Store:
         self._plain = plain_transaction(self.url)
         self._prepared = False
         self._preparing = threading.Lock()
+        self._failed: tuple[float, StoreError] | None = None
 
     def __repr__(self) -> str:
         return f"<Store {self.where}>"
@@ -192,16 +194,27 @@ class Store:
     def _prepare(self) -> None:
         if self._prepared and self._file.is_still_there():
             return
+        asked = time.monotonic()
         with self._preparing:
+            if self._failed and self._failed[0] >= asked:
+                # Somebody has just tried in vain: each waiting for the server anew would take minutes for many.
+                raise copy.copy(self._failed[1])
             if self._prepared and not self._file.is_still_there():
                 log.warning("The shared state store was replaced or deleted (%s); opening it anew.", self.where)
                 self._engine.dispose()
                 self._prepared = False
             if not self._prepared:
-                if self.kind == "sqlite":
-                    self._make_file()
-                self._bring_forward()
+                try:
+                    self._guarded(self._set_up)
+                except StoreError as error:
+                    self._failed = time.monotonic(), error
+                    raise
                 self._prepared = True
+
+    def _set_up(self) -> None:
+        if self.kind == "sqlite":
+            self._make_file()
+        self._bring_forward()
 
     def _bring_forward(self) -> None:
         try:

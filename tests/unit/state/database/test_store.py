@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event, text
 
-from airflow_provider_mkt.state.database import migrations
+from airflow_provider_mkt.state.database import dialects, migrations
 from airflow_provider_mkt.state.database import store as store_module
 from airflow_provider_mkt.state.database.plain import Execute
 from airflow_provider_mkt.state.database.store import Store
@@ -264,3 +264,27 @@ def test_a_link_to_a_file_yet_to_be_made(path: Path, tmp_path: Path) -> None:
     made.run(add_budget)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     made.close()
+
+
+def test_a_server_that_is_silent_is_waited_for_once_by_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would wait for as long as connecting may take, one after the other."""
+    pytest.importorskip("psycopg2")
+    tried: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(dialects, "CONNECT_PATIENCE", 2)
+        made = Store(f"postgresql+psycopg2://airflow@127.0.0.1:{silent.getsockname()[1]}/db", 0.2)
+        event.listen(made._engine, "do_connect", lambda *_: tried.append(1))
+        failures: list[StoreFailure] = []
+
+        def use() -> None:
+            with pytest.raises(StoreError) as caught:
+                made.run(versions)
+            failures.append(caught.value.failure)
+
+        threads = [threading.Thread(target=use) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failures == [StoreFailure.UNREACHABLE] * 8
+    assert len(tried) == 1

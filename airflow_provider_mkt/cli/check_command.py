@@ -161,8 +161,8 @@ def _add_post(result: Checked, post: dict[str, str], zone_: tzinfo, place: str) 
     for network, most in flow_social.NETWORK_LENGTHS.items():
         if len(post["content"]) > most:
             result.notes.append(
-                f"{place}: the text has {len(post['content']):,} characters; {network.capitalize()} takes {most}. Shorten it if "
-                f"{post['channel_id']} is there."
+                f"{place}: the text has {len(post['content']):,} characters; {network.capitalize()} takes {most}. "
+                f"Shorten it if {post['channel_id']} is there."
             )
 
 

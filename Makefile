@@ -68,7 +68,7 @@ budget: $(STAMP) ## share a rate limit for 40 seconds, from 1, 4 and 16 processe
 chaos: $(STAMP) ## 500 launches under random kills and faults, beside a plain HttpOperator (about 14 minutes)
 	@exec $(BIN)/python -m tests.chaos.soak --launches 500
 
-chaos-freeze: $(STAMP) ## freeze every launch at every step and thaw it beside its successor: the whole table (about 8 minutes)
+chaos-freeze: $(STAMP) ## freeze every launch at every step and thaw it beside its successor: the whole table (about 5 minutes)
 	@MKT_WHOLE_MATRIX=1 exec $(BIN)/python -m pytest -q -n 2 --dist load $(FREEZES)
 
 bench: $(STAMP) ## measure, beside what one would pick instead: imports, calls, the fence, shared budgets, batches (about 21 minutes)

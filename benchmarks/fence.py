@@ -5,7 +5,8 @@
 
 A task of a running Airflow launches campaigns at the simulated vendor, one after the other. The fence asks Airflow's
 API server through the task's supervisor, as in production. Only a process that freezes between the last look at the
-clock and the last byte could still send a request whose place another try has taken.
+clock and the last byte could still send a request whose place another try has taken. Where the clock stands still as
+well, as on some paused virtual machines, it is the time since Airflow's last answer.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ DAGS = Path(__file__).parent / "dags"
 ROWS = {
     "launch": "the whole launch",
     "fence": "of which: the fence",
-    "first byte": "from its answer to the first byte",
-    "last byte": "from the last look at the clock to the last byte",
+    "confirmed": "from Airflow's last answer to the last byte",
+    "looked": "from the last look at the clock to the last byte",
 }
 WARM_UP = 5
 """Launches that come first and do not count."""

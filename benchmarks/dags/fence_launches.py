@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.sdk import dag, get_current_context, task
 
-from tests.chaos.steps import around
+from tests.chaos.steps import around, on_write
 
 
 @dataclass
@@ -18,13 +18,16 @@ class Moments:
 
     asked: float = 0.0
     answered: float = 0.0
+    confirmed: float = 0.0
     looked: float = 0.0
-    first: float = 0.0
     last: float = 0.0
     found: list[dict[str, float]] = field(default_factory=list)
 
-    def watch(self) -> None:
-        """Note when the fence is asked and answers, and when the request's bytes are handed to the system."""
+    def watch(self, store: Any) -> None:
+        """Note when the fence is asked and answers, and when the request's bytes are handed to the system.
+
+        :param store: the class of the task state store
+        """
         from http.client import HTTPConnection
 
         from airflow_provider_mkt.client import adapter
@@ -32,10 +35,11 @@ class Moments:
 
         around(adapter, "elapsed", before=self._looking)
         around(Fence, "__call__", before=self._fence_asked, after=self._fence_answered)
-        around(HTTPConnection, "send", before=self._sending, after=self._sent)
+        on_write(store, "leaving", self._confirmed)
+        around(HTTPConnection, "send", after=self._sent)
 
     def _fence_asked(self, *_: Any) -> None:
-        self.asked, self.first = time.perf_counter(), 0.0
+        self.asked = time.perf_counter()
 
     def _fence_answered(self, *_: Any) -> None:
         self.answered = time.perf_counter()
@@ -43,8 +47,8 @@ class Moments:
     def _looking(self) -> None:
         self.looked = time.perf_counter()
 
-    def _sending(self, *_: Any) -> None:
-        self.first = self.first or time.perf_counter()
+    def _confirmed(self) -> None:
+        self.confirmed = time.perf_counter()
 
     def _sent(self, *_: Any) -> None:
         self.last = time.perf_counter()
@@ -57,8 +61,8 @@ class Moments:
             {
                 "launch": time.perf_counter() - began,
                 "fence": self.answered - self.asked,
-                "first byte": self.first - self.answered,
-                "last byte": self.last - self.looked,
+                "confirmed": self.last - self.confirmed,
+                "looked": self.last - self.looked,
             }
         )
 
@@ -86,7 +90,7 @@ def fence_launches() -> None:
         task_key = TaskKey.of(context, operator.conn_id)
         request, client = operator.submission_request(task_key), operator.hook.client
         moments = Moments()
-        moments.watch()
+        moments.watch(type(context["task_state_store"]))
         for number in range(context["dag_run"].conf["launches"]):
             submission = Submission(
                 context["task_state_store"], task_key, number, guard=operator.guard(context)

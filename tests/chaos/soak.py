@@ -71,6 +71,7 @@ class Soak:
     :param fates: how many tasks ended how
     :param happened: for each launch how often it happened, by the vendors' own ledger
     :param wrong: what must not be, in words
+    :param shared: launches that are done because another one's sync of the same integration came after their request
     :param people: what a person is told of each launch that ended as unknown
     """
 
@@ -83,6 +84,7 @@ class Soak:
     faults: int = 0
     wrong: list[str] = field(default_factory=list)
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shared: set[str] = field(default_factory=set)
     silent: int = 0
     orphans: int = 0
 
@@ -165,6 +167,8 @@ def _judge(result: Soak, run: Run, effects: list[dict[str, Any]], *, plain: bool
         result.happened[launch] = times.pop(launch, 0)
         fate = (SUCCEEDED if one.state == "success" else FAILED) if plain else _fate(run, one, log, launch, ids)
         result.fates[fate] += 1
+        if fate == RECONCILED and one.task_id == "flokit" and _synced_since(run, one, effects):
+            result.shared.add(launch)
         _count(result, launch, fate)
         if not plain:
             _weigh(result, launch, fate)
@@ -200,6 +204,15 @@ def _fate(run: Run, one: TaskState, log: str, launch: str, ids: Mapping[str, str
     return REFUSED
 
 
+def _synced_since(run: Run, one: TaskState, effects: list[dict[str, Any]]) -> bool:
+    """Whether the integration was synced since the request. Whoever began that: it brings the same data up to date."""
+    record = run.airflow.api.stored(run, one.task_id, one.map_index)["mkt.submission.0"]
+    before = record["baseline"]["last_synced_at"] or ""
+    return record["receipt"]["sync_id"] is None and any(
+        entry["vendor"] == "flokit" and entry["at"] > before for entry in effects
+    )
+
+
 def _told(result: Soak, run: Run, one: TaskState, log: str) -> dict[str, Any]:
     """Return what a person has to go by: what the task said last, and the evidence in the record."""
     launch = mix.name(one.task_id, one.map_index)
@@ -222,7 +235,8 @@ def _ids(receipt: Mapping[str, Any]) -> list[str]:
 def _count(result: Soak, launch: str, fate: str) -> None:
     """Count what nobody is told: successes that never happened, refusals that did."""
     times = result.happened[launch]
-    result.silent += times == 0 and fate in {PUBLISHED, ATTACHED, RECONCILED, SUCCEEDED}
+    done = fate in {PUBLISHED, ATTACHED, RECONCILED, SUCCEEDED}
+    result.silent += times == 0 and done and launch not in result.shared
     result.orphans += times > 0 and fate in {FAILED, REFUSED}
 
 
@@ -231,6 +245,8 @@ def _weigh(result: Soak, launch: str, fate: str) -> None:
     times = result.happened[launch]
     allowed = {REFUSED: (0,), UNKNOWN: (0, 1)}
     once = fate in {PUBLISHED, ATTACHED, RECONCILED, AFTERWARDS}
+    if launch in result.shared:
+        once, allowed = False, {RECONCILED: (0, 1)}
     if times not in ((1,) if once else allowed.get(fate, ())):
         result.wrong.append(f"{launch}: {fate}, but it happened {times} times")
 
@@ -252,6 +268,7 @@ def table(*soaks: Soak) -> Table:
         ("effects in the vendors' ledger", [str(one.effects) for one in soaks]),
         ("launches that happened more than once", [str(one.duplicates) for one in soaks]),
         ("  superfluous effects", [str(one.effects - sum(t > 0 for t in one.happened.values())) for one in soaks]),
+        ("done by another launch's sync since", [str(len(one.shared)) for one in soaks]),
         ("succeeded, but never happened", [str(one.silent) for one in soaks]),
         ("failed like a refusal, but happened", [str(one.orphans) for one in soaks]),
         ("seconds", [f"{one.seconds:.0f}" for one in soaks]),
@@ -319,7 +336,9 @@ def main() -> int:
                 soaks.append(soak(airflow, options.launches, seed=options.seed, plain=plain, restart=not plain))
             console.print(table(*soaks))
             if options.json:
-                options.json.write_text(json.dumps([vars(one) for one in soaks], indent=1), encoding="utf-8")
+                options.json.write_text(
+                    json.dumps([vars(one) for one in soaks], indent=1, default=sorted), encoding="utf-8"
+                )
     for launch, told in soaks[0].people.items():
         console.print(f"{launch}: happened {told['happened']} times. {told['evidence'][-1:]}")
     for line in soaks[0].wrong:

@@ -82,7 +82,14 @@ def test_cell(freeze: Freeze, name: str, sandbox: Sandbox, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("name", "times"),
-    [("flow_social", 1), ("flow_social_batch", 3), ("flinque", 2), ("flow_living", 2), ("flodesk_workflow", 2)],
+    [
+        ("flow_social", 1),
+        ("flow_social_batch", 3),
+        ("flinque", 2),
+        ("flow_living", 2),
+        ("flodesk_workflow", 2),
+        ("flokit", 1),
+    ],
 )
 def test_the_remainder(name: str, times: int, sandbox: Sandbox, tmp_path: Path) -> None:
     """Between the last check and the last byte nothing can tell, except a vendor with idempotency keys.

@@ -17,7 +17,7 @@ SMALL: dict[str, tuple[str, list[str]]] = {
         ["SQLite", "PostgreSQL", "requests.Session.get", "FlowSocialHook.get_post", "ratio"],
     ),
     "state_cost": ("--number 20", ["SQLite ", "PostgreSQL", "p99"]),
-    "fence": ("--launches 2", ["of which: the fence", "to the first byte", "to the last byte"]),
+    "fence": ("--launches 2", ["of which: the fence", "last answer to the last byte", "last look at the clock"]),
     "budget": (
         "--seconds 1 --requests 4 --processes 2",
         ["this provider, SQLite", "this provider, PostgreSQL", "urllib3 Retry", "HttpHook", "HttpOperator"],

@@ -95,7 +95,7 @@ SUBMISSIONS = (
     ),
     ActionCommand(
         name="forget",
-        help="It did not happen: void the record, so that the next try submits anew",
+        help="It did not happen: void the record, so that the next try submits again",
         func=lazy_load_command(f"{COMMANDS}.forget_submission"),
         args=(*PLACE, YES),
     ),
@@ -141,7 +141,7 @@ ACCOUNTS = (
     ),
     ActionCommand(
         name="rotate-fernet-key",
-        help="Encrypt the shared store's secrets anew, after a new [core] fernet_key was put before the former one",
+        help="Encrypt the shared store's secrets with the new Fernet key, once it is put before the former one",
         func=lazy_load_command("airflow_provider_mkt.cli.shared_state_command.rotate_fernet_key"),
         args=(),
     ),

@@ -90,7 +90,7 @@ def adopt_submission(args: argparse.Namespace) -> None:
 
 
 def forget_submission(args: argparse.Namespace) -> None:
-    """Void a record: the next try submits anew, under a key of its own."""
+    """Void a record: the next try submits again, under a key of its own."""
     with refusals():
         settling = _settling(args)
         record = settling.record

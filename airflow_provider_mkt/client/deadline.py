@@ -75,7 +75,7 @@ class Deadlines:
         self.after_fork()
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child, which has no other thread."""
+        """Begin again in a forked child, which has no other thread."""
         self._changed = threading.Condition()
         self._coming: list[tuple[float, int, Deadline]] = []
         self._count = itertools.count()

@@ -90,7 +90,7 @@ def _pages_before(client: ApiClient, asked: Call, most: int) -> Iterator[Page]:
     if len(pages) > MAX_BACK:
         raise ApiError(
             f"More than {MAX_BACK} pages of rows left the list {asked.endpoint.path} while it was read. Nothing was "
-            "written; a retry reads it anew.",
+            "written; a retry reads it again.",
             method=asked.endpoint.method,
             path=asked.endpoint.path,
         )

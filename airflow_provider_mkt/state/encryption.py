@@ -48,7 +48,7 @@ class Encryptor:
             raise StoreError(StoreFailure.OTHER_KEY) from None
 
     def reencrypt(self, encrypted: str) -> str:
-        """Encrypt anew with the present key what any of the keys decrypts.
+        """Encrypt with the present key what any of the keys decrypts.
 
         :raises StoreError: when none of the keys fits
         """

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""A new Fernet key: everything that is stored encrypted is encrypted anew."""
+"""A new Fernet key: everything that is stored encrypted is encrypted again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Reencrypted:
 
 
 def reencrypt_all(store: Store, encryptor: Encryptor) -> Reencrypted:
-    """Encrypt every stored secret anew with the present Fernet key, after a rotation of that key.
+    """Encrypt every stored secret again with the present Fernet key, after a rotation of that key.
 
     Webhooks that were retired long ago are dropped. A secret that cannot be read keeps nobody from rotating: it may be
     that of a connection which is long gone.

@@ -102,7 +102,7 @@ class WatchTrigger(BaseEventTrigger):
         """Poll again and again, and yield one event when there is something to tell."""
         watch = self._watch()
         await asyncio.sleep(FIRST_LOOK if self.first_look is None else self.first_look)
-        patience = FailedPolls()
+        failed = FailedPolls()
         interval = self.poll_interval
         client: ApiClient | None = None
         while True:
@@ -111,11 +111,11 @@ class WatchTrigger(BaseEventTrigger):
                 verdict = (await client.arun(watch.poll())).redacted(client.redactor)
             except (ApiError, StoreError, AirflowNotFoundException) as error:
                 told = self._told(error)
-                if patience.give_up_on(told):
+                if failed.give_up_on(told):
                     yield TriggerEvent(told.to_event())
                     return
             else:
-                patience.reset(verdict)
+                failed.reset(verdict)
                 if verdict.final:
                     yield TriggerEvent(verdict.event())
                     return
@@ -138,7 +138,7 @@ class WatchTrigger(BaseEventTrigger):
             log.info("The wait ends, but the task was not marked as failed: the vendor goes on.")
             return
         watch = self._watch()
-        talk = watch.cancel()
-        if talk is not None:
+        conversation = watch.cancel()
+        if conversation is not None:
             client = await self._client(watch)
-            log.warning("The task was stopped by a user: %s. %s", await client.arun(talk), resubmit_hint())
+            log.warning("The task was stopped by a user: %s. %s", await client.arun(conversation), resubmit_hint())

@@ -14,6 +14,7 @@ from tests.docs.blocks import PAGES, ROOT, prose
 
 INSTEAD = {
     "a look": "a poll, a check",
+    "anew": "again",
     "at a stretch": "in one go",
     "belong(s)? into": "is better in, write into",
     "beyond all reason": "too deeply",

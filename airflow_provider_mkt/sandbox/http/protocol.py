@@ -19,7 +19,7 @@ class BreakableProtocol(H11Protocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Not left to the configuration of logging, which Airflow does anew: a query string may carry a key.
+        # Not left to the configuration of logging, which Airflow does again: a query string may carry a key.
         self.access_log = False
         application = self.app
 

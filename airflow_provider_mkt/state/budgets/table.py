@@ -26,7 +26,7 @@ MAX_DOUBLED = 600.0
 LEARNED_FOR = 3600.0
 """Seconds for which a stated limit is believed: a stray answer of a gateway must not slow an account down for ever."""
 CONFIRMED_FOR = 300.0
-"""Seconds after which a limit that the vendor goes on stating is entered anew, and not with every answer."""
+"""Seconds after which a limit that the vendor goes on stating is entered again, and not with every answer."""
 UNLIKELY = 0.1
 """The part of the known limit below which a stated one is unlikely: it is believed for two windows after each answer
 that states it. A vendor that means it states it with every answer."""

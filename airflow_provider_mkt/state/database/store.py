@@ -200,7 +200,7 @@ class Store:
                 # Somebody has just tried in vain: each waiting for the server anew would take minutes for many.
                 raise copy.copy(self._failed[1])
             if self._prepared and not self._file.is_still_there():
-                log.warning("The shared state store was replaced or deleted (%s); opening it anew.", self.where)
+                log.warning("The shared state store was replaced or deleted (%s); opening it again.", self.where)
                 self._engine.dispose()
                 self._prepared = False
             if not self._prepared:

@@ -162,7 +162,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator[FlinqueH
         _remember(context, {**record, "done": True})
 
     def _export_again(self, context: Context, record: dict[str, Any]) -> dict[str, Any]:
-        """Write the file of this run anew, which somebody has removed. The cursor stays as it is."""
+        """Write this run's file again: somebody has removed it. The cursor stays as it is."""
         self.log.warning(
             "The file of this run is gone: its window is exported again. Orders that earlier or later runs have "
             "exported from that window are in it as well; the watermark stays where it is."

@@ -14,7 +14,7 @@ from airflow_provider_mkt.sandbox.engine.fields import day
 from airflow_provider_mkt.sandbox.engine.vendor import VendorError
 from airflow_provider_mkt.sandbox.vendors.flokit.routes import ERRORS, Kit
 
-LONGEST = 366
+MAX_DAYS = 366
 """Days that a report may span (assumed)."""
 
 FRESHNESS = 6 * 3600
@@ -79,8 +79,8 @@ class Cohorts(BaseModel):
 def _span(start: date, end: date) -> int:
     if end < start:
         raise VendorError(400, "the end date must not be before the start date")
-    if (end - start).days >= LONGEST:
-        raise VendorError(400, f"a report spans at most {LONGEST} days")
+    if (end - start).days >= MAX_DAYS:
+        raise VendorError(400, f"a report spans at most {MAX_DAYS} days")
     return (end - start).days + 1
 
 

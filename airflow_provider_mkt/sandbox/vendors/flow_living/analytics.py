@@ -21,7 +21,7 @@ from airflow_provider_mkt.sandbox.vendors.flow_living.schemas import (
     InsightRow,
 )
 
-LONGEST = 366
+MAX_DAYS = 366
 """Days that one insight query may span (assumed)."""
 
 SECURITY: dict[str, Any] = {"security": [{"flowLivingUser": [], "flowLivingSecret": []}]}
@@ -76,8 +76,8 @@ def _insights(living: FlowLiving, start: datetime, end: datetime, agents: set[st
     if end < start:
         raise VendorError(400, "endDate: must not be before startDate")
     days = (end - start).days + 1
-    if days > LONGEST:
-        raise VendorError(400, f"endDate: at most {LONGEST} days after startDate")
+    if days > MAX_DAYS:
+        raise VendorError(400, f"endDate: at most {MAX_DAYS} days after startDate")
     return [
         _row(campaign, start + timedelta(days=offset), offset)
         for campaign in _shown(living)

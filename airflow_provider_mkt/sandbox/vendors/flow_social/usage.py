@@ -13,7 +13,7 @@ from airflow_provider_mkt.sandbox.engine.fields import day
 from airflow_provider_mkt.sandbox.engine.vendor import VendorError
 from airflow_provider_mkt.sandbox.vendors.flow_social.account import ERRORS, Envelope, FlowSocial, Social, stamp
 
-LONGEST = 366
+MAX_DAYS = 366
 """Days of history in one answer."""
 
 router = APIRouter(prefix="/flow-social/v1/usage", tags=["Flow Social"], responses=ERRORS)
@@ -75,8 +75,8 @@ async def get_history(
     if first > last:
         raise VendorError(400, "Invalid request", details=[("from", "must not be after to")])
     days = (last - first).days + 1
-    if days > LONGEST:
-        raise VendorError(400, "Invalid request", details=[("from", f"at most {LONGEST} days before to")])
+    if days > MAX_DAYS:
+        raise VendorError(400, "Invalid request", details=[("from", f"at most {MAX_DAYS} days before to")])
     return {"data": [_row(social, first + timedelta(days=offset)) for offset in range(days)]}
 
 

@@ -29,7 +29,7 @@ class PreflightOperator(AuthoredTemplates, BaseOperator):
     asked about. For each one, its connection is tried; then
 
     - ``campaign``: Flow Living validates it (dry run);
-    - ``posts``: their channels exist and are connected, the texts are short enough for the networks, and Flow Social
+    - ``posts``: their channels exist, the texts are short enough for the networks, and Flow Social
       would take each of them (the first 100 are sent to its preflight);
     - ``audience`` and ``segment_ids``: the file is read to its end; its custom fields and the segments exist;
     - ``integration_id``: FloKit has it, and it is connected;

@@ -12,7 +12,6 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_mkt.exceptions import NotSentError, ServerError, ValidationError
-from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.operators import PreflightOperator
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
@@ -162,11 +161,13 @@ def test_a_vendor_that_does_not_offer_to_check_posts(
     assert len(tried) == 1
 
 
-def test_a_dead_network_connection_of_a_channel(vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    dead = [{"id": "connection_1", "platform": "linkedin", "valid": False}]
-    monkeypatch.setattr(FlowSocialHook, "verify_channel_connections", lambda hook, channel: dead)
-    (problem,) = asked(vendors, task, {"posts": [POST, POST]})
-    assert problem.startswith("channel channel_1: its connection to linkedin does not work")
+def test_a_dead_network_connection_of_a_channel_is_warned_of_once(
+    vendors: Sandbox, task: Task, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sandbox's TikTok connection has expired, and its channel takes posts all the same."""
+    posts = [{**POST, "channel_id": "channel_3", "content": f"Viewing {number}."} for number in range(2)]
+    assert PreflightOperator(task_id="preflight", posts=posts).execute(task.context)  # type: ignore[arg-type]
+    assert caplog.text.count("its connection to tiktok does not work") == 1
 
 
 def test_no_posts_and_nothing_at_all(vendors: Sandbox, task: Task) -> None:

@@ -80,10 +80,11 @@ bench: $(STAMP) ## measure, beside what one would pick instead: imports, calls, 
 	$(BIN)/python -m benchmarks.posts_batch
 	$(BIN)/python -m benchmarks.export --orders 200000
 
-check: $(STAMP) ## lint, formatting, types, documentation
+check: $(STAMP) ## lint, formatting, types, supply chain, documentation
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy --strict airflow_provider_mkt scripts
+	$(BIN)/python -m scripts.supply_chain
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 format: $(STAMP) ## put the code into the project's format
@@ -93,9 +94,11 @@ format: $(STAMP) ## put the code into the project's format
 env: $(STAMP) ## write a .env with new random secrets for docker-compose (an existing one is kept)
 	@exec $(BIN)/python -m scripts.make_env
 
-lock: $(STAMP) ## work out requirements/dev.txt anew from pyproject.toml
-	$(BIN)/uv pip compile --universal --python-version 3.10 --no-header --no-emit-index-url --no-annotate \
-		--group dev pyproject.toml -o requirements/dev.txt
+LOCK := uv pip compile --universal --python-version 3.10 --generate-hashes --no-header --no-emit-index-url --no-annotate
+
+lock: $(STAMP) ## work out requirements/ anew from pyproject.toml, each package with the hashes of its files
+	$(BIN)/$(LOCK) --group dev pyproject.toml -o requirements/dev.txt
+	echo uv | $(BIN)/$(LOCK) - -o requirements/bootstrap.txt
 
 clean: ## remove everything that make has made, the virtual environment included
 	@if [ -d .demo ] && [ -x $(BIN)/python ]; then $(BIN)/python -m scripts.demo down; fi

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make or refresh the virtual environment: make_venv.sh FOLDER [PYTHON]
-# Installs the pinned requirements and this package (editable). A finished environment is brought up to date, not rebuilt.
+# Installs the pinned requirements, each checked by its hash, and this package (editable). A finished environment is brought up to date, not rebuilt.
 set -eu
 
 venv=$1
@@ -40,8 +40,10 @@ fi
 
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 echo "installing the pinned requirements into $venv"
-"$venv/bin/python" -m pip install --quiet --requirement requirements/bootstrap.txt
+"$venv/bin/python" -m pip install --quiet --require-hashes --requirement requirements/bootstrap.txt
 # Bytecode now, or the first start of Airflow pays for it in four processes at once.
-VIRTUAL_ENV="$venv" "$venv/bin/uv" pip sync --quiet --compile-bytecode --python "$venv/bin/python" \
+VIRTUAL_ENV="$venv" "$venv/bin/uv" pip sync --quiet --require-hashes --compile-bytecode --python "$venv/bin/python" \
     requirements/bootstrap.txt requirements/dev.txt
-VIRTUAL_ENV="$venv" "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --editable .
+# What builds the package is among the requirements: isolated, the build would fetch it without a hash.
+VIRTUAL_ENV="$venv" "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation \
+    --editable .

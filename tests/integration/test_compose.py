@@ -55,6 +55,8 @@ def _config(env_file: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def env_file(tmp_path: Path) -> Path:
     path = tmp_path / "secrets.env"
     assert make_env.write(path)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"AIRFLOW_IMAGE=apache/airflow@sha256:{'0' * 64}\n")
     return path
 
 
@@ -84,7 +86,7 @@ def test_airflow_starts_after_its_database_is_migrated() -> None:
 
 def test_images_are_pinned_and_alike() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    base = re.search(r"^FROM apache/airflow:(\d+\.\d+\.\d+)$", dockerfile, re.MULTILINE)
+    base = re.search(r"^        (\d+\.\d+\.\d+)\) ;; \\$", dockerfile, re.MULTILINE)
     assert base is not None
     lock = (ROOT / "requirements" / "dev.txt").read_text(encoding="utf-8")
     locked = re.search(r"^apache-airflow==(\S+)", lock, re.MULTILINE)
@@ -135,6 +137,15 @@ def test_docker_compose_accepts_it(env_file: Path) -> None:
     answer = _config(env_file, "--profile", "sandbox")
     assert answer.returncode == 0, answer.stderr
     assert set(yaml.safe_load(answer.stdout)["services"]) == {*SERVICES, "sandbox"}
+
+
+@needs_tool
+def test_docker_compose_asks_for_the_digest_of_the_base_image(env_file: Path) -> None:
+    text = env_file.read_text(encoding="utf-8")
+    env_file.write_text(text.replace("AIRFLOW_IMAGE", "OTHER"), encoding="utf-8")
+    answer = _config(env_file)
+    assert answer.returncode != 0
+    assert "AIRFLOW_IMAGE is not set" in answer.stderr
 
 
 @needs_tool

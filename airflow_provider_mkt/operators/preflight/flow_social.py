@@ -74,7 +74,7 @@ def _networks(findings: Findings, hook: Any, channel: str) -> set[str]:
             if row.get("valid") is False:
                 # How posts fare on such a channel is not documented: its other networks, or a retry, may take them.
                 log.warning(
-                    "Channel %s: Flow Social says that its connection to %s does not work (%s). Connect it again there.",
+                    "Channel %s: Flow Social says its connection to %s does not work (%s). Connect it there again.",
                     *(channel, network or "a network", row.get("status") or "no status"),
                 )
     return networks

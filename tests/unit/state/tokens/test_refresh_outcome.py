@@ -95,6 +95,7 @@ class TestLostAnswers:
         with pytest.raises(AuthenticationError, match="its answer was lost"):
             make().get_rotating(KEY, "refresh-0", vendor)
 
+    @pytest.mark.slow
     def test_while_answers_keep_being_lost_tries_are_further_and_further_apart(self, make: Make, clock: Any) -> None:
         vendor = Rotating(*[("before", LOST)] * 1000)
         for _ in range(2 * 3600):

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """One rate limit, many processes: who gets how much of it, and what is refused.
 
-    python -m benchmarks.budget [--seconds 40] [--requests 480] [--processes 1 4 16] [--postgres URL]
+    python -m benchmarks.budget [--seconds 39] [--requests 480] [--processes 1 4 16] [--postgres URL]
 
 A vendor on this machine permits 60 requests in any 3 seconds, by arrival, and answers the others with 429 and
 ``Retry-After``. Compared are this provider on both databases, ``requests`` with urllib3's retries, ``HttpHook`` with
@@ -90,7 +90,7 @@ def rows(folder: str, postgres: URL, number: int) -> Iterator[tuple[str, str, st
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=40.0)
+    parser.add_argument("--seconds", type=float, default=39.0)
     parser.add_argument("--requests", type=int, default=480)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--postgres", default=POSTGRES)

@@ -72,6 +72,10 @@ def postgres_arguments(url: URL, patience: float) -> dict[str, Any]:
     return arguments
 
 
+READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+"""Set in each transaction: a driver that sets it for a connection asks the server again with every change of mode."""
+
+
 def postgres_settings(patience: float, *, durable: bool) -> str:
     """Return the statement that begins every transaction: nothing may take much longer than ``patience`` seconds.
 

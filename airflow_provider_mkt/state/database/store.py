@@ -21,6 +21,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from airflow_provider_mkt.state.database.dialects import (
+    READ_COMMITTED,
     begin_immediate,
     place_of,
     postgres_arguments,
@@ -164,7 +165,7 @@ class Store:
                 stack.callback(pragma, connection, "synchronous = NORMAL")
             with connection.begin():
                 if self.kind == "postgresql":
-                    connection.exec_driver_sql(postgres_settings(self.patience, durable=durable))
+                    connection.exec_driver_sql(f"{READ_COMMITTED}; {postgres_settings(self.patience, durable=durable)}")
                 return work(connection)
 
     def _transact_plainly(self, work: Callable[[Execute], T]) -> T:
@@ -264,7 +265,6 @@ class Store:
         engine = create_engine(
             self.url,
             connect_args=postgres_arguments(self.url, self.patience),
-            isolation_level="READ COMMITTED",
             pool_size=MAX_CONNECTIONS,
             max_overflow=0,
             pool_timeout=self.patience,

@@ -91,7 +91,7 @@ class FlodeskCreateSegmentOperator(InstantOperator["FlodeskHook"]):
             prepare=lambda: self._none_there(body["name"]),
             trace=trace_segment,
             confirm=self._still_our_turn,
-            echoed=frozenset({"name", "color"}),
+            echoed=frozenset({"name"}),
         )
 
     def _none_there(self, name: str) -> dict[str, Any]:

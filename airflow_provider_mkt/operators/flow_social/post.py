@@ -78,7 +78,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator["FlowSocialHook"]):
             reference=task_key.reference,
             id_field="post_id",
             prepare=prepare,
-            echoed=frozenset({"channelId", "content", "scheduledFor", "mediaKeys"}),
+            echoed=frozenset({"channelId", "content", "scheduledFor"}),
         )
 
     def watch(self, record: Record) -> PostWatch:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError, OutcomeUnknownError
-from airflow_provider_mkt.operators.flodesk import FlodeskAddToWorkflowOperator
+from airflow_provider_mkt.operators.flodesk import FlodeskAddToWorkflowOperator, FlodeskCreateSegmentOperator
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.submission.record import SETTLED
@@ -141,3 +141,12 @@ def test_what_is_written_otherwise_is_the_same(shown: dict[str, Any], vendors: S
     answered(vendors, POST, {"id": "post_1", "status": "queued", **shown}, processed=True)
     operator = POST(wait_for_completion=False, scheduled_for="2099-06-08T09:00:00Z")
     assert operator.execute(task.context)["post_id"] == "post_1"
+
+
+def test_a_color_that_is_written_otherwise_is_the_same(vendors: Sandbox, task: Task) -> None:
+    """Flodesk shows colors in capitals."""
+    from airflow_provider_mkt.hooks.flodesk import FlodeskHook
+
+    color = list(FlodeskHook().list_segment_colors())[-1].lower()
+    operator = FlodeskCreateSegmentOperator(task_id="publish", name="Otherwise", color=color)
+    assert operator.execute(task.context)["created"]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
@@ -33,7 +34,7 @@ def alike(shown: Any, sent: Any) -> bool:
     """Tell whether the vendor shows what was sent, perhaps written otherwise: 1000 as "1000.00", a day as a moment."""
     if shown == sent:
         return True
-    if isinstance(shown, str) and isinstance(sent, str) and shown.strip() == sent.strip():
+    if isinstance(shown, str) and isinstance(sent, str) and _plain(shown) == _plain(sent):
         return True
     if isinstance(shown, list) and isinstance(sent, list):
         return sorted(map(str, shown)) == sorted(map(str, sent))
@@ -42,6 +43,11 @@ def alike(shown: Any, sent: Any) -> bool:
     with suppress(ValidationError):
         return abs(_seconds(shown) - _seconds(sent)) < SAME_SECOND
     return False
+
+
+def _plain(text: str) -> str:
+    """Return a text without what a vendor may write otherwise: blanks at its ends, line ends, composed characters."""
+    return unicodedata.normalize("NFC", text).replace("\r\n", "\n").strip()
 
 
 def _seconds(value: Any) -> float:

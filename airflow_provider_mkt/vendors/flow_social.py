@@ -126,6 +126,8 @@ OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "contains")
 """Comparisons that a filter may name."""
 POST_FIELDS = frozenset({"channelId", "content", "scheduledFor", "mediaKeys", "enableOptimization"})
 POST_CHANGES = frozenset({"content", "scheduledFor", "mediaKeys"})
+POST_SHOWN = POST_FIELDS - {"enableOptimization"}
+"""What an answer shows of a post."""
 MAX_IN_BATCH = 100
 MAX_MEDIA_BYTES = 10 * 1024**2
 """Bytes of one media file."""

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mkt import validation
-from airflow_provider_mkt.exceptions import MalformedResponseError, ValidationError
+from airflow_provider_mkt.client.contradiction import FAILED
+from airflow_provider_mkt.exceptions import MalformedResponseError
+from airflow_provider_mkt.submission.echo import differing
 from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 VENDOR = flow_social.VENDOR.name
 SHOWN_ROWS = 20
 MAX_REASON = 300
-SAME_MINUTE = 60.0
-"""Seconds by which a time that the vendor shows may differ from the one that was sent: it may round."""
-NOT_TAKEN = flow_social.FAILED | {"failed", "error", "rejected", "cancelled", "canceled"}
-"""Statuses of a post that will not go out, though the vendor calls its creation a success."""
 
 Item = Mapping[str, Any]
 
@@ -107,19 +103,8 @@ def shown_post(item: Item) -> Item:
 
 
 def differences(sent: Item, shown: Item) -> list[str]:
-    """Return the fields by which a post that the vendor shows is not the one that was sent.
-
-    White space at the ends and the form of composed characters do not count, nor what the vendor does not show.
-    """
-    names = [
-        name
-        for name in ("channelId", "content")
-        if name in sent and isinstance(shown.get(name), str) and _plain(shown[name]) != _plain(sent[name])
-    ]
-    planned, told = _seconds(sent.get("scheduledFor")), _seconds(shown.get("scheduledFor"))
-    if planned is not None and told is not None and abs(planned - told) >= SAME_MINUTE:
-        names.append("scheduledFor")
-    return names
+    """Return the fields by which a post that the vendor shows is not the one that was sent."""
+    return differing(shown, {name: sent[name] for name in flow_social.POST_SHOWN if name in sent})
 
 
 def _by_index(items: Sequence[Item], sent: Sequence[Item], contradicts: Callable[[Item, Item], Any]) -> dict[int, Item]:
@@ -136,7 +121,7 @@ def _post_id(result: Item | None) -> str | None:
         return None
     post_id, post = shown_post(result).get("id"), shown_post(result)
     statuses = {str(each.get("status")).lower() for each in (result, post)}
-    return post_id if isinstance(post_id, str) and post_id and not statuses & NOT_TAKEN else None
+    return post_id if isinstance(post_id, str) and post_id and not statuses & FAILED else None
 
 
 def _is_refusal(result: Item) -> bool:
@@ -148,17 +133,3 @@ def _sums_up(summary: Any, done: int, refused: int) -> bool:
     counts = {"total": done + refused, "successful": done, "failed": refused}
     told = summary if isinstance(summary, Mapping) else {}
     return all(told[name] == count for name, count in counts.items() if isinstance(told.get(name), int))
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFC", text).replace("\r\n", "\n").strip()
-
-
-def _seconds(time: Any) -> float | None:
-    """Return a time that the vendor shows in milliseconds, or either side as ISO 8601, in Unix time."""
-    if isinstance(time, (int, float)) and not isinstance(time, bool):
-        return time / 1000
-    try:
-        return validation.parsed("scheduledFor", time).timestamp()
-    except ValidationError:
-        return None

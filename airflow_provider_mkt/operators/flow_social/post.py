@@ -78,7 +78,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator["FlowSocialHook"]):
             reference=task_key.reference,
             id_field="post_id",
             prepare=prepare,
-            echoed=frozenset({"channelId", "content", "scheduledFor"}),
+            echoed=flow_social.POST_SHOWN,
         )
 
     def watch(self, record: Record) -> PostWatch:

@@ -72,8 +72,8 @@ def test_the_same_post_on_several_days_is_told_apart_by_its_time() -> None:
         {"channelId": "channel_1", "content": "Again", "scheduledFor": f"2031-01-0{day}T09:00:00Z"} for day in (1, 2)
     ]
     results = without_index(answer(sent))
-    # As the vendor shows it: in milliseconds, rounded.
-    results[0]["post"]["scheduledFor"] = 1_925_024_430_000
+    # As the vendor shows it: in milliseconds.
+    results[0]["post"]["scheduledFor"] = 1_925_024_400_500
     results.reverse()
     assert receipt(results, sent)["post_ids"] == ["post_0", "post_1"]
 

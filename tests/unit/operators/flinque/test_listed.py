@@ -375,6 +375,7 @@ def test_report_that_went_on_has_no_other_name(vendors: Sandbox, task: Task) -> 
         ("2026-06-08T02:00:00+02:00", "2026-06-08", True),
         ("2026-06-09", "2026-06-08", False),
         (" active ", "active", True),
+        ("Cafe\u0301\nopen", "Caf\u00e9\r\nopen", True),
         ("Active", "active", False),
         (["cr_1"], ["cr_1"], True),
         (["cr_1"], ["cr_2"], False),

@@ -172,10 +172,70 @@ DATABASE = (
     ),
 )
 
+WEBHOOKS_MODULE = "airflow_provider_mkt.cli.webhooks_command"
+WEBHOOKS = (
+    ActionCommand(
+        name="list",
+        help="What vendors have delivered in the last 7 days, the newest first",
+        func=lazy_load_command(f"{WEBHOOKS_MODULE}.list_deliveries"),
+        args=(
+            Arg(("--conn-id",), help="Only deliveries to this connection"),
+            Arg(("--event",), help="Only this event"),
+            Arg(
+                ("--state",),
+                choices=("pending", "handed over", "no consumer", "unreadable"),
+                help="Only in this state; 'no consumer' is what no DAG was scheduled on",
+            ),
+            Arg(("--limit",), type=int, default=100, help="How many at most (default: %(default)s)"),
+            ARG_OUTPUT,
+        ),
+    ),
+    ActionCommand(
+        name="show",
+        help="One delivery with its payload",
+        func=lazy_load_command(f"{WEBHOOKS_MODULE}.show_delivery"),
+        args=(
+            Arg(("number",), type=int, help="The delivery, as listed"),
+            Arg(("--personal",), action="store_true", help="Show personal data as well"),
+        ),
+    ),
+    ActionCommand(
+        name="replay",
+        help="Hand deliveries over anew, such as to a DAG that was written after they came",
+        func=lazy_load_command(f"{WEBHOOKS_MODULE}.replay_delivery"),
+        args=(Arg(("numbers",), type=int, nargs="+", help="The deliveries, as listed"),),
+    ),
+    ActionCommand(
+        name="test",
+        help="Deliver a made-up event to a receiver, with the connection's real secret or token",
+        func=lazy_load_command(f"{WEBHOOKS_MODULE}.test_receiver"),
+        args=(
+            Arg(("conn_id",), help="The connection"),
+            Arg(
+                ("--url",),
+                default="http://127.0.0.1:8080/mkt",
+                help="Address of the receiver, up to and with /mkt (default: %(default)s)",
+            ),
+            Arg(("--event",), default="webhook.test", help="Name of the event (default: %(default)s)"),
+        ),
+    ),
+)
+
+RECEIVER = ActionCommand(
+    name="receiver",
+    help="Receive webhooks in a process of its own, where Airflow's API server is not public",
+    func=lazy_load_command(f"{WEBHOOKS_MODULE}.receiver"),
+    args=(
+        Arg(("--host",), default="127.0.0.1", help="Address to listen on (default: %(default)s)"),
+        Arg(("--port",), type=int, default=8790, help="Port to listen on (default: %(default)s)"),
+    ),
+)
+
 
 def get_mkt_commands() -> list[CLICommand]:
     """Return the provider's commands for Airflow's CLI."""
     submissions = GroupCommand(name="submissions", help="What tasks have submitted to vendors", subcommands=SUBMISSIONS)
     database = GroupCommand(name="db", help="The tables of the shared store", subcommands=DATABASE)
-    commands = [CHECK, SANDBOX, *ACCOUNTS, database, submissions]
+    webhooks = GroupCommand(name="webhooks", help="What vendors have delivered", subcommands=WEBHOOKS)
+    commands = [CHECK, SANDBOX, RECEIVER, *ACCOUNTS, database, submissions, webhooks]
     return [GroupCommand(name="mkt", help="Marketing platforms", subcommands=commands)]

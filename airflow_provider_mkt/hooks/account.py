@@ -230,12 +230,16 @@ def _verify(where: str, value: Any) -> bool | str:
     return text
 
 
-def secrets_of(account: Account) -> WebhookSecrets:
-    """Return what is kept of the webhooks of ``account``.
+def account_name(account: Account) -> str:
+    """Return what the webhooks of ``account`` go by: the login, or the connection's id where there is none.
 
-    They go by the login, or by the connection's id where there is none. The password has no part in it: a key that is
-    replaced must not make the webhooks' secrets unknown.
+    The password has no part in it: a key that is replaced must not make the webhooks' secrets unknown.
     """
+    return f"{account.vendor.conn_type}/{account.base_url}/{account.login or account.conn_id}"
+
+
+def secrets_of(account: Account) -> WebhookSecrets:
+    """Return what is kept of the webhooks of ``account``."""
     from airflow_provider_mkt.state.webhook_secrets import WebhookSecrets  # noqa: PLC0415 - loads SQLAlchemy
 
-    return WebhookSecrets(f"{account.vendor.conn_type}/{account.base_url}/{account.login or account.conn_id}")
+    return WebhookSecrets(account_name(account))

@@ -17,6 +17,7 @@ from airflow_provider_mkt.state.webhook_secrets import purge
 ENCRYPTED = {
     "mkt_token": (("name",), ("access", "refresh")),
     "mkt_webhook": (("account", "webhook_id"), ("secret",)),
+    "mkt_inbox": (("id",), ("payload",)),
 }
 """Every table with secrets: the columns of its key, and those that are encrypted."""
 

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.module_loading import import_string  # type: ignore[attr-defined]
@@ -17,10 +17,8 @@ from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.submission.messages import resubmit_hint
 from airflow_provider_mkt.tasks.user_stop import marked_failed
+from airflow_provider_mkt.triggers.line import Line
 from airflow_provider_mkt.waiting.base import FailedPolls, Watch
-
-if TYPE_CHECKING:
-    from airflow_provider_mkt.client.api_client import ApiClient
 
 log = logging.getLogger(__name__)
 
@@ -82,12 +80,6 @@ class WatchTrigger(BaseEventTrigger):
         watch: Watch = import_string(self.watch)(**self.arguments)
         return watch
 
-    async def _client(self, watch: Watch) -> ApiClient:
-        connection = await watch.hook.aget_connection(self.conn_id)
-        hook = watch.hook(self.conn_id, connection=connection)
-        # Building the client imports the HTTP stack, which would block the loop.
-        return await asyncio.to_thread(lambda: hook.client)
-
     def _told(self, error: Exception) -> ApiError:
         """Return a failed poll as an error that a retry may cure, unless the vendor says otherwise.
 
@@ -102,12 +94,16 @@ class WatchTrigger(BaseEventTrigger):
         """Poll again and again, and yield one event when there is something to tell."""
         watch = self._watch()
         await asyncio.sleep(FIRST_LOOK if self.first_look is None else self.first_look)
-        failed = FailedPolls()
-        interval = self.poll_interval
-        client: ApiClient | None = None
+        with Line(watch, self.conn_id) as line:
+            async for event in self._poll(watch, line):
+                yield event
+                return
+
+    async def _poll(self, watch: Watch, line: Line) -> AsyncIterator[TriggerEvent]:
+        failed, interval = FailedPolls(), self.poll_interval
         while True:
             try:
-                client = client or await self._client(watch)
+                client = await line.client()
                 verdict = (await client.arun(watch.poll())).redacted(client.redactor)
             except (ApiError, StoreError, AirflowNotFoundException) as error:
                 told = self._told(error)
@@ -119,7 +115,7 @@ class WatchTrigger(BaseEventTrigger):
                 if verdict.final:
                     yield TriggerEvent(verdict.event())
                     return
-            await asyncio.sleep(interval)
+            await line.sleep(interval)
             interval = min(interval * 2, self.longest_interval) if self.longest_interval else interval
 
     async def on_kill(self) -> None:
@@ -140,5 +136,6 @@ class WatchTrigger(BaseEventTrigger):
         watch = self._watch()
         conversation = watch.cancel()
         if conversation is not None:
-            client = await self._client(watch)
+            with Line(watch, self.conn_id) as line:
+                client = await line.client()
             log.warning("The task was stopped by a user: %s. %s", await client.arun(conversation), resubmit_hint())

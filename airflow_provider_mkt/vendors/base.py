@@ -43,7 +43,8 @@ class Extra:
         return {"label": self.label, "schema": schema, **described}
 
 
-NOT_READ = "reserved for webhooks; nothing reads it yet"
+PREVIOUS_SECRET = "secret that the webhook had before; its deliveries are taken as well"  # noqa: S105 - a description
+WEBHOOK_TOKEN = "text at the end of the webhook's address by which a delivery is known"  # noqa: S105 - a description
 WEBHOOK_SECRET = "secret of the webhook, where it was not created from here"  # noqa: S105 - a description
 
 COMMON_EXTRAS: Mapping[str, Extra] = {
@@ -70,20 +71,48 @@ COMMON_EXTRAS: Mapping[str, Extra] = {
         "integer",
         description="the main rate limit, where yours differs from the documented one",
     ),
-    "previous_webhook_secret": Extra("Previous webhook secret, during a rotation", secret=True, description=NOT_READ),
+    "previous_webhook_secret": Extra(
+        "Previous webhook secret, during a rotation", secret=True, description=PREVIOUS_SECRET
+    ),
 }
 
 
 @dataclass(frozen=True)
+class Signature:
+    """How deliveries are signed: HMAC-SHA256 in lower-case hex over the raw body, keyed with the subscription's secret.
+
+    :param header: where the signature stands
+    :param timed: the header is ``t=<Unix seconds>,v1=<hex>``, and the signed text is the time, a dot and the body;
+        otherwise the header is the hex alone, perhaps behind ``sha256=``
+    """
+
+    header: str
+    timed: bool = False
+
+
+@dataclass(frozen=True)
 class Webhooks:
-    """How a vendor delivers events.
+    """How a vendor delivers events. A path leads into the JSON body: names with dots between them.
 
     :param events: what a subscription may name; empty: subscriptions are not made by the API
-    :param signed: deliveries are signed with a secret; otherwise the address holds a token
+    :param signature: how deliveries are signed; None: not at all, and the address holds a token instead
+    :param event: paths of the event's name; the first that is there counts
+    :param identity: paths of what tells one event from another, all together; empty, or one is missing: the whole body
+    :param subject: paths of the id of what the event is about; the first that is there counts
+    :param sent: path of the moment of the event, in ISO 8601
     """
 
     events: tuple[str, ...] = ()
-    signed: bool = False
+    signature: Signature | None = None
+    event: tuple[str, ...] = ("type",)
+    identity: tuple[str, ...] = ("id",)
+    subject: tuple[str, ...] = ()
+    sent: str = ""
+
+    @property
+    def signed(self) -> bool:
+        """Whether deliveries are signed with a secret."""
+        return self.signature is not None
 
 
 @dataclass(frozen=True)

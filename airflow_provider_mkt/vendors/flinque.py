@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from airflow_provider_mkt.client.durations import DAY
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
-from airflow_provider_mkt.vendors.base import WEBHOOK_SECRET, Extra, Vendor, Webhooks
+from airflow_provider_mkt.vendors.base import WEBHOOK_SECRET, Extra, Signature, Vendor, Webhooks
 
 PLANS = {"free": Limit(30), "starter": Limit(100), "enterprise": Limit(500)}
 """Requests per minute and workspace. Bursts of about twice that are allowed; never planned on."""
@@ -36,7 +36,7 @@ VENDOR = Vendor(
         "webhook_secret": Extra("Webhook secret", secret=True, description=WEBHOOK_SECRET),
     },
     limits={"default": PLANS["starter"]},
-    webhooks=Webhooks(EVENTS, signed=True),
+    webhooks=Webhooks(EVENTS, Signature("X-Flinque-Signature"), subject=("data.id",), sent="created_at"),
     targets=("Common IO",),
     color="#fbe5d6",
 )

@@ -42,7 +42,12 @@ VENDOR = Vendor(
     },
     limits={"default": Limit(100), "batch": Limit(20)},
     rate_headers="x-fd-ratelimit-",
-    webhooks=Webhooks(EVENTS),
+    webhooks=Webhooks(
+        EVENTS,
+        event=("event_name",),
+        identity=("webhook_id", "event_name", "subscriber.id", "event_time"),
+        subject=("subscriber.id",),
+    ),
     sources=("Common SQL",),
     targets=("Common IO",),
     color="#fff3c9",

@@ -8,7 +8,7 @@ Vendor document: FloKit API reference, "Integrations"; for the rest its pages "S
 from __future__ import annotations
 
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
-from airflow_provider_mkt.vendors.base import NOT_READ, Extra, Vendor, Webhooks
+from airflow_provider_mkt.vendors.base import WEBHOOK_TOKEN, Extra, Vendor, Webhooks
 
 VENDOR = Vendor(
     conn_type="flokit",
@@ -18,9 +18,9 @@ VENDOR = Vendor(
     docs_url="https://docs.flokitai.com",
     hook="FlokitHook",
     password="API key (read-write, to trigger syncs)",
-    extras={"webhook_token": Extra("Token in the webhook address", secret=True, description=NOT_READ)},
+    extras={"webhook_token": Extra("Token in the webhook address", secret=True, description=WEBHOOK_TOKEN)},
     limits={"default": Limit(100)},
-    webhooks=Webhooks(),
+    webhooks=Webhooks(subject=("data.integration.id",)),
     color="#efe3f7",
 )
 

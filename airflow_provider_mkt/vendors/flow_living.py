@@ -7,7 +7,7 @@ Vendor document: Flow Platform, "API Scripts". Limits and most statuses are not 
 from __future__ import annotations
 
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
-from airflow_provider_mkt.vendors.base import NOT_READ, Extra, Vendor, Webhooks
+from airflow_provider_mkt.vendors.base import WEBHOOK_TOKEN, Extra, Vendor, Webhooks
 
 VENDOR = Vendor(
     conn_type="flow_living",
@@ -31,11 +31,15 @@ VENDOR = Vendor(
         ),
         "analytics_user_id": Extra("Analytics user id", description="user of the analytics API"),
         "analytics_user_secret": Extra("Analytics user secret", secret=True, description="its secret"),
-        "webhook_token": Extra("Token in the webhook address", secret=True, description=NOT_READ),
+        "webhook_token": Extra("Token in the webhook address", secret=True, description=WEBHOOK_TOKEN),
     },
     # Not published; assumed.
     limits={"default": Limit(60), "publish": Limit(1, 1.0)},
-    webhooks=Webhooks(),
+    webhooks=Webhooks(
+        event=("event",),
+        identity=("event", "campaign_tracking_id", "status", "timestamp"),
+        subject=("campaign_tracking_id",),
+    ),
     color="#d7ebdb",
 )
 

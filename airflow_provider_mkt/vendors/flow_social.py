@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
-from airflow_provider_mkt.vendors.base import WEBHOOK_SECRET, Extra, Vendor, Webhooks
+from airflow_provider_mkt.vendors.base import WEBHOOK_SECRET, Extra, Signature, Vendor, Webhooks
 
 EVENTS = (
     "post.created",
@@ -32,7 +32,13 @@ VENDOR = Vendor(
     password="API key (flow_sk_…)",
     extras={"webhook_secret": Extra("Webhook secret (whsec_…)", secret=True, description=WEBHOOK_SECRET)},
     limits={"default": Limit(100), "post_creation": Limit(30), "webhook_creation": Limit(10), "key_creation": Limit(5)},
-    webhooks=Webhooks(EVENTS, signed=True),
+    webhooks=Webhooks(
+        EVENTS,
+        Signature("Flow-Signature", timed=True),
+        event=("event", "type"),
+        identity=("event", "data.post_id", "timestamp"),
+        subject=("data.post_id", "data.postId", "data.channel_id"),
+    ),
     sources=("Common SQL",),
     color="#d6e4f5",
 )

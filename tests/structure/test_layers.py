@@ -20,7 +20,10 @@ FLOORS: tuple[tuple[tuple[str, ...], str], ...] = (
         "Airflow's tasks, what processes share, facts: none needs another",
     ),
     (("hooks", "planning", "provider_info"), "a hook joins a vendor's facts with the client and the shared state"),
-    (("submission", "waiting"), "launching once and waiting go by what hooks say, and not by one another"),
+    (
+        ("submission", "waiting", "webhooks"),
+        "launching once, waiting and being told go by what hooks say, and not by one another",
+    ),
     (("triggers",), "the trigger waits for whatever a watch of ``waiting`` describes"),
     (("operators", "sensors"), "tasks use all of that; an operator needs no sensor, and the other way round"),
     (("transfers",), "they use the operators that write to a vendor"),

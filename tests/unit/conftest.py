@@ -101,7 +101,7 @@ def waits(no_waits: None, monkeypatch: pytest.MonkeyPatch) -> Waits:
 
     from airflow_provider_mkt.operators import waiting as operators
     from airflow_provider_mkt.sensors import base as sensors
-    from airflow_provider_mkt.triggers import watch
+    from airflow_provider_mkt.triggers import line, wake, watch
 
     waits = Waits()
     clock = SimpleNamespace(
@@ -112,6 +112,8 @@ def waits(no_waits: None, monkeypatch: pytest.MonkeyPatch) -> Waits:
     monkeypatch.setattr(airflow_sensor, "timezone", SimpleNamespace(utcnow=waits.now))
     for module in (airflow_sensor, operators, sensors):
         monkeypatch.setattr(module, "time", clock)
-    monkeypatch.setattr(watch, "asyncio", _Asyncio(sleep=waits.asleep))
+    for module in (watch, line):
+        monkeypatch.setattr(module, "asyncio", _Asyncio(sleep=waits.asleep))
+    monkeypatch.setattr(wake.Waiter, "sleep", lambda _, seconds: waits.asleep(seconds))
     monkeypatch.setattr(watch, "FIRST_LOOK", FIRST_LOOK)
     return waits

@@ -64,12 +64,34 @@ STEPS: Sequence[Sequence[str]] = (
         """,
     ),
     ("ALTER TABLE mkt_budget ADD COLUMN learned_at DOUBLE PRECISION NOT NULL DEFAULT 0",),
+    (
+        """
+        CREATE TABLE mkt_inbox (
+            id {number},
+            account VARCHAR(64) NOT NULL,
+            conn_id VARCHAR(250) NOT NULL,
+            event VARCHAR(100) NOT NULL,
+            subject VARCHAR(64) NOT NULL,
+            identity VARCHAR(64) NOT NULL,
+            payload TEXT NOT NULL,
+            received_at DOUBLE PRECISION NOT NULL,
+            state VARCHAR(20) NOT NULL,
+            not_before DOUBLE PRECISION NOT NULL,
+            replays INTEGER NOT NULL,
+            UNIQUE (conn_id, identity)
+        )
+        """,
+        "CREATE INDEX mkt_inbox_state ON mkt_inbox (state, id)",
+    ),
 )
 
 VERSION_TABLE = "mkt_version"
 LOCK = 0x6D6B74
 """PostgreSQL's advisory lock under which the schema is set up."""
-BYTES = {"sqlite": "BLOB", "postgresql": "BYTEA"}
+TYPES = {
+    "sqlite": {"bytes": "BLOB", "number": "INTEGER PRIMARY KEY AUTOINCREMENT"},
+    "postgresql": {"bytes": "BYTEA", "number": "BIGSERIAL PRIMARY KEY"},
+}
 
 
 def migrate(connection: Connection, where: str) -> None:
@@ -90,7 +112,7 @@ def migrate(connection: Connection, where: str) -> None:
         raise StoreError(StoreFailure.NEWER, where, f"its schema has version {have}, this code knows {len(STEPS)}")
     for step in STEPS[have:]:
         for statement in step:
-            connection.execute(text(statement.format(bytes=BYTES[dialect])))
+            connection.execute(text(statement.format(**TYPES[dialect])))
     connection.execute(text(f"UPDATE {VERSION_TABLE} SET version = :version"), {"version": len(STEPS)})  # noqa: S608
 
 

@@ -19,8 +19,8 @@ from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
+from airflow_provider_mkt.triggers.line import Line
 from airflow_provider_mkt.triggers.watch import FIRST_LOOK as SHIPPED_FIRST_LOOK
-from airflow_provider_mkt.triggers.watch import WatchTrigger
 from tests.unit.context import FIRST_LOOK, Waits, fired
 from tests.unit.triggers.triggers import STATUS, trigger
 
@@ -107,14 +107,14 @@ def test_tells_a_missing_connection_after_ten_looks(ids: list[str], waits: Waits
 def test_outlasts_airflow_and_the_store(
     error: Exception, ids: list[str], vendors: Sandbox, waits: Waits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, troubles = WatchTrigger._client, [error] * 9
+    real, troubles = Line.client, [error] * 9
 
-    async def client(self: WatchTrigger, watch: Any) -> Any:
+    async def client(self: Line) -> Any:
         if troubles:
             raise troubles.pop()
-        return await real(self, watch)
+        return await real(self)
 
-    monkeypatch.setattr(WatchTrigger, "_client", client)
+    monkeypatch.setattr(Line, "client", client)
     vendors.advance(700)
     assert fired(trigger(ids)).payload["state"] == "done"
     assert troubles == []

@@ -1,0 +1,111 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Wakes waiting triggers when a webhook tells of what they wait for. They then ask the vendor, as at every other time.
+
+All triggers of a process share one look into the inbox, twice a second, and only while one of them can be delivered to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from airflow_provider_mkt.state.errors import StoreError
+
+if TYPE_CHECKING:
+    from airflow_provider_mkt.state.inbox import Inbox, News
+
+log = logging.getLogger(__name__)
+
+INTERVAL = 0.5
+"""Seconds between looks into the inbox."""
+MAX_INTERVAL = 30.0
+"""Seconds up to which that doubles while the store fails: the vendor is asked all the same."""
+
+
+@dataclass(eq=False)
+class Waiter:
+    """One trigger that waits.
+
+    :param account: digest of its account's name
+    :param subjects: digests of the ids that it waits for
+    """
+
+    account: str
+    subjects: Collection[str]
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after ``seconds``, or as soon as a delivery tells of what is waited for."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.woken.wait(), seconds)
+        self.woken.clear()
+
+    def hears(self, news: News) -> bool:
+        """Tell whether ``news`` may concern it; one that does not say what it is about does."""
+        return news.account == self.account and (not news.subject or news.subject in self.subjects)
+
+
+class Wake:
+    """The waiters of one event loop.
+
+    :param inbox: the inbox
+    """
+
+    _of_loops: ClassVar[dict[asyncio.AbstractEventLoop, Wake]] = {}
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._waiters: set[Waiter] = set()
+        self._looking: asyncio.Task[None] | None = None
+
+    @classmethod
+    def here(cls) -> Wake:
+        """Return the one of the running loop."""
+        from airflow_provider_mkt.state.inbox import Inbox  # noqa: PLC0415 - loads SQLAlchemy
+
+        loop = asyncio.get_running_loop()
+        for other in [each for each in cls._of_loops if each.is_closed()]:
+            del cls._of_loops[other]
+        return cls._of_loops.setdefault(loop, cls(Inbox()))
+
+    @contextlib.contextmanager
+    def waiting(self, account: str, subjects: Collection[str]) -> Iterator[Waiter]:
+        """Yield a waiter, which is woken for as long as the ``with`` block lasts."""
+        waiter = Waiter(account, subjects)
+        self._waiters.add(waiter)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        try:
+            yield waiter
+        finally:
+            self._waiters.discard(waiter)
+            if not self._waiters and self._looking is not None:
+                self._looking.cancel()
+                self._looking = None
+
+    async def _look(self) -> None:
+        seen: set[int] | None = None
+        latest, pause = 0, INTERVAL
+        while True:
+            try:
+                if seen is None:
+                    latest = await asyncio.to_thread(self._inbox.latest)
+                    seen = {each.id for each in await asyncio.to_thread(self._inbox.news, latest)}
+                found = await asyncio.to_thread(self._inbox.news, latest)
+            except StoreError as error:
+                log.log(logging.INFO if pause == INTERVAL else logging.DEBUG, "No news of webhooks: %s", error)
+                pause = min(2 * pause, MAX_INTERVAL)
+            else:
+                self._tell([each for each in found if each.id not in seen])
+                seen = {each.id for each in found}
+                latest, pause = max([latest, *seen]), INTERVAL
+            await asyncio.sleep(pause)
+
+    def _tell(self, news: Collection[News]) -> None:
+        for waiter in self._waiters:
+            if any(waiter.hears(each) for each in news):
+                waiter.woken.set()

@@ -91,10 +91,14 @@ class WebhookSecrets:
         :raises StoreError: when the store fails
         """
         used = self._store()
-        select = text(f"{_SELECT.format(clock=used.clock)} WHERE account = :account ORDER BY kept_at DESC, webhook_id")
+        select = text(
+            f"{_SELECT.format(clock=used.clock)} WHERE account = :account "
+            f"AND (retired_at IS NULL OR retired_at >= {used.clock} - :kept) ORDER BY kept_at DESC, webhook_id"
+        )
 
         def work(connection: Connection) -> list[Kept]:
-            return [_kept(row) for row in connection.execute(select, {"account": self._account})]
+            values = {"account": self._account, "kept": RETIRED_KEPT}
+            return [_kept(row) for row in connection.execute(select, values)]
 
         return used.run(work)
 

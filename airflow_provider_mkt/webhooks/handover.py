@@ -19,7 +19,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta, timezone
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.state.inbox import HANDED_OVER, PENDING, UNREADABLE, UNWANTED, Inbox, Row
@@ -27,6 +27,7 @@ from airflow_provider_mkt.webhooks.assets import asset_name, asset_uri
 
 if TYPE_CHECKING:
     from airflow.models.asset import AssetModel
+    from sqlalchemy import CursorResult
     from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
@@ -95,10 +96,15 @@ def emit(row: Row, payload: dict[str, Any]) -> Consumers:
         asset = _locked(session, row)
         if asset is None:
             return Consumers.NONE
-        consumers = _consumers(session, asset)
-        if consumers is Consumers.READY and not _is_there(session, asset, row):
+        paused = _paused_by_dag(session, asset)
+        ready = [dag_id for dag_id, is_paused in paused.items() if not is_paused]
+        if not ready:
+            return Consumers.PAUSED if paused else Consumers.NONE
+        if not _is_there(session, asset, row):
             asset_manager.register_asset_change(asset=asset, extra=extra_of(row, payload), session=session)
-        return consumers
+            for dag_id in ready:
+                _queue(session, asset, dag_id)
+        return Consumers.READY
 
 
 def extra_of(row: Row, payload: dict[str, Any]) -> dict[str, Any]:
@@ -130,30 +136,48 @@ def _locked(session: Session, row: Row) -> AssetModel | None:
     return session.scalar(select(AssetModel).where(*named))
 
 
-def _consumers(session: Session, asset: AssetModel) -> Consumers:
+def _paused_by_dag(session: Session, asset: AssetModel) -> dict[str, bool]:
+    """Return the DAGs that are scheduled on the asset, and whether they are paused."""
     from airflow.models.asset import (  # noqa: PLC0415
         DagScheduleAssetNameReference,
         DagScheduleAssetReference,
         DagScheduleAssetUriReference,
     )
     from airflow.models.dag import DagModel  # noqa: PLC0415
-    from sqlalchemy import or_, select  # noqa: PLC0415
+    from sqlalchemy import select, union  # noqa: PLC0415
 
-    scheduled = or_(
-        DagModel.dag_id.in_(
-            select(DagScheduleAssetReference.dag_id).where(DagScheduleAssetReference.asset_id == asset.id)
-        ),
-        DagModel.dag_id.in_(
-            select(DagScheduleAssetNameReference.dag_id).where(DagScheduleAssetNameReference.name == asset.name)
-        ),
-        DagModel.dag_id.in_(
-            select(DagScheduleAssetUriReference.dag_id).where(DagScheduleAssetUriReference.uri == asset.uri)
-        ),
+    scheduled = union(
+        select(DagScheduleAssetReference.dag_id).where(DagScheduleAssetReference.asset_id == asset.id),
+        select(DagScheduleAssetNameReference.dag_id).where(DagScheduleAssetNameReference.name == asset.name),
+        select(DagScheduleAssetUriReference.dag_id).where(DagScheduleAssetUriReference.uri == asset.uri),
     )
-    paused = list(session.scalars(select(DagModel.is_paused).where(scheduled, DagModel.is_stale.is_(False))))
-    if not paused:
-        return Consumers.NONE
-    return Consumers.PAUSED if all(paused) else Consumers.READY
+    dags = select(DagModel.dag_id, DagModel.is_paused).where(
+        DagModel.dag_id.in_(scheduled), DagModel.is_stale.is_(False)
+    )
+    return {row.dag_id: row.is_paused for row in session.execute(dags)}
+
+
+def _queue(session: Session, asset: AssetModel, dag_id: str) -> None:
+    """Have a DAG run for every event that is there by now.
+
+    Airflow queues a DAG once for an asset, and its run takes the events from before that moment. An event that comes
+    between the queueing and the run would be in no run before the next event. So the moment is moved on; and where the
+    scheduler has just taken the DAG from the queue, it is queued anew.
+    """
+    from airflow.models.asset import AssetDagRunQueue  # noqa: PLC0415
+    from airflow.sdk import timezone  # noqa: PLC0415
+    from sqlalchemy import update  # noqa: PLC0415
+
+    move_on = (
+        update(AssetDagRunQueue)
+        .where(AssetDagRunQueue.asset_id == asset.id, AssetDagRunQueue.target_dag_id == dag_id)
+        .values(created_at=timezone.utcnow())
+        .execution_options(synchronize_session=False)
+    )
+    moved = cast("CursorResult[Any]", session.execute(move_on))
+    if not moved.rowcount:
+        session.add(AssetDagRunQueue(asset_id=asset.id, target_dag_id=dag_id))
+        session.flush()
 
 
 def _is_there(session: Session, asset: AssetModel, row: Row) -> bool:

@@ -201,7 +201,7 @@ WEBHOOKS = (
     ),
     ActionCommand(
         name="replay",
-        help="Hand deliveries over anew, such as to a DAG that was written after they came",
+        help="Hand deliveries over again, such as to a DAG that was written after they came",
         func=lazy_load_command(f"{WEBHOOKS_MODULE}.replay_delivery"),
         args=(Arg(("numbers",), type=int, nargs="+", help="The deliveries, as listed"),),
     ),

@@ -39,7 +39,7 @@ def show_delivery(args: argparse.Namespace) -> None:
 
 
 def replay_delivery(args: argparse.Namespace) -> None:
-    """Let deliveries be handed over to Airflow anew, such as to a DAG that was written after they came."""
+    """Let deliveries be handed over to Airflow again, such as to a DAG that was written after they came."""
     inbox = Inbox()
     try:
         rows = [_found(inbox, number) for number in args.numbers]
@@ -47,7 +47,7 @@ def replay_delivery(args: argparse.Namespace) -> None:
             inbox.replay(row.id)
     except StoreError as error:
         raise SystemExit(str(error)) from None
-    print(f"{len(rows)} deliveries will be handed over anew by Airflow's API server.")  # noqa: T201
+    print(f"{len(rows)} deliveries will be handed over again by Airflow's API server.")  # noqa: T201
 
 
 def test_receiver(args: argparse.Namespace) -> None:

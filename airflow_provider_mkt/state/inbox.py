@@ -79,7 +79,7 @@ class Row:
     :param encrypted: the payload
     :param received_at: Unix time by the store's clock
     :param state: one of :data:`STATES`
-    :param replays: how often it was handed over anew on request
+    :param replays: how often it was handed over again on request
     """
 
     id: int
@@ -172,7 +172,7 @@ class Inbox:
         used.run(lambda connection: connection.execute(update, values), durable=True)
 
     def replay(self, row_id: int) -> bool:
-        """Let a delivery be handed over anew.
+        """Let a delivery be handed over again.
 
         :return: whether there is one of that number
         :raises StoreError: when the store fails

@@ -162,7 +162,7 @@ def _queue(session: Session, asset: AssetModel, dag_id: str) -> None:
 
     Airflow queues a DAG once for an asset, and its run takes the events from before that moment. An event that comes
     between the queueing and the run would be in no run before the next event. So the moment is moved on; and where the
-    scheduler has just taken the DAG from the queue, it is queued anew.
+    scheduler has just taken the DAG from the queue, it is queued again.
     """
     from airflow.models.asset import AssetDagRunQueue  # noqa: PLC0415
     from airflow.sdk import timezone  # noqa: PLC0415

@@ -6,10 +6,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import tenacity
@@ -17,35 +15,24 @@ import tenacity
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.adapter import Fence
 from airflow_provider_mkt.client.attempt import Attempts, Progress
+from airflow_provider_mkt.client.bulkheads import BULKHEADS
 from airflow_provider_mkt.client.download import BROKEN, broke_off
 from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.client.errors import failure
-from airflow_provider_mkt.client.exchange import CONNECTIONS, Settings
+from airflow_provider_mkt.client.exchange import Settings
 from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.client.paging import Paging, Walk
 from airflow_provider_mkt.client.redirect import MAX_REDIRECTS, ForbiddenAddressError, redirected
 from airflow_provider_mkt.client.retry import Next
 from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError
 
-__all__ = ["ApiClient", "Conversation", "Settings", "in_thread"]
+__all__ = ["ApiClient", "Conversation", "Settings"]
 
 log = logging.getLogger(__name__)
-
-THREADS = CONNECTIONS
 
 T = TypeVar("T")
 Conversation = Generator[Call, Any, T]
 """A conversation with a vendor, free of I/O: yields calls, is sent their answers, returns a result."""
-
-
-@lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(THREADS, thread_name_prefix="mkt-http")
-
-
-async def in_thread(function: Callable[..., T], *args: Any) -> T:
-    """Run ``function`` on this package's own threads; Airflow's default pool is small and shared."""
-    return await asyncio.get_running_loop().run_in_executor(_threads(), function, *args)
 
 
 class ApiClient(Attempts):
@@ -79,16 +66,16 @@ class ApiClient(Attempts):
         return self._settle(progress)
 
     async def asend(self, call: Call) -> Any:
-        """Send ``call`` from an event loop: the same attempts on threads of our own, waits that hold no thread."""
+        """Send ``call`` from an event loop: the same attempts on threads of the account, waits that hold no thread."""
         progress = Progress(call)
 
         async def turn() -> None:
             attempt = self.attempt(progress)
             try:
-                wait = await in_thread(next, attempt, None)
+                wait = await self._step(progress, attempt)
                 while wait is not None:
                     await asyncio.sleep(wait)
-                    wait = await in_thread(next, attempt, None)
+                    wait = await self._step(progress, attempt)
             finally:
                 with suppress(ValueError):  # cancelled while a thread is at work on it
                     attempt.close()
@@ -187,6 +174,19 @@ class ApiClient(Attempts):
             method=endpoint.method,
             path=endpoint.path,
         )
+
+    async def _step(self, progress: Progress, attempt: Iterator[float]) -> float | None:
+        """Take an attempt to its next wait. A token that all its calls need is fetched once, while they hold no thread.
+
+        :return: the seconds to wait, None when the attempt is over
+        """
+        account, auth = self.settings.account or self.settings.bases["api"], self.auth
+        if progress.call.endpoint.authenticated and auth.shared is not None:
+            try:
+                await BULKHEADS.share(account, auth.shared, auth.fetch)
+            except ApiError as error:
+                raise self._unsigned(progress, error) from None
+        return await BULKHEADS.run(account, next, attempt, None)
 
     def _repeat(self, progress: Progress) -> None:
         def turn() -> None:

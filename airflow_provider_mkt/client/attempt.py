@@ -18,6 +18,7 @@ from airflow_provider_mkt.client.auth import Auth
 from airflow_provider_mkt.client.download import Download
 from airflow_provider_mkt.client.durations import HOUR
 from airflow_provider_mkt.client.endpoint import Call, Priority
+from airflow_provider_mkt.client.errors import unsigned
 from airflow_provider_mkt.client.exchange import Settings, Wire
 from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.client.redaction import Redactor
@@ -25,8 +26,6 @@ from airflow_provider_mkt.client.request import prepare
 from airflow_provider_mkt.client.retry import MAX_WAIT, Decision, Next, decide, leaves_doubt, may_have_happened
 from airflow_provider_mkt.exceptions import (
     ApiError,
-    MalformedResponseError,
-    NotSentError,
     OutcomeUnknownError,
     RateLimitError,
     ValidationError,
@@ -168,17 +167,13 @@ class Attempts:
         try:
             return self._prepare(call)
         except ApiError as error:
-            route = f"{self.settings.vendor} {call.endpoint.method} {call.endpoint.path}"
-            if progress.doubt:
-                unsettled: ApiError = OutcomeUnknownError(
-                    f"{route} may have been executed, and cannot be repeated: {error}"
-                )
-            elif isinstance(error, (OutcomeUnknownError, MalformedResponseError)):
-                unsettled = NotSentError(f"{route} was not sent, for lack of a token: {error}")
-            else:
+            settled = self._unsigned(progress, error)
+            if settled is error:
                 raise
-            unsettled.vendor, unsettled.method, unsettled.path = error.vendor, call.endpoint.method, call.endpoint.path
-        raise unsettled
+        raise settled
+
+    def _unsigned(self, progress: Progress, error: ApiError) -> ApiError:
+        return unsigned(progress.call, error, self.settings.vendor, doubt=progress.doubt)
 
     def _prepare(self, call: Call) -> requests.PreparedRequest:
         endpoint = call.endpoint

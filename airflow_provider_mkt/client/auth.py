@@ -42,6 +42,11 @@ class Auth(AuthBase):
     """
 
     renewable: Collection[int] = ()
+    shared: str | None = None
+    """What the credentials are shared by, when fetching them may take long; one :meth:`fetch` is enough for all."""
+
+    def fetch(self) -> None:
+        """Have the credentials at hand."""
 
     def renew(self, refused: PreparedRequest) -> None:
         """Have the next request use another credential than the one that ``refused`` carried."""
@@ -92,12 +97,18 @@ class TokenAuth(Auth):
     :param get: returns the live token, making the vendor's token call when there is none
     :param discard: forgets a token that was refused, unless it was replaced already
     :param renewable: statuses that mean "get a new one": 401, for Flow Living 403 as well
+    :param shared: the account's key, by which its calls from an event loop share one token call
     """
 
     def __init__(
-        self, get: Callable[[], str], discard: Callable[[str], None], renewable: Collection[int] = (401,)
+        self,
+        get: Callable[[], str],
+        discard: Callable[[str], None],
+        renewable: Collection[int] = (401,),
+        shared: str | None = None,
     ) -> None:
         self._get = get
+        self.shared = shared
         self._discard = discard
         self.renewable = renewable
 
@@ -105,6 +116,10 @@ class TokenAuth(Auth):
         """Sign ``request`` with the live token."""
         request.headers["Authorization"] = Secret(f"Bearer {self._get()}")
         return request
+
+    def fetch(self) -> None:
+        """Get the live token, so that signing finds it."""
+        self._get()
 
     def renew(self, refused: PreparedRequest) -> None:
         """Discard the token that ``refused`` carried."""

@@ -80,6 +80,27 @@ def failure(call: Call, outcome: Outcome, following: Next, vendor: str, redactor
     return error
 
 
+def unsigned(call: Call, error: ApiError, vendor: str, *, doubt: bool) -> ApiError:
+    """Return what the failure of a token call means for the request that needed the token.
+
+    :param call: that request
+    :param error: how the token call ended
+    :param vendor: the vendor's name
+    :param doubt: whether an earlier attempt of the request may have been executed
+    """
+    endpoint = call.endpoint
+    route = f"{vendor} {endpoint.method} {endpoint.path}"
+    unsettled: ApiError
+    if doubt:
+        unsettled = OutcomeUnknownError(f"{route} may have been executed, and cannot be repeated: {error}")
+    elif isinstance(error, (OutcomeUnknownError, MalformedResponseError)):
+        unsettled = NotSentError(f"{route} was not sent, for lack of a token: {error}")
+    else:
+        return error
+    unsettled.vendor, unsettled.method, unsettled.path = error.vendor, endpoint.method, endpoint.path
+    return unsettled
+
+
 def _kind(call: Call, outcome: Outcome, following: Next) -> tuple[type[ApiError], str]:
     if outcome.known is Certainty.CONTRADICTED:
         return OutcomeUnknownError, "{vendor} answered {route}, and says that it failed"

@@ -35,6 +35,7 @@ class Settings:
     :param connect_timeout: seconds to establish a connection
     :param read_timeout: seconds of silence after which an attempt is given up
     :param whole_timeout: seconds for a whole exchange, from connecting to the last byte; those of a file get more
+    :param account: whose threads calls from an event loop run on; by default those of the main base URL
     :param verify: check certificates: True, False, or the path of a CA bundle
     """
 
@@ -45,6 +46,7 @@ class Settings:
     read_timeout: float = 30.0
     whole_timeout: float = 120.0
     verify: bool | str = True
+    account: str = field(default="", repr=False)
 
 
 class DirectSession(requests.Session):

@@ -103,6 +103,7 @@ class MarketingHook(BaseHook):
             headers=self.headers,
             read_timeout=account.extras["timeout"],
             verify=account.extras["verify"],
+            account="/".join(account.identity),
         )
         budget = budget_for(
             account.identity, self.limits(account), account.extras["budget_share"], self.vendor.rate_headers

@@ -62,7 +62,7 @@ class FlowLivingHook(MarketingHook):
 
         key = "/".join((*account.identity, request_type))
         get = partial(TOKENS.get, key, partial(self._fetch_token, request_type))
-        return TokenAuth(get, partial(TOKENS.discard, key), renewable=flow_living.RENEWABLE)
+        return TokenAuth(get, partial(TOKENS.discard, key), renewable=flow_living.RENEWABLE, shared=key)
 
     def _fetch_token(self, request_type: str | None = None) -> Token:
         from airflow_provider_mkt.client.auth import Token, jwt_lifetime  # noqa: PLC0415

@@ -43,7 +43,7 @@ class FlinqueHook(MarketingHook):
         from airflow_provider_mkt.state.tokens.shared import TOKENS  # noqa: PLC0415
 
         key = "/".join(account.identity)
-        return TokenAuth(partial(TOKENS.get, key, self._fetch_token), partial(TOKENS.discard, key))
+        return TokenAuth(partial(TOKENS.get, key, self._fetch_token), partial(TOKENS.discard, key), shared=key)
 
     def _fetch_token(self) -> Token:
         from airflow_provider_mkt.client.auth import Token, lifetime_of  # noqa: PLC0415

@@ -57,7 +57,7 @@ class FlodeskHook(AudienceMethods, SettingMethods):
             return BasicAuth(account.password)
         seed = account.extras["refresh_token"] or ""
         get = partial(TOKENS.get_rotating, self._token_key, seed, self._refresh, account.base_url)
-        return TokenAuth(get, partial(TOKENS.discard, self._token_key))
+        return TokenAuth(get, partial(TOKENS.discard, self._token_key), shared=self._token_key)
 
     @property
     def _token_key(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mkt.client import api_client, retry
+from airflow_provider_mkt.client import bulkheads, retry
 from airflow_provider_mkt.client.api_client import ApiClient, Settings
 from airflow_provider_mkt.client.auth import Auth, BearerAuth, TokenAuth
 from airflow_provider_mkt.client.endpoint import Call, Endpoint, Safety
@@ -321,7 +321,7 @@ def test_many_calls_at_once(serve: Callable[..., Raw]) -> None:
     answers, longest = asyncio.run(calls())
     assert answers == [{"id": "x"}] * 200
     assert len(server.requests) == 200
-    assert 8 <= most[0] <= api_client.THREADS
+    assert 8 <= most[0] <= bulkheads.THREADS
     assert longest < 1.0
 
 
@@ -332,8 +332,7 @@ def test_waits_hold_no_thread(serve: Callable[..., Raw]) -> None:
 
     async def calls() -> float:
         waiting = [
-            asyncio.create_task(client(busy.url).asend(READ(path={"thing": "x"})))
-            for _ in range(api_client.THREADS * 2)
+            asyncio.create_task(client(busy.url).asend(READ(path={"thing": "x"}))) for _ in range(bulkheads.THREADS * 2)
         ]
         await until(lambda: len(busy.requests) >= len(waiting))
         begun = time.monotonic()

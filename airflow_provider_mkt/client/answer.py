@@ -13,7 +13,7 @@ from typing import Any
 from airflow_provider_mkt.client.endpoint import Endpoint
 
 MAX_VALUES = 500_000
-"""Values in one answer, about. Each takes up to 80 bytes, so that an answer takes at most some 40 MB."""
+"""Values in one answer, about. Each takes up to some 120 bytes, so that an answer takes at most some 60 MB."""
 MAX_DEPTH = 100
 MAX_DIGITS = 100
 LEVELS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}

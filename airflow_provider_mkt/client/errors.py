@@ -153,10 +153,8 @@ def _first_of(errors: Any) -> Any:
 
 def _said(rows: list[Any]) -> str:
     """Return the words of an error that is a list: of texts, of objects with a message, or of anything."""
-    told = [
-        row if isinstance(row, str) else _first_text(row, *WORDS) if isinstance(row, dict) else "" for row in rows[:10]
-    ]
-    return "; ".join(filter(None, told)) or json.dumps(rows[:10])
+    told = [_first_text(row, *WORDS) if isinstance(row, dict) else row for row in rows[:10]]
+    return "; ".join(each for each in told if isinstance(each, str) and each) or json.dumps(rows[:10])
 
 
 def _listed(details: Any) -> str:

@@ -92,7 +92,7 @@ def test_executed_means_what_the_user_wanted(endpoint: Endpoint, executed: bool)
         ({"error": None}, "", "", None),
         ({}, "", "", None),
         ("M", "M", "", None),
-        (["M"], "", "", None),
+        (["M"], "M", "", None),
         (7, "", "", None),
         (None, "", "", None),
     ],

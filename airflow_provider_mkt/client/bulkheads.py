@@ -29,7 +29,7 @@ class Bulkheads:
         self.after_fork()
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child, which has none of the parent's threads."""
+        """Start again in a forked child, which has none of the parent's threads."""
         self._lock = threading.Lock()
         self._pools: OrderedDict[str, ThreadPoolExecutor] = OrderedDict()
         self._flights: dict[str, Future[Any]] = {}

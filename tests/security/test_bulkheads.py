@@ -72,6 +72,8 @@ def test_a_silent_token_endpoint_holds_nobody_else_up() -> None:
             wait.cancel()
         ended = await asyncio.gather(*waits, return_exceptions=True)
         release.set()
+        # The token call itself goes on for the next who asks: it has to end before the vendor does.
+        await until(lambda: silent_url not in BULKHEADS._flights)
         return looked, asked, ended
 
     with Raw(silent) as server, Raw(OK) as healthy:

@@ -105,7 +105,7 @@ class CsvTable:
         while True:
             line = self._lines.taken + 1
             try:
-                cells = next(self._reader)
+                cells = self._next()
             except StopIteration:
                 return
             except csv.Error as error:
@@ -114,6 +114,26 @@ class CsvTable:
                 continue
             if any(cell.strip() for cell in cells):
                 yield self._record(line, [cell.strip() for cell in cells])
+
+    def _next(self) -> list[str]:
+        line = self._lines.taken + 1
+        try:
+            return next(self._reader)
+        except csv.Error:
+            if self._lines.taken == line and (cells := self._without_blanks_behind_quotes(self._lines.last)):
+                return cells
+            raise
+
+    def _without_blanks_behind_quotes(self, line: str) -> list[str] | None:
+        """Return the cells of a line that is CSV but for blanks between closing quotes and separators."""
+        separator = re.escape(self._separator)
+        # Quoted cells without such blanks are matched as well: otherwise their inside would be looked at.
+        quoted = rf'((?:^|{separator}) *"(?:[^"]|"")*") *(?={separator}|[\r\n]*$)'
+        closed = re.sub(quoted, r"\1", line)
+        try:
+            return next(csv.reader([closed], delimiter=self._separator, strict=True, skipinitialspace=True))
+        except csv.Error:
+            return None
 
     def _first(self) -> str:
         """Return the first line that says something, which is read again, and obey a ``sep=`` before it."""
@@ -143,11 +163,12 @@ class CsvTable:
     def _read_header(self, columns: Columns) -> tuple[list[str], int]:
         line = self._lines.taken + 1
         try:
-            names = [cell.strip() for cell in next(self._reader, [])]
+            names = [cell.strip() for cell in self._next()]
         except csv.Error as error:
             raise PlanError([self._unreadable(line, error)]) from None
-        if not names:
-            raise PlanError([Problem(self.name, "the file is empty; name the columns in the first line.", 1)])
+        except StopIteration:
+            told = "the file is empty; name the columns in the first line."
+            raise PlanError([Problem(self.name, told, 1)]) from None
         header = [columns.named(name) for name in names]
         for column in dict.fromkeys(name for name in header if name and header.count(name) > 1):
             self._wrong(line, f"the column {column!r} comes twice; give each column a name of its own.")
@@ -166,6 +187,8 @@ class CsvTable:
         return header, line
 
     def _record(self, line: int, cells: list[str]) -> Record | Problem:
+        if len(cells) == len(self._header) and "" not in self._header:
+            return Record(line, dict(zip(self._header, cells, strict=True)))
         for place, cell in enumerate(cells):
             if cell and place >= len(self._header):
                 return Problem(
@@ -205,15 +228,16 @@ class _Counted:
         self._lines = lines
         self._waiting: list[str] = []
         self.taken = 0
+        self.last = ""
         self.separator: str | None = None
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._waiting.pop() if self._waiting else next(self._lines)
+        self.last = self._waiting.pop() if self._waiting else next(self._lines)
         self.taken += 1
-        return line
+        return self.last
 
     def again(self, line: str) -> None:
         """Give the line back that was taken last."""

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostsOperator
 from airflow_provider_mkt.planning.calendar import read_calendar
+from airflow_provider_mkt.sandbox.server import Sandbox
+from tests.unit.context import Task
 
 LAUNCH = datetime(2026, 3, 28, 10, 0, tzinfo=timezone.utc)
 HEADER = "at,channel,text"
@@ -50,3 +53,11 @@ def test_a_mistake_is_pointed_at(text: str, problem: str, tmp_path: Path) -> Non
     with pytest.raises(ValidationError) as caught:
         read_calendar(write(tmp_path, text), LAUNCH)
     assert problem in str(caught.value)
+
+
+def test_one_row_in_the_past_and_nothing_is_sent(vendors: Sandbox, task: Task, tmp_path: Path) -> None:
+    rows = [(LAUNCH + timedelta(days=days)).strftime("%Y-%m-%d %H:%M") for days in (1, 2, -1, 3)]
+    path = write(tmp_path, f"{HEADER}\n" + "".join(f"{at},channel_1,{number}\n" for number, at in enumerate(rows)))
+    with pytest.raises(ValidationError, match=r"calendar.csv, line 4, column 'at': .* is in the past: the launch is"):
+        FlowSocialSchedulePostsOperator(task_id="posts", posts=read_calendar(path, LAUNCH)).execute(task.context)
+    assert vendors.requests() == []

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import time
 
 import pytest
 
@@ -97,7 +99,14 @@ def submissions(run: Run, command: str, *words: str, refused: bool = False) -> s
     """Run ``airflow mkt submissions`` as somebody on call does, and return what it prints."""
     line = (services.AIRFLOW, "mkt", "submissions", command, run.dag_id, *words)
     environment = services.environment(run.airflow.layout, run.airflow.extra)
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+    def settled() -> subprocess.CompletedProcess[str] | None:
+        done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        if early := re.search(r"Check it in (\d+) s", done.stderr):
+            time.sleep(int(early[1]))
+        return None if early else done
+
+    done = until(f"submissions {command}", settled, TIMEOUT)
     assert bool(done.returncode) == refused, done.stdout + done.stderr
     return done.stderr if refused else done.stdout
 

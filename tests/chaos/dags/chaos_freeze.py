@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,12 @@ def chaos_freeze() -> None:
     for file, content in SUBJECTS["flow_social_media"].files.items():
         (FOLDER / file).write_bytes(content)
     for task_id, (subject, where) in REAL.items():
-        waiting = {"wait_for_completion": False} if SUBJECTS[subject].waits else {}
-        SUBJECTS[subject].build(FOLDER, task_id=task_id, pre_execute=frozen_at(where, task_id), **waiting)
+        one = SUBJECTS[subject]
+        if "url" in one.arguments:
+            # An address of its own: the shared store remembers those of other runs.
+            one = replace(one, arguments={**one.arguments, "url": f"https://hooks.example.com/{task_id}"})
+        waiting = {"wait_for_completion": False} if one.waits else {}
+        one.build(FOLDER, task_id=task_id, pre_execute=frozen_at(where, task_id), **waiting)
 
 
 chaos_freeze()

@@ -47,7 +47,7 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("body", ["<html><body>Sign in</body></html>", "text", "[]", '{"other": 1}', "[" * 5000])
 def test_something_else_answers(body: str) -> None:
-    with Raw(answer(body)) as server:
+    with Raw(answer(body, Connection="close")) as server:
         api = AirflowApi(server.url, "t")
         for ask in (lambda: api.runs("d", 5), lambda: api.task_state(INSTANCE), lambda: api.state(INSTANCE)):
             with pytest.raises(AirflowApiError, match="does not answer as Airflow's API does"):

@@ -114,6 +114,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the publish request."""
         from airflow_provider_mkt.hooks.flow_living import check_dates
+        from airflow_provider_mkt.submission.record import SETTLED
         from airflow_provider_mkt.submission.request import OURS, OURS_RECEIPT, SubmissionRequest
 
         self._targets()
@@ -140,8 +141,14 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
             prepare=prepare,
             trace=None if untraceable else self._trace,
             untraceable=untraceable,
+            settled=max(SETTLED, self._analytics_delay),
             echoed=frozenset({"orderRef", "planRef", "branchId", "listingExternalIds"}),
         )
+
+    @property
+    def _analytics_delay(self) -> float:
+        """Seconds after which analytics shows every new campaign; 0 where that is not known."""
+        return float(self.hook.account.extras["analytics_delay"] or 0.0)
 
     def _untraceable(self, task_key: TaskKey, reference: str) -> str:
         """Say why analytics cannot tell what became of an order; "" when they can."""
@@ -152,23 +159,25 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
         return ""
 
     def _trace(self, record: Record) -> Generator[Call, Any, Finding]:
-        """Look for the reference among the branch's campaigns: proof that it was published, never that it was not.
+        """Look for the reference among the branch's campaigns, whose names hold it (assumed); they have no tracking ids.
 
-        The analytics host knows no tracking ids. The names of its campaigns hold the reference (assumed). It may be
-        late, so a campaign is taken for ours only if no earlier generation can have that reference.
+        Analytics may be late, so a campaign is ours only if no earlier generation can have that reference, and none
+        proves something only where the connection says how late it may be.
         """
         from airflow_provider_mkt.client.answer import rows_of
         from airflow_provider_mkt.submission.request import Finding
 
         endpoint, known = flow_living.LIST_BRANCH_CAMPAIGNS, record.baseline.get("known")
-        if known is None or record.generation > 1:
+        delay = self._analytics_delay
+        if known is None or (record.generation > 1 and not delay):
             why = "an earlier order of the same reference may show late" if known is not None else UNKNOWN_BEFORE
             return Finding(showed=f"campaigns in analytics would prove nothing: {why}")
         answer = yield self.hook.analytics_call(endpoint, {"branchId": record.body["branchId"]})
         listed = [row.get("flowCampaignId") for row in rows_of(endpoint, answer) if _shows(row, record.body)]
         new = [each for each in listed if each not in known]
         if not new:
-            return Finding(showed="no new campaign of the branch names the reference; analytics may be late")
+            late = f"after {delay:.0f} s" if delay else "yet; analytics may be late"
+            return Finding(absent=delay > 0, showed=f"no new campaign of the branch names the reference {late}")
         return Finding(_seen(new))
 
     def _listed_already(self, body: dict[str, Any]) -> list[Any] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Call
-from airflow_provider_mkt.submission.record import OURS, OURS_RECEIPT, Record
+from airflow_provider_mkt.submission.record import OURS, OURS_RECEIPT, SETTLED, Record
 from airflow_provider_mkt.submission.task_key import TaskKey
 
 __all__ = ["ABSENT", "OURS", "OURS_RECEIPT", "Finding", "SubmissionRequest", "TaskKey"]
@@ -63,6 +63,7 @@ class SubmissionRequest:
         certainly did not happen, None when that cannot be told, or all that as a :class:`Finding`; the whole is None
         where the vendor cannot be asked
     :param untraceable: why the vendor cannot be asked, for people
+    :param settled: seconds after a lost answer from which on the vendor shows whatever it has taken
     :param confirm: called in the fence, right before the request leaves; raises when it must not leave any more
     :param follows: key of the record that this request goes on from, when it sends what that one left undone
     :param parts: for a batch: of how many parts it consists, each with an id of its own
@@ -79,6 +80,7 @@ class SubmissionRequest:
     prepare: Callable[[], dict[str, Any]] = dict
     trace: Trace | None = None
     untraceable: str = ""
+    settled: float = SETTLED
     confirm: Callable[[], None] = _nothing
     follows: str = ""
     parts: int = 0

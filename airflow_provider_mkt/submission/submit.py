@@ -240,7 +240,7 @@ class Submission:
             raise self._told(record, request, pending=False)
         observer = Observer()
         finding = run(observer.watch(request.trace(record)))
-        settling = SETTLING[Shown.by(finding), self._unsettled_for(record) == 0, record.executed]
+        settling = SETTLING[Shown.by(finding), self._unsettled_for(record, request) == 0, record.executed]
         if settling is Settling.RECORD:
             log.info("%s of %s was found at %s: %s.", request.what, record.time, request.vendor, finding.receipt)
             return self._submitted(record, request, finding.receipt)
@@ -254,9 +254,9 @@ class Submission:
         keyed = request.call(record.body, record.key).endpoint.safety is Safety.KEYED
         return keyed and self._clock() - record.intent_at < KEY_TRUSTED
 
-    def _unsettled_for(self, record: Record) -> float:
+    def _unsettled_for(self, record: Record, request: SubmissionRequest) -> float:
         """Return for how many seconds the vendor may still be at work on a request that it does not show yet."""
-        return max(0.0, record.doubt_at + SETTLED - self._clock())
+        return max(0.0, record.doubt_at + request.settled - self._clock())
 
     # Sending
 
@@ -320,5 +320,5 @@ class Submission:
             metrics.submission(request.vendor, "unknown")
         error = messages.error(record, request, cause, then, pending=pending)
         if isinstance(error, OutcomeUnknownError) and error.retry_after is None and request.trace is not None:
-            error.retry_after = self._unsettled_for(record) or None
+            error.retry_after = self._unsettled_for(record, request) or None
         return error

@@ -31,6 +31,12 @@ VENDOR = Vendor(
         ),
         "analytics_user_id": Extra("Analytics user id", description="user of the analytics API"),
         "analytics_user_secret": Extra("Analytics user secret", secret=True, description="its secret"),
+        "analytics_delay": Extra(
+            "Seconds after which analytics surely shows a new campaign",
+            "number",
+            description="seconds within which analytics shows a new campaign, if Flow has told you. One that does not "
+            "show by then is published again after a lost answer",
+        ),
         "webhook_token": Extra("Token in the webhook address", secret=True, description=WEBHOOK_TOKEN),
     },
     # Not published; assumed.

@@ -298,6 +298,10 @@ def progress(console: Console, title: str, sandbox: Sandbox) -> Iterator[None]:
         thread.join()
 
 
+ANALYTICS_DELAY = 60
+"""Seconds within which Flow Living's connection says that analytics shows a campaign. The sandbox shows it at once."""
+
+
 @contextmanager
 def soaking(patience: float, *, analytics: bool = False) -> Iterator[Airflow]:
     """Run an Airflow for soaks.
@@ -314,7 +318,9 @@ def soaking(patience: float, *, analytics: bool = False) -> Iterator[Airflow]:
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     }
-    with running_airflow(DAGS, speed=SPEED, lacking=() if analytics else ANALYTICS, extra=extra) as airflow:
+    lacking = () if analytics else (*ANALYTICS, "analytics_delay")
+    knowing = {"flow_living_default": {"analytics_delay": ANALYTICS_DELAY}}
+    with running_airflow(DAGS, speed=SPEED, lacking=lacking, knowing=knowing, extra=extra) as airflow:
         yield airflow
 
 

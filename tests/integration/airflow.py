@@ -320,6 +320,7 @@ def running_airflow(
     speed: float,
     deferrable: bool = True,
     lacking: Collection[str] = (),
+    knowing: Mapping[str, Mapping[str, Any]] | None = None,
     extra: Mapping[str, str] | None = None,
 ) -> Iterator[Airflow]:
     """Run an Airflow and the simulated vendors, without rate limits there, until the block ends.
@@ -328,6 +329,7 @@ def running_airflow(
     :param speed: how many seconds pass at the vendors in one second
     :param deferrable: ``[operators] default_deferrable``
     :param lacking: extras that the connections do not have
+    :param knowing: further extras by connection
     :param extra: more environment variables for Airflow
     """
     home = Path(tempfile.mkdtemp(prefix="mkt-airflow-"))
@@ -339,7 +341,7 @@ def running_airflow(
         airflow = Airflow(layout, sandbox, addresses, {**QUICK, **(extra or {})})
         try:
             connections = {
-                name: without(changed(one, requests_per_minute=100_000), lacking)
+                name: without(changed(one, requests_per_minute=100_000, **(knowing or {}).get(name, {})), lacking)
                 for name, one in sandbox.connections.items()
             }
             airflow.start(connections, deferrable=deferrable)

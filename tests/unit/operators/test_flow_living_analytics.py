@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -96,6 +97,49 @@ def test_analytics_that_fail_change_nothing(vendors: Sandbox, task: Task) -> Non
     vendors.fault("POST /flow-living-analytics/*", "status", status=401)
     with pytest.raises(ApiError):
         publishing().execute(task.context)
+    task.retry()
+    assert publishing().execute(task.context)["flow_campaign_ids"]
+    assert len(published(vendors)) == 1
+
+
+def punctual(vendors: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the connection say that analytics shows everything within ten minutes."""
+    connection = vendors.connections["flow_living_default"]
+    extra = {**connection["extra"], "analytics_delay": 600}
+    monkeypatch.setenv("AIRFLOW_CONN_FLOW_LIVING_DEFAULT", json.dumps({**connection, "extra": extra}))
+
+
+def later(task: Task, seconds: float) -> None:
+    """Let the doubt about the request be that old."""
+    record = task.record
+    task.store.set("mkt.submission.0", {**record, "doubt_at": record["doubt_at"] - seconds})
+
+
+def test_analytics_that_are_known_to_be_in_time_prove_it(
+    vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    punctual(vendors, monkeypatch)
+    lost(vendors, task, "drop_before")
+    later(task, 400)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        publishing().execute(task.context)
+    assert caught.value.resolvable
+    assert 100 < caught.value.retry_after <= 200
+    assert published(vendors) == []
+    task.retry()
+    later(task, 201)
+    assert publishing().execute(task.context)["campaign_tracking_ids"]
+    assert len(published(vendors)) == 1
+
+
+def test_what_they_show_is_found_all_the_same(vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    punctual(vendors, monkeypatch)
+    lost(vendors, task, "drop_before")
+    later(task, 601)
+    vendors.fault(PUBLISH, "drop_after")
+    with pytest.raises(OutcomeUnknownError):
+        publishing().execute(task.context)
+    vendors.advance(700)
     task.retry()
     assert publishing().execute(task.context)["flow_campaign_ids"]
     assert len(published(vendors)) == 1

@@ -114,12 +114,10 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the publish request."""
         from airflow_provider_mkt.hooks.flow_living import check_dates
-        from airflow_provider_mkt.submission.record import SETTLED
-        from airflow_provider_mkt.submission.request import OURS, OURS_RECEIPT, SubmissionRequest
+        from airflow_provider_mkt.submission.request import OURS, OURS_RECEIPT, SETTLED, SubmissionRequest
 
         self._targets()
         body = self._body(task_key)
-
         own = body["orderRef"] == task_key.reference
 
         def prepare() -> dict[str, Any]:
@@ -159,7 +157,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
         return ""
 
     def _trace(self, record: Record) -> Generator[Call, Any, Finding]:
-        """Look for the reference among the branch's campaigns, whose names hold it (assumed); they have no tracking ids.
+        """Look for the reference in the names of the branch's campaigns (assumed), which have no tracking ids.
 
         Analytics may be late, so a campaign is ours only if no earlier generation can have that reference, and none
         proves something only where the connection says how late it may be.
@@ -167,10 +165,9 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
         from airflow_provider_mkt.client.answer import rows_of
         from airflow_provider_mkt.submission.request import Finding
 
-        endpoint, known = flow_living.LIST_BRANCH_CAMPAIGNS, record.baseline.get("known")
-        delay = self._analytics_delay
+        endpoint, known, delay = flow_living.LIST_BRANCH_CAMPAIGNS, record.baseline.get("known"), self._analytics_delay
         if known is None or (record.generation > 1 and not delay):
-            why = "an earlier order of the same reference may show late" if known is not None else UNKNOWN_BEFORE
+            why = UNKNOWN_BEFORE if known is None else "an earlier order of the same reference may show late"
             return Finding(showed=f"campaigns in analytics would prove nothing: {why}")
         answer = yield self.hook.analytics_call(endpoint, {"branchId": record.body["branchId"]})
         listed = [row.get("flowCampaignId") for row in rows_of(endpoint, answer) if _shows(row, record.body)]

@@ -11,7 +11,7 @@ from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.submission.record import OURS, OURS_RECEIPT, SETTLED, Record
 from airflow_provider_mkt.submission.task_key import TaskKey
 
-__all__ = ["ABSENT", "OURS", "OURS_RECEIPT", "Finding", "SubmissionRequest", "TaskKey"]
+__all__ = ["ABSENT", "OURS", "OURS_RECEIPT", "SETTLED", "Finding", "SubmissionRequest", "TaskKey"]
 
 ABSENT: dict[str, Any] = {}
 """What a trace returns when the vendor shows that the submission never happened; recognised by identity."""

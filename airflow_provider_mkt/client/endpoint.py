@@ -35,7 +35,7 @@ class Priority(Enum):
 
 @dataclass(frozen=True)
 class Upload:
-    """A file to send as ``multipart/form-data``. It is read while it is sent, afresh for every attempt.
+    """A file to send as ``multipart/form-data``. It is read into memory, afresh for every attempt.
 
     :param path: where it is
     :param media_type: its media type

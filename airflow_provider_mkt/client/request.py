@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from io import BytesIO
 from typing import Any
 
 import requests
 from requests.structures import CaseInsensitiveDict
+from urllib3.filepost import encode_multipart_formdata
 
 from airflow_provider_mkt.client.auth import Auth
-from airflow_provider_mkt.client.endpoint import Call
-from airflow_provider_mkt.client.upload import Multipart
+from airflow_provider_mkt.client.endpoint import Call, Upload
 
 NOT_CARRIED = re.compile(r"[^\x20-\xff]")
 
@@ -33,8 +35,7 @@ def prepare(call: Call, base: str, session: requests.Session, auth: Auth) -> req
         headers["Idempotency-Key"] = call.idempotency_key
     body: Any = call.body if endpoint.form else None
     if call.file:
-        body = Multipart(call.file, call.idempotency_key or "")
-        headers["Content-Type"] = body.content_type
+        body, headers["Content-Type"] = _multipart(call.file, call.idempotency_key or "")
     request = requests.PreparedRequest()
     request.prepare(
         method=endpoint.method,
@@ -48,6 +49,24 @@ def prepare(call: Call, base: str, session: requests.Session, auth: Auth) -> req
     )
     _check_headers(request)
     return request
+
+
+def _multipart(upload: Upload, key: str) -> tuple[BytesIO, str]:
+    """Return a body with one file, and its content type. It is sent in pieces: the timeout holds for each of them.
+
+    The same key gives the same boundary, so that a repetition has the same bytes and is no other request to the vendor.
+
+    :raises ValueError: when the file cannot be read
+    """
+    name = upload.path.name.encode(errors="replace")
+    try:
+        content = upload.path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"the file {upload.path.name!r} cannot be read: {error.strerror}") from error
+    boundary = hashlib.sha256(key.encode(errors="replace") + b"/" + name).hexdigest()[:40]
+    part = name.decode(), content, upload.media_type
+    body, content_type = encode_multipart_formdata({upload.part: part}, boundary)
+    return BytesIO(body), content_type
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -22,7 +22,7 @@ class MediaMethods(MarketingHook):
     vendor = flow_social.VENDOR
 
     def upload_media(self, path: str | os.PathLike[str], idempotency_key: str | None = None) -> dict[str, Any]:
-        """Upload a picture or a film for posts. It is read while it is sent, whatever its size.
+        """Upload a picture or a film for posts.
 
         :param path: a local file: JPG, PNG, GIF, WebP, MP4 or MOV, at most 10 MB
         :param idempotency_key: names this file for 24 hours; by default a new key for this call

@@ -10,8 +10,6 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from typing import Any, TypeVar
 
-import tenacity
-
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.adapter import Fence
 from airflow_provider_mkt.client.attempt import Attempts, Progress
@@ -68,8 +66,7 @@ class ApiClient(Attempts):
     async def asend(self, call: Call) -> Any:
         """Send ``call`` from an event loop: the same attempts on threads of the account, waits that hold no thread."""
         progress = Progress(call)
-
-        async def turn() -> None:
+        while True:
             attempt = self.attempt(progress)
             try:
                 wait = await self._step(progress, attempt)
@@ -79,9 +76,9 @@ class ApiClient(Attempts):
             finally:
                 with suppress(ValueError):  # cancelled while a thread is at work on it
                     attempt.close()
-
-        await tenacity.AsyncRetrying(**self._policy(progress), sleep=asyncio.sleep)(turn)
-        return self._settle(progress)
+            if not self._again(progress):
+                return self._settle(progress)
+            await asyncio.sleep(progress.decision.wait)
 
     def run(self, talk: Conversation[T], *, longest: float | None = None) -> T:
         """Hold a conversation: send what it yields, give it the answers, return its result.
@@ -189,29 +186,25 @@ class ApiClient(Attempts):
         return await BULKHEADS.run(account, next, attempt, None)
 
     def _repeat(self, progress: Progress) -> None:
-        def turn() -> None:
+        while True:
             with closing(self.attempt(progress)) as attempt:
                 for wait in attempt:
                     time.sleep(wait)
+            if not self._again(progress):
+                return
+            time.sleep(progress.decision.wait)
 
-        tenacity.Retrying(**self._policy(progress), sleep=time.sleep)(turn)
-
-    def _policy(self, progress: Progress) -> dict[str, Any]:
-        """Return tenacity's settings; every decision was already made by :func:`decide`."""
-        return {
-            "retry": tenacity.retry_if_result(lambda _: progress.decision.next is Next.RETRY),
-            "wait": lambda _: progress.decision.wait,
-            "stop": tenacity.stop_never,
-            "before_sleep": lambda _: self._say(progress),
-        }
-
-    def _say(self, progress: Progress) -> None:
+    def _again(self, progress: Progress) -> bool:
+        """Return whether another attempt follows, as :func:`decide` said after the last one, and log it."""
+        if progress.decision.next is not Next.RETRY:
+            return False
         endpoint, decision = progress.call.endpoint, progress.decision
         what = "with renewed credentials" if decision.renew else f"in {decision.wait:.1f} s"
         name = f"{self.settings.vendor} {endpoint.method} {endpoint.path}"
         reason = self.redactor.text(progress.outcome.reason)
         log.warning("%s: %s; attempt %d %s", name, reason, progress.attempt + 1, what)
         metrics.retry(self.settings.vendor, endpoint.method, endpoint.path, progress.outcome.known.name)
+        return True
 
     def _settle(self, progress: Progress) -> Any:
         if progress.decision.next is Next.DONE:

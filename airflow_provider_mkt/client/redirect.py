@@ -8,15 +8,25 @@ host they name, also one inside the network that a worker runs in.
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import urljoin, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from urllib3.util import parse_url
 
 from airflow_provider_mkt.client.endpoint import Call
+
+if TYPE_CHECKING:
+    from urllib3.util import Url
 
 MAX_REDIRECTS = 3
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_HOST = 253
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""IPv4 addresses as a network without IPv4 of its own writes them."""
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 class ForbiddenAddressError(ValueError):
@@ -34,7 +44,7 @@ def location_of(status: int, headers: Mapping[str, str]) -> str | None:
 def host_of(url: str) -> str:
     """Return the host of an address for messages: nothing else of it, as a query may hold a key."""
     try:
-        host = urlsplit(url).hostname or ""
+        host = _host(parse_url(url))
     except ValueError:
         host = ""
     return host[:MAX_HOST] if host.isprintable() and host else "an address that makes no sense"
@@ -68,9 +78,11 @@ def linked(call: Call, known: str, url: str, *, local: bool = False) -> Call:
     :raises ForbiddenAddressError: when it is neither on that host nor https on a public one
     """
     try:
-        own = _origin(url) == _origin(known)
-        scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
-        near = local and is_loopback(url) and is_loopback(known)
+        parts = parse_url(url)
+        # Credentials in an address would be sent to it.
+        scheme, host = "" if parts.auth else parts.scheme, _host(parts)
+        own = bool(scheme) and _origin(parts) == _origin(parse_url(known))
+        near = local and bool(scheme) and is_loopback(url) and is_loopback(known)
     except ValueError:
         own, scheme, host, near = False, "", "", False
     if not own and not near and (scheme != "https" or not host or _is_private_name(host)):
@@ -79,17 +91,29 @@ def linked(call: Call, known: str, url: str, *, local: bool = False) -> Call:
     return replace(call, endpoint=endpoint, path={}, query={}, body=None, link=url, only_public=not own and not near)
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme)
+def _host(parts: Url) -> str:
+    """Return the host that will be asked: addresses are read by what connects; another reader may find another host."""
+    return (parts.host or "").removeprefix("[").removesuffix("]")
+
+
+def _origin(parts: Url) -> tuple[str | None, str, int | None]:
+    return parts.scheme, _host(parts), parts.port or DEFAULT_PORTS.get(parts.scheme or "")
 
 
 def _is_private_name(host: str) -> bool:
     """Say whether a host is known not to be public before it is looked up; the address itself is checked later."""
     try:
-        return not is_public(host)
+        return not is_public(_usual(host))
     except ValueError:
         return "." not in host.rstrip(".") or host.rstrip(".").endswith((".localhost", ".local", ".internal"))
+
+
+def _usual(host: str) -> str:
+    """Return an IPv4 address in one of its rarer spellings (``127.1``, ``0177.0.0.1``) as everybody writes it."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except (OSError, UnicodeError):
+        return host
 
 
 def is_loopback(url: str) -> bool:
@@ -97,8 +121,8 @@ def is_loopback(url: str) -> bool:
 
     :raises ValueError: when it makes no sense
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    parts = parse_url(url)
+    host = _host(parts)
     if parts.scheme not in DEFAULT_PORTS:
         return False
     try:
@@ -113,7 +137,12 @@ def is_public(address: str) -> bool:
     :raises ValueError: when it is no address
     """
     number = ipaddress.ip_address(address.partition("%")[0])
-    inner = None
     if isinstance(number, ipaddress.IPv6Address):
         inner = number.ipv4_mapped or number.sixtofour or (number.teredo and number.teredo[1])
-    return is_public(str(inner)) if inner else number.is_global and not number.is_multicast
+        if number in NAT64:
+            inner = ipaddress.IPv4Address(int(number) & 0xFFFF_FFFF)
+        if inner:
+            return is_public(str(inner))
+        # Elsewhere lie further ways to write an IPv4 address, and what was private in former times.
+        return number.is_global and number in GLOBAL_UNICAST
+    return number.is_global and not number.is_multicast

@@ -17,7 +17,7 @@ from airflow_provider_mkt.client.auth import BearerAuth
 from airflow_provider_mkt.client.endpoint import Endpoint, Safety
 from airflow_provider_mkt.client.exchange import Wire
 from airflow_provider_mkt.client.redaction import Redactor
-from airflow_provider_mkt.client.redirect import ForbiddenAddressError, is_public, redirected
+from airflow_provider_mkt.client.redirect import ForbiddenAddressError, is_public, linked, redirected
 from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError, ServerError
 from tests.contract.wire import Raw, Unlimited, answer
 
@@ -131,6 +131,10 @@ def test_a_download_follows_three_times_at_most(serve: Callable[..., Raw]) -> No
         ("ftp://example.com/", "example.com"),
         ("file:///etc/passwd", "an address that makes no sense"),
         ("https://user:pass@10.0.0.1/", "10.0.0.1"),
+        ("https://user:pass@example.com/", "example.com"),
+        ("https://127.1/", "127.1"),
+        ("https://0177.0.0.1/", "0177.0.0.1"),
+        ("https://[64:ff9b::7f00:1]/", "64:ff9b::7f00:1"),
         ("http://[", "an address that makes no sense"),
     ],
 )
@@ -158,6 +162,27 @@ def test_https_on_a_public_host() -> None:
     assert (call.only_public, call.headers, call.query, call.endpoint.budgets) == (True, {}, {}, ("default",))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://elsewhere.example\\@a.example/file",
+        "https://127.0.0.1\\@a.example/file",
+        "https://[::1]\\@a.example/file",
+        "https://u:p@a.example/file",
+        "https://a.example\t.elsewhere.example/",
+    ],
+)
+def test_an_address_that_two_readers_understand_differently(url: str) -> None:
+    """The host that is compared is the one that will be asked, and no address brings credentials of its own."""
+    for follow in (redirected, linked):
+        try:
+            call = follow(FILE(), "https://a.example/file", url)
+        except ForbiddenAddressError:
+            continue
+        assert call.only_public
+        assert not call.endpoint.authenticated
+
+
 def test_a_public_name_with_a_private_address(serve: Callable[..., Raw]) -> None:
     """It is looked up when connecting; that address counts, and nothing is sent to it."""
     server = serve(answer(b"inside"))
@@ -180,6 +205,12 @@ def test_a_public_name_with_a_private_address(serve: Callable[..., Raw]) -> None
         ("::ffff:10.0.0.1", False),
         ("2002:0a00:0001::", False),
         ("fe80::1%eth0", False),
+        ("::127.0.0.1", False),
+        ("::ffff:0:127.0.0.1", False),
+        ("64:ff9b::10.0.0.1", False),
+        ("64:ff9b::93.184.216.34", True),
+        ("64:ff9b:1::7f00:1", False),
+        ("fec0::1", False),
     ],
 )
 def test_what_is_public(address: str, public: bool) -> None:

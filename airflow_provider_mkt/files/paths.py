@@ -73,19 +73,20 @@ def expanded(field: str, path: str) -> str:
         raise ValidationError(f"{field}: there is no home directory {found[1]!r}; write the whole path.") from None
 
 
-def check_link(field: str, path: Path) -> None:
+def check_link(field: str, path: Path, folder: Path | None = None) -> None:
     """Refuse a local path that is a link to a file outside of its folder: it may lead to what nobody meant to hand in.
 
     A link within the folder, or within a folder below it, is followed, and so are links to the folder itself.
 
     :param field: what messages call it
     :param path: the path
+    :param folder: the folder that it must lie in; by default its own one
     :raises ValidationError: naming the link
     """
-    if not path.is_symlink():
+    if folder is None and not path.is_symlink():
         return
     try:
-        inside = path.parent.resolve() in path.resolve().parents
+        inside = (folder or path.parent).resolve() in path.resolve().parents
     except (OSError, RuntimeError):
         # It leads in a circle.
         inside = False

@@ -203,12 +203,16 @@ def _audience_file(part: Part, brief: ObjectStoragePath) -> str:
         part.refuse(
             f"{text!r} is not beside the brief; put the file there and write its name, or name s3://… and so on"
         )
-    beside = brief.parent / text
+    try:
+        beside = brief.parent / text
+    except ValueError:
+        # It reads like an address of another kind of storage, such as "data:…".
+        part.refuse(f"{text!r} is no file name; put the file beside the brief and write its name")
     if beside.protocol in LOCAL:
         local = Path(beside.path)
         try:
             check_regular("it", local)
-            check_link("it", local)
+            check_link("it", local, Path(brief.parent.path))
         except ValidationError as error:
             part.refuse(str(error))
         if not local.is_file():

@@ -208,7 +208,10 @@ def _composed(name: str, text: str) -> yaml.Node:
         place = (mark.line + 1, mark.column + 1) if mark else (None, None)
         hint = next((f"; {what}" for words, what in HINTS.items() if words in str(error.problem)), "")
         problem = Problem(name, f"this is not YAML: {error.problem}{hint}", *place)
-    except yaml.YAMLError:
+    except PlanError:
+        raise
+    except (yaml.YAMLError, ValueError, OverflowError):
+        # The latter two: an escape such as \U99999999, for which there is no character.
         problem = Problem(name, "this is not YAML: it holds characters that YAML does not allow")
     else:
         if node is not None:

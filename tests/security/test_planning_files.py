@@ -117,9 +117,15 @@ def test_links_within_the_folder_are_followed(tmp_path: Path) -> None:
         "http://169.254.169.254/latest/meta-data",
         "simplecache::file:///etc/passwd",
         "s3://key:planted@bucket/people.csv",
+        "data:,email",
+        "elsewhere/people.csv",
     ],
 )
-def test_the_audience_of_a_brief_is_beside_it_or_on_configured_storage(named: str, tmp_path: Path) -> None:
+def test_the_audience_of_a_brief_is_beside_it_or_on_configured_storage(
+    named: str, tmp_path: Path, outside: Path
+) -> None:
+    (outside.parent / "people.csv").write_text(f"email\n{SECRET}\n")
+    (tmp_path / "elsewhere").symlink_to(outside.parent)
     told = refusal(lambda: read_brief(brief_with(tmp_path, named), LAUNCH))
     assert told.startswith("brief.yaml, line 17, column 9: audience.file: ")
 
@@ -189,6 +195,8 @@ def aliases(depth: int) -> str:
         ("campaign: !!binary aGVsbG8=", "the tag !!binary is not allowed"),
         ("campaign: !own x", "the tag !own is not allowed"),
         ("a: 1\n---\nb: 2\n", "but found another document"),
+        ('campaign: "\\U99999999"', "it holds characters that YAML does not allow"),
+        ('campaign: "\\U00110000"', "it holds characters that YAML does not allow"),
         ("budget: " + "9" * 5_000, "is not an amount"),
         ("budget: 0x" + "f" * 5_000, "is not an amount"),
         ("budget: 1e999999999", "is not an amount"),

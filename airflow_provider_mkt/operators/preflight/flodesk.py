@@ -29,7 +29,9 @@ def audience(findings: Findings, conn_id: str, path: str | None, segment_ids: Se
             for name in sorted(custom - set(known)):
                 findings.add("audience", f"Flodesk has no custom field {name!r}{meant(name, known)}")
     with findings.about("segments"):
-        for segment_id in validation.texts("segment_ids", segment_ids, most=flodesk.MAX_SEGMENTS, least=0):
+        validation.texts("segment_ids", segment_ids, most=flodesk.MAX_SEGMENTS, least=0)
+    with findings.about("segments"):
+        for segment_id in _askable(segment_ids):
             try:
                 hook.get_segment(segment_id)
             except NotFoundError:
@@ -38,18 +40,34 @@ def audience(findings: Findings, conn_id: str, path: str | None, segment_ids: Se
                 )
 
 
+def _askable(segment_ids: Sequence[str]) -> list[str]:
+    """Return the segments that can be asked for, each once and as many as one request takes."""
+    named = [] if isinstance(segment_ids, (str, bytes)) or not isinstance(segment_ids, Sequence) else segment_ids
+    usable = [each for each in named if isinstance(each, str) and each.strip()]
+    return list(dict.fromkeys(usable))[: flodesk.MAX_SEGMENTS]
+
+
 def _read_people(findings: Findings, path: str) -> set[str]:
-    """Return the custom fields that the people of a file have. Nobody is named in a problem."""
+    """Check the people of a file as the step that sends them does, and return the custom fields that they have.
+
+    Nobody is named in a problem.
+    """
+    from airflow_provider_mkt.hooks.flodesk.audience import subscriber_body
     from airflow_provider_mkt.planning.audience import read_audience
 
     custom: set[str] = set()
-    bad = []
+    bad, anybody = [], False
     with findings.about("audience"):
         for place, person in read_audience(path):
-            if isinstance(person, ValidationError):
-                bad.append(f"{person}" if str(person).startswith(place) else f"{place}: {person}")
-            else:
-                custom.update(map(str, person.get("custom_fields") or {}))
+            anybody = True
+            try:
+                if isinstance(person, ValidationError):
+                    raise person
+                custom.update(subscriber_body(person, place).get("custom_fields", {}))
+            except ValidationError as error:
+                bad.append(f"{error}" if str(error).startswith(place) else f"{place}: {error}")
+        if not anybody:
+            findings.add("audience", "there is nobody in the file; add a line for each person")
     for line in bad[:10]:
         findings.add("audience", line)
     if len(bad) > 10:

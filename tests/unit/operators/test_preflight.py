@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,30 @@ def test_a_custom_field_that_flodesk_does_not_have(
     people.write_text("email,shoe_size\nada@x.example,38\n")
     (problem,) = asked(vendors, task, {"audience": str(people)})
     assert problem.startswith("audience: Flodesk has no custom field 'shoe_size'")
+
+
+def test_people_who_cannot_be_sent_and_segments_named_twice(
+    vendors: Sandbox, task: Task, launch: dict[str, Any], tmp_path: Path
+) -> None:
+    """The audience is refused as its step would refuse it, and one problem of the segments hides no other."""
+    people = tmp_path / "people.csv"
+    people.write_text("email,optin_timestamp\nada@x.example,2026-04-03\nbo@@x.example,\ncy@x.example,yesterday\n")
+    segments = ["seg_buyers", "seg_nobody", "seg_buyers"]
+    problems = asked(vendors, task, {**launch, "audience": str(people), "segment_ids": segments})
+    assert [re.sub("[;,] (write|remove|correct|create).*", "", problem) for problem in problems] == [
+        "audience: people.csv, line 3.email is not an e-mail address",
+        "audience: people.csv, line 4.optin_timestamp is not a date and time",
+        "segments: segment_ids names seg_buyers more than once",
+        "segments: Flodesk has no segment 'seg_nobody'",
+    ]
+
+
+def test_nobody_in_the_audience(vendors: Sandbox, task: Task, tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("email,first_name\n,\n")
+    assert asked(vendors, task, {"audience": str(people)}) == [
+        "audience: there is nobody in the file; add a line for each person"
+    ]
 
 
 def test_connections(

@@ -17,7 +17,7 @@ def clean_postgres(postgres: str) -> str:
     """The same database without our tables."""
     engine = create_engine(postgres)
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE IF EXISTS mkt_version, mkt_budget, mkt_token, mkt_webhook"))
+        connection.execute(text("DROP TABLE IF EXISTS mkt_version, mkt_budget, mkt_token, mkt_webhook, mkt_inbox"))
     engine.dispose()
     return postgres
 

@@ -8,6 +8,8 @@ import time
 MINUTE = 60.0
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+CLOCK_SKEW = 5 * MINUTE
+"""By how much a vendor's clock may differ from ours."""
 
 
 def elapsed() -> float:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.answer import Rows, rows_of
-from airflow_provider_mkt.client.durations import DAY, HOUR
+from airflow_provider_mkt.client.durations import CLOCK_SKEW, DAY, HOUR
 from airflow_provider_mkt.client.endpoint import Call, Endpoint
 from airflow_provider_mkt.client.paging import ENDS, LargePages, Paging, Walk, total_of
 from airflow_provider_mkt.exceptions import NotFoundError, ValidationError
@@ -34,8 +34,6 @@ from airflow_provider_mkt.submission.request import ABSENT, OURS, Finding, Submi
 if TYPE_CHECKING:
     from airflow_provider_mkt.hooks.base import MarketingHook
 
-CLOCK_SKEW = 300.0
-"""Seconds by which the vendor's clock may differ from ours."""
 NEWEST = 20
 """Rows, the newest first, that are noted before a submission: a page, and thus one request."""
 MAX_BEFORE = 100

@@ -8,6 +8,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_mkt.client.durations import CLOCK_SKEW
 from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.client.paging import PageNumbers, find_rows
 from airflow_provider_mkt.exceptions import ApiError, NotFoundError
@@ -18,8 +19,9 @@ from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch, overall
 
 FEW = 10
 """Posts up to which each is read by itself; more are looked for in the list of posts, a hundred to a request."""
-CLOCK_SKEW = 600.0
-"""Seconds by which the vendor's clock may differ from ours."""
+LIST_MARGIN = 2 * CLOCK_SKEW
+"""Seconds before ``since`` from which posts are listed. A few more rows cost little; posts that are not among them are
+read one by one."""
 SHOWN = 20
 
 
@@ -62,7 +64,7 @@ class PostWatch(Watch):
         """
         filters: dict[str, Any] = {"status": {"in": list(statuses)}} if statuses else {}
         if self.since is not None:
-            filters["createdAt"] = {"gte": int((self.since - CLOCK_SKEW) * 1000)}
+            filters["createdAt"] = {"gte": int((self.since - LIST_MARGIN) * 1000)}
         query = {**filter_query(filters), "sort": "-scheduledFor,createdAt"}
         wanted = set(self.post_ids)
         call = flow_social.LIST_POSTS(query=query, priority=priority)

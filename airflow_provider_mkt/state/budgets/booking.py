@@ -15,7 +15,7 @@ from airflow_provider_mkt.state.budgets.table import LATEST, BudgetTable, Row
 from airflow_provider_mkt.state.budgets.untold import Note, enter
 from airflow_provider_mkt.state.database.plain import Execute
 
-LARGEST_PART = 0.5
+MAX_PART = 0.5
 """The part of a window that may be taken once a process takes slots in advance: where it is short, all take turns."""
 
 
@@ -75,9 +75,7 @@ class Booking:
         return slot
 
     def _plenty(self, windows: Mapping[str, Window], now: float) -> bool:
-        return all(
-            window.count(now - window.span) < LARGEST_PART * window.limit.requests for window in windows.values()
-        )
+        return all(window.count(now - window.span) < MAX_PART * window.limit.requests for window in windows.values())
 
     def _pending(
         self, rows: Mapping[str, Row], now: float, names: tuple[str, ...], slots: list[float]

@@ -42,7 +42,7 @@ __all__ = ["BudgetUse", "SharedBudget", "account_label", "budget_for", "reset", 
 
 log = logging.getLogger(__name__)
 
-LONGEST = 3600.0
+MAX_WAIT = 3600.0
 """Seconds beyond which no slot is handed out, so that a queue cannot grow without bound."""
 POLLS_AHEAD = 15.0
 """Seconds that the slot of a poll may lie ahead; who has to wait longer asks again. Many waits that end at once, with a
@@ -97,7 +97,7 @@ class SharedBudget:
     def __repr__(self) -> str:
         return f"<SharedBudget {self._table.label}>"
 
-    def reserve(self, names: tuple[str, ...], priority: Priority = Priority.LAUNCH, longest: float = LONGEST) -> float:
+    def reserve(self, names: tuple[str, ...], priority: Priority = Priority.LAUNCH, longest: float = MAX_WAIT) -> float:
         """Take the next slot that is free in every named budget.
 
         :param names: budget names

@@ -39,7 +39,7 @@ class Row:
     """One budget as stored.
 
     :param window: its slots, with the limit that applies now
-    :param quiet_from: when the last cooldown began
+    :param cooldown_from: when the last cooldown began
     :param learned: the limit that the vendor last stated; each connection keeps to it where it is lower than its own
     :param learned_at: when it was stated
     :param seen: the latest moment that the database's clock has shown
@@ -47,7 +47,7 @@ class Row:
 
     name: str
     window: Window
-    quiet_from: float
+    cooldown_from: float
     learned: int | None
     learned_at: float
     seen: float
@@ -65,9 +65,9 @@ class Row:
             if now < window.cooldown_until:
                 return  # the others who were refused at the same time
             if now < window.cooldown_until + window.limit.window:
-                wait = min(2 * (window.cooldown_until - self.quiet_from), MAX_DOUBLED)
+                wait = min(2 * (window.cooldown_until - self.cooldown_from), MAX_DOUBLED)
         if now + wait > window.cooldown_until:
-            self.quiet_from, window.cooldown_until = now, now + wait
+            self.cooldown_from, window.cooldown_until = now, now + wait
 
     def leave_to_others(self, hint: RateLimitHint, slot: float, now: float) -> None:
         """Take out of the window what others have used of it, going by what the vendor says is left.
@@ -128,13 +128,13 @@ class BudgetTable:
         return {keys[row[0]]: self._row(row, keys[row[0]], now) for row in found}, now
 
     def _row(self, stored: Sequence[Any], name: str, now: float) -> Row:
-        key, slots, quiet_from, quiet_until, learned, learned_at, seen, _ = stored
+        key, slots, cooldown_from, cooldown_until, learned, learned_at, seen, _ = stored
         learned = believed(learned, learned_at, max(now, seen), self._limits[name])
-        window = Window(self.limit(name, learned), unpack(bytes(slots)), quiet_until)
-        row = Row(key, window, quiet_from, learned, learned_at, seen)
+        window = Window(self.limit(name, learned), unpack(bytes(slots)), cooldown_until)
+        row = Row(key, window, cooldown_from, learned, learned_at, seen)
         if row.seen - now > CLOCK_SET:
             window.shift(now - row.seen)
-            row.quiet_from += now - row.seen
+            row.cooldown_from += now - row.seen
             row.learned_at += now - row.seen
         if window.cooldown_until - now > MAX_COOLDOWN + CLOCK_SET:
             window.cooldown_until = 0.0  # nobody can have asked for that
@@ -145,7 +145,7 @@ class BudgetTable:
         """Write the rows back."""
         for name, row in rows.items():
             window = row.window
-            changed = (pack(window.slots), row.quiet_from, window.cooldown_until, row.learned, row.learned_at, now)
+            changed = (pack(window.slots), row.cooldown_from, window.cooldown_until, row.learned, row.learned_at, now)
             execute(_UPDATE, (*changed, *self._scale(name), row.name))
 
     def cooldown(self, execute: Execute, kind: str, names: tuple[str, ...]) -> float:
@@ -251,7 +251,7 @@ def snapshot(used: Store | None = None) -> list[BudgetUse]:
     :raises StoreError: when the store fails
     """
     used = used or store()
-    columns = "label, requests, period, slots, quiet_until, learned, learned_at"
+    columns = "label, requests, period, slots, quiet_until AS cooldown_until, learned, learned_at"
     query = text(f"SELECT {columns}, {used.clock} AS now FROM mkt_budget ORDER BY label")  # noqa: S608 - constants
     uses = []
     for row in used.run(lambda connection: connection.execute(query).all()):
@@ -259,7 +259,7 @@ def snapshot(used: Store | None = None) -> list[BudgetUse]:
         window = Window(Limit(row.requests, row.period), slots)
         queued = window.count(row.now)
         used_now = window.count(row.now - window.span) - queued
-        quiet = max(0.0, row.quiet_until - row.now)
+        quiet = max(0.0, row.cooldown_until - row.now)
         learned = believed(row.learned, row.learned_at, row.now, Limit(row.requests, row.period))
         uses.append(BudgetUse(row.label, row.requests, row.period, learned, used_now, queued, quiet))
     return uses

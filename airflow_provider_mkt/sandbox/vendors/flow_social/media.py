@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from airflow_provider_mkt.sandbox.engine.vendor import MEGABYTE, TheCall, VendorError
 from airflow_provider_mkt.sandbox.vendors.flow_social.account import ERRORS, Envelope, IdempotencyKey, Message, Social
 
-LARGEST = 10 * MEGABYTE
+MAX_BYTES = 10 * MEGABYTE
 FORMATS = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
@@ -42,7 +42,7 @@ async def upload(
     if suffix not in FORMATS:
         raise VendorError(400, "Invalid request", details=[("file", "must be JPG, PNG, GIF, WebP, MP4 or MOV")])
     content = await file.read()
-    if len(content) > LARGEST:
+    if len(content) > MAX_BYTES:
         raise VendorError(400, "Invalid request", details=[("file", "must be at most 10 MB")])
     key = f"media/{social.number('media')}/file{suffix}"
     social.media[key] = (FORMATS[suffix], content)

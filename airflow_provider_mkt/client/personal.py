@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 
 LOCAL, LABEL = r"[^\s@<>\"(),:;&?=/]{1,128}", r"[\w-]{1,63}"
+BLANK = r" \u00a0\u2007\u2009\u202f"
+"""The blanks that stand in numbers, also those at which no line breaks; hyphens likewise."""
+HYPHEN = r"\u2010\u2011-"
+GAP = f"[{BLANK}{HYPHEN}]?"
 NAMES = r"api_?key|(?:access|refresh)_?token|client_secret|code|token"
 
 PATTERNS = (
@@ -26,19 +30,27 @@ PATTERNS = (
     re.compile(r"\b(?P<hide>(?:flow_sk_(?:live|test)|fd_[a-z]{1,16}|whsec)_[A-Za-z0-9_-]{1,8192})"),
     # An e-mail address, also of a host without a dot.
     re.compile(rf"(?P<hide>{LOCAL}@(?:\[[\w.:]{{1,64}}\]|{LABEL}(?:\.{LABEL}){{0,8}}))"),
+    # One whose name is in quotes.
+    re.compile(rf"(?P<hide>\"[^\"@\r\n]{{1,64}}\"@{LABEL}(?:\.{LABEL}){{0,8}})"),
     # IPv4 and IPv6.
     re.compile(r"(?<![\w.])(?P<hide>\d{1,3}(?:\.\d{1,3}){3})(?!\w)"),
     re.compile(r"(?<![\w:])(?P<hide>(?:[0-9a-f]{1,4}:){1,6}(?::[0-9a-f]{1,4}){1,6})(?![\w:])", re.IGNORECASE),
     re.compile(r"(?<![\w:])(?P<hide>(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4})(?![\w:])", re.IGNORECASE),
     # A telephone number: international, national with its zero, North American.
-    re.compile(r"(?<![\w+])(?P<hide>\+(?:\(?\d\)?[ ./-]{0,2}){6,14}\d)(?!\d)"),
-    re.compile(r"(?<![\w.:+/-])(?P<hide>\(?0(?:[ ()./-]{0,2}\d){8,14})(?![\w:-])"),
-    re.compile(r"(?<![\w.:+/-])(?P<hide>(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4})(?![\w:-])"),
+    re.compile(rf"(?<![\w+])(?P<hide>\+(?:\(?\d\)?[{BLANK}./{HYPHEN}]{{0,2}}){{6,14}}\d)(?!\d)"),
+    re.compile(rf"(?<![\w.:+/-])(?P<hide>\(?0(?:[{BLANK}()./{HYPHEN}]{{0,2}}\d){{8,14}})(?![\w:-])"),
+    re.compile(
+        rf"(?<![\w.:+/-])(?P<hide>(?:1[{BLANK}.{HYPHEN}])?(?:\(\d{{3}}\)[{BLANK}]?|\d{{3}}[{BLANK}.{HYPHEN}])"
+        rf"\d{{3}}[{BLANK}.{HYPHEN}]\d{{4}})(?![\w:-])"
+    ),
     # An IBAN, in one piece or in groups of four.
     re.compile(
-        r"(?<![A-Za-z0-9])(?P<hide>[A-Za-z]{2}\d{2}(?:(?:[ -]?[A-Z0-9]{4}){3,7}(?:[ -]?[A-Z0-9]{1,3})?"
-        r"|(?:[ -]?[A-Z0-9]{4}){2}[ -]?[A-Z0-9]{3}))(?!\w)"
+        rf"(?<![A-Za-z0-9])(?P<hide>[A-Za-z]{{2}}\d{{2}}(?:(?:{GAP}[A-Z0-9]{{4}}){{3,7}}(?:{GAP}[A-Z0-9]{{1,3}})?"
+        rf"|(?:{GAP}[A-Z0-9]{{4}}){{2}}{GAP}[A-Z0-9]{{3}}))(?!\w)"
     ),
-    re.compile(r"(?<![A-Za-z0-9])(?P<hide>[a-z]{2}\d{2}[ -]?[a-z0-9]{4}(?:[ -]?\d{4}){2,6}(?:[ -]?\d{1,3})?)(?!\w)"),
+    re.compile(
+        rf"(?<![A-Za-z0-9])(?P<hide>[a-z]{{2}}\d{{2}}{GAP}[a-z0-9]{{4}}"
+        rf"(?:{GAP}\d{{4}}){{2,6}}(?:{GAP}\d{{1,3}})?)(?!\w)"
+    ),
 )
 """Each hides its group ``hide``."""

@@ -11,14 +11,26 @@ import base64
 import html
 import json
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
+PERCENT, OCTET = r"%(?:25){0,3}", r"\\{1,8}x"
+
+
+def _beyond_ascii(sign: str) -> str:
+    """Return what one character of UTF-8 looks like with ``sign`` before each of its bytes, or else one byte."""
+    rest, any_hex = rf"{sign}[89ABab][0-9A-Fa-f]", "[0-9A-Fa-f]"
+    lengths = (("[CDcd]", 1), ("[Ee]", 2), ("[Ff]", 3))
+    characters = "|".join(f"{sign}{lead}{any_hex}(?:{rest}){{{count}}}" for lead, count in lengths)
+    return rf"{characters}|{sign}[89A-Fa-f]{any_hex}"
+
+
 ESCAPES = {
-    "percent": r"%(?:25){0,3}[0-7][0-9A-Fa-f]|(?:%(?:25){0,3}[89A-Fa-f][0-9A-Fa-f]){1,16}",
-    "backslash": r"(?:\\{1,1024}u[0-9A-Fa-f]{4}){2}|\\{1,1024}u[0-9A-Fa-f]{4}|(?:\\{1,8}x[0-9A-Fa-f]{2}){1,16}"
-    r"|\\{1,1024}[nrt]?",
+    "percent": rf"{PERCENT}[0-7][0-9A-Fa-f]|{_beyond_ascii(PERCENT)}",
+    "backslash": r"(?:\\{1,1024}u[0-9A-Fa-f]{4}){2}|\\{1,1024}u[0-9A-Fa-f]{4}|\\{1,8}U[0-9A-Fa-f]{8}"
+    rf"|{_beyond_ascii(OCTET)}|{OCTET}[0-7][0-9A-Fa-f]|\\{{1,1024}}[nrt]?",
     "entity": r"&(?:amp;){0,3}(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|amp|lt|gt|quot|apos|plus);",
 }
 """Bounded repetitions only, and none that can match the same characters in two ways."""
@@ -67,6 +79,8 @@ def _undo(escape: str) -> str:
     told = escape.replace("\\", "")
     if told[:1] == "x":
         return _decoded(bytes.fromhex(told.replace("x", "")))
+    if told[:1] == "U":
+        return chr(int(told[1:], 16)) if int(told[1:], 16) <= sys.maxunicode else told
     if told[:1] == "u":
         codes = "".join(chr(int(part, 16)) for part in told.split("u")[1:])
         return codes.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

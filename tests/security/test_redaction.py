@@ -138,6 +138,11 @@ def test_lengths_and_numbers_have_caps() -> None:
         "de89 3704 0044 0532 0130 00",
         "NO93 8601 1117 947",
         "GB82-WEST-1234-5698-7654-32",
+        '"jane doe"@example.com',
+        "+49\u00a030\u00a0901820",
+        "030\u202f901820\u201115",
+        "555\u2011123\u20114567",
+        "DE89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000",
     ],
 )
 def test_what_is_personal_wherever_it_comes_from(text: str) -> None:
@@ -157,6 +162,28 @@ def test_what_is_personal_wherever_it_comes_from(text: str) -> None:
 )
 def test_what_is_not_personal_stays(text: str) -> None:
     assert Redactor().text(text) == text
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        quote,
+        lambda text: quote(quote(text)),
+        lambda text: quote(text).lower(),
+        lambda text: str(text.encode()),
+        lambda text: json.dumps(quote(text)),
+        ascii,
+        lambda text: "".join(f"\\U{ord(each):08x}" for each in text),
+    ],
+)
+@pytest.mark.parametrize(
+    "value", ["日本語のひみつのことば", "ключ-от-счёта-№7", "schlüssel-für-ärger-öl", "😀key😀1234", "aé日😀" * 9]
+)
+def test_scripts_of_the_world_in_every_spelling(value: str, spelled: Callable[[str], str]) -> None:
+    """A character takes up to four bytes: no spelling of them is cut in the middle of one."""
+    for redactor in (Redactor([value]), Redactor().with_values([value])):
+        assert spelled(value)[4:-4] not in redactor.text(f"we know of {spelled(value)}, sorry")
+        assert redactor.text(spelled(value)).replace("b'", "").strip("\"'") == HIDDEN
 
 
 def test_short_names_are_hidden_as_words() -> None:

@@ -137,6 +137,9 @@ def _kind(file: str) -> str:
     with text_lines("file", source, most=audience.MAX_BYTES) as lines:
         table = CsvTable(source.name, lines, Columns(known=(*calendar.TABLE.known, *audience.TABLE.known), others=True))
         header = table.header
+    if "email" in header and not set(calendar.COLUMNS) <= set(header):
+        # Custom fields of people may have the names of a calendar's columns.
+        return AUDIENCE
     scores = {CALENDAR: _score(calendar.TABLE, header), AUDIENCE: _score(audience.TABLE, header)}
     kind = max(scores, key=lambda each: scores[each])
     if not scores[kind]:

@@ -159,6 +159,9 @@ def _sendable(person: dict[str, Any]) -> dict[str, Any]:
     if not EXPORTED & person.keys():
         return {name: value for name, value in person.items() if name not in left_out}
     # An export tells of every field, also of those that have no value.
-    return {
+    kept = {
         name: value for name, value in person.items() if name not in EXPORTED | left_out and value not in (None, "")
     }
+    if isinstance(custom := kept.get("custom_fields"), dict):
+        kept["custom_fields"] = {name: value for name, value in custom.items() if value is not None}
+    return kept

@@ -14,6 +14,7 @@ from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.files.paths import LOCAL, check_link, check_regular, checked_path
 from airflow_provider_mkt.planning.audience import read_audience
+from airflow_provider_mkt.planning.money import budget
 from airflow_provider_mkt.planning.times import future_moment, zone
 from airflow_provider_mkt.planning.yaml_document import Part, RefusedError, read_document
 from airflow_provider_mkt.vendors import flow_living, flow_social
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 
     from airflow.sdk import ObjectStoragePath
 
-MAX_BUDGET = 10_000_000
-"""An amount from here on is taken for a mistyped one: a missing decimal point, for example."""
-MONEY = re.compile(r"\d{1,12}(?:\.\d{1,2})?", re.ASCII)
-GROUPED = re.compile(
-    r"(?<![\d.,])(\d{1,3}(?:([.,' ])\d{3})(?:\2\d{3})*|\d{1,12})(?:[.,](\d{1,2}))?(?![\d.,])", re.ASCII
-)
-"""An amount as people write it, in thousands perhaps."""
 MAX_TEXT = 255
 """Characters of a name or an id."""
 URL = re.compile(r"[a-z][a-z0-9+.-]*://[^:]", re.IGNORECASE)
@@ -101,7 +95,7 @@ def _brief(part: Part, source: ObjectStoragePath, launch: datetime) -> Brief:
             "agent": _short_text,
             "starts": when,
             "ends": lambda part: (part, when(part)),
-            "budget": lambda part: part.read(_budget),
+            "budget": lambda part: part.read(budget),
             "sync": _short_text,
             "audience": lambda part: _audience(part, source),
             "posts": lambda part: _posts(part, when),
@@ -147,29 +141,8 @@ def _short_text(part: Part) -> str:
     return text
 
 
-def _budget(text: str) -> float | int:
-    if not MONEY.fullmatch(text):
-        written = text if len(text) <= 40 else text[:39] + "…"
-        raise ValueError(
-            f"{written!r} is not an amount; write the number alone, above 0, with a point before the decimals: "
-            f"{_amount_meant(text)}"
-        )
-    amount = validation.amount("it", text)
-    if amount >= MAX_BUDGET:
-        raise ValueError(f"{text} is too much: budgets are below {MAX_BUDGET:,}; is a decimal point missing?")
-    return amount
-
-
-def _amount_meant(text: str) -> str:
-    """Return how to write the amount that somebody has written with a currency, or as in other countries."""
-    found = GROUPED.search(text)
-    if found is None or "-" in text:
-        return "1450 or 1450.50"
-    whole = re.sub(r"[.,' ]", "", found[1])
-    return f"{whole}.{found[3]}" if found[3] else whole
-
-
-def _listings(part: Part) -> list[str]:
+def _different() -> Callable[[Part], str]:
+    """Return the reader of a list's entries, of which none may come twice."""
     seen: set[str] = set()
 
     def read(item: Part) -> str:
@@ -179,7 +152,11 @@ def _listings(part: Part) -> list[str]:
         seen.add(text)
         return text
 
-    found = part.items(read)
+    return read
+
+
+def _listings(part: Part) -> list[str]:
+    found = part.items(_different())
     if len(found) > flow_living.MAX_LISTINGS:
         part.refuse(f"names {len(found)} listings; at most {flow_living.MAX_LISTINGS} go into one campaign")
     return found
@@ -187,7 +164,7 @@ def _listings(part: Part) -> list[str]:
 
 def _audience(part: Part, brief: ObjectStoragePath) -> dict[str, Any]:
     found = part.fields(
-        {"file": lambda file: _audience_file(file, brief), "segments": lambda segments: segments.items(_short_text)}
+        {"file": lambda file: _audience_file(file, brief), "segments": lambda segments: segments.items(_different())}
     )
     if len(found) < 2:
         raise RefusedError
@@ -278,9 +255,16 @@ def _report(part: Part) -> dict[str, Any]:
         optional=tuple(names),
     )
     days: dict[str, str] = {name: found[name][1] for name in ("from", "to") if name in found}
-    if len(days) == 2 and days["to"] < days["from"]:
+    if len(days) == 2 and _before(days["to"], days["from"]):
         found["to"][0].note(f"is before the first day ({days['to']} against {days['from']}); swap them")
     return {**found, **days}
+
+
+def _before(one: str, other: str) -> bool:
+    """Say whether a day or time is before another. Of a day and a time, or two days, the days are compared."""
+    if DAY.fullmatch(one) or DAY.fullmatch(other):
+        return one[:10] < other[:10]
+    return validation.parsed("it", one) < validation.parsed("it", other)
 
 
 def _day(text: str) -> str:

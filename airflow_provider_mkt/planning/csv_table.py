@@ -7,7 +7,7 @@ import csv
 import difflib
 import logging
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,9 +18,13 @@ log = logging.getLogger(__name__)
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 SEPARATOR_LINE = re.compile(r'"?sep=([^\s"]|\t)"?\s*', re.IGNORECASE)
 """What Excel takes, in a first line, for the separator of the others."""
+ODD_BLANK = re.compile(r'[^\S \r\n](?= *")')
+"""Before a quote, what :mod:`csv` takes for text: a tab, a no-break blank and the like."""
 ALIKE = 0.75
 """How much a column's name has to be like a known one, from 0 to 1, to be taken for a mistyped one."""
 
+ALIKE_HINT = 0.92
+"""The same for what people call a column instead, which are common words."""
 MAX_SHORT = 3
 """Letters of a name that is too short to be mistyped."""
 
@@ -65,6 +69,7 @@ class Columns:
             # Where any column is welcome, a short name is too like many others.
             known = [name for name in self.known if len(name) > MAX_SHORT or not self.others]
             near = difflib.get_close_matches(plain, known, 1, ALIKE)
+            near += [self.hints[each] for each in difflib.get_close_matches(plain, list(self.hints), 1, ALIKE_HINT)]
         return next((column for column in near if column not in taken), None)
 
 
@@ -117,12 +122,22 @@ class CsvTable:
 
     def _next(self) -> list[str]:
         line = self._lines.taken + 1
+        self._lines.cleaned = self._without_odd_blanks
         try:
             return next(self._reader)
         except csv.Error:
             if self._lines.taken == line and (cells := self._without_blanks_behind_quotes(self._lines.last)):
                 return cells
             raise
+
+    def _without_odd_blanks(self, line: str) -> str:
+        """Return the first line of a record without tabs, no-break blanks and the like before quotes."""
+        if not ODD_BLANK.search(line):
+            return line
+        separator = re.escape(self._separator)
+        # Quoted cells are matched as well, so that what is inside of them stays.
+        pieces = rf'(?P<start>^|{separator})(?:(?!{separator})[^\S\r\n])+(?=")|"(?:[^"]|"")*"'
+        return re.sub(pieces, lambda found: found[0] if found["start"] is None else found["start"], line)
 
     def _without_blanks_behind_quotes(self, line: str) -> list[str] | None:
         """Return the cells of a line that is CSV but for blanks between closing quotes and separators."""
@@ -230,12 +245,17 @@ class _Counted:
         self.taken = 0
         self.last = ""
         self.separator: str | None = None
+        self.cleaned: Callable[[str], str] | None = None
+        """What the next line goes through."""
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        self.last = self._waiting.pop() if self._waiting else next(self._lines)
+        line = self._waiting.pop() if self._waiting else next(self._lines)
+        if self.cleaned is not None:
+            line, self.cleaned = self.cleaned(line), None
+        self.last = line
         self.taken += 1
         return self.last
 

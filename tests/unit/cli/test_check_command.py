@@ -106,6 +106,7 @@ def test_yaml(run: Any) -> None:
         ("audiences/own_export.jsonl.gz", "audience"),
         ("audiences/mailchimp_header.csv", "audience"),
         ("audiences/flodesk_ids.csv", "audience"),
+        ("audiences/calendar_like.csv", "audience"),
         ("calendars/compressed.csv.gz", "calendar"),
         ("calendars/did_you_mean.csv", "calendar"),
         ("briefs/plain.yaml", "brief"),

@@ -75,8 +75,10 @@ def only_statement(sql: Any) -> str:
 
     Some drivers run several and return the rows of one of them, others refuse them in words of their own.
 
-    :raises ValidationError: when there is none, or more than one
+    :raises ValidationError: when there is none, or more than one, or a list of them
     """
+    if sql is not None and not isinstance(sql, str):
+        raise ValidationError(f"sql must be text, got {type(sql).__name__}; write one statement that returns rows.")
     import sqlparse  # noqa: PLC0415 - comes with the provider that database hooks need
     from sqlparse import tokens  # noqa: PLC0415
 
@@ -86,7 +88,7 @@ def only_statement(sql: Any) -> str:
             text != ";" and kind not in tokens.Whitespace and kind not in tokens.Comment for kind, text in pieces
         )
 
-    statements = [each for each in sqlparse.split(sql) if says_something(each)] if isinstance(sql, str) else []
+    statements = [each for each in sqlparse.split(sql or "") if says_something(each)]
     if not statements:
         raise ValidationError("sql is empty; write one statement that returns rows.")
     if len(statements) > 1:

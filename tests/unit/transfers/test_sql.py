@@ -81,6 +81,7 @@ def test_no_rows(crm: str) -> None:
     [
         ("", "sql is empty"),
         (None, "sql is empty"),
+        (["SELECT 1", "SELECT 2"], "sql must be text, got list"),
         ("SELECT email, email FROM people", "sql returns 'email' twice"),
         ('SELECT email AS "" FROM people', r"sql: column 1 has no proper name \(''\)"),
         ('SELECT email, budget AS " b" FROM people', r"sql: column 2 has no proper name \(' b'\)"),

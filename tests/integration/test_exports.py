@@ -85,7 +85,7 @@ def test_cursor_and_events_are_kept_by_airflow(
     vendor.orders += [order(number) for number in range(120, 130)]
     with monkeypatch.context() as dying:
         dying.setattr(
-            ExportCursorStore, "note", lambda self: (_ for _ in ()).throw(RuntimeError("the worker dies here"))
+            ExportCursorStore, "commit", lambda self: (_ for _ in ()).throw(RuntimeError("the worker dies here"))
         )
         assert dag.test().state == "failed"
     assert exported(tmp_path) == ids(*range(130))

@@ -24,12 +24,7 @@ from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.client.request import prepare
 from airflow_provider_mkt.client.retry import MAX_WAIT, Decision, Next, decide, leaves_doubt, may_have_happened
-from airflow_provider_mkt.exceptions import (
-    ApiError,
-    OutcomeUnknownError,
-    RateLimitError,
-    ValidationError,
-)
+from airflow_provider_mkt.exceptions import ApiError, OutcomeUnknownError, RateLimitError, ValidationError
 
 log = logging.getLogger(__name__)
 
@@ -139,20 +134,11 @@ class Attempts:
         slots = 1
         while True:
             request = self._sign(progress)
-            wait = whole = yield from self._reserve(progress)
+            wait = yield from self._reserve(progress)
             due = time.monotonic() + wait
-            try:
-                if wait > STAYS_SIGNED:
-                    yield wait - SIGNING
-                    request = self._sign(progress)
-                    wait = max(0.0, due - time.monotonic())
-                yield wait
-            except BaseException:
-                # Whoever waited was cancelled, or there is no token any more.
-                self.budget.give_back(progress.call.endpoint.budgets, due - time.monotonic())
-                raise
-            if whole > UNCHECKED and self._cooling(progress.call):
-                progress.in_vain += whole
+            request = yield from self._wait(progress, request, wait, due)
+            if wait > UNCHECKED and self._cooling(progress.call):
+                progress.in_vain += wait
                 continue
             late = time.monotonic() - due
             if late <= LATE or slots == SLOTS:
@@ -160,6 +146,27 @@ class Attempts:
             self._miss(progress.call, f"{late:.1f} s late for its slot of the rate budget")
             slots += 1
         self._send(progress, request)
+
+    def _wait(
+        self, progress: Progress, request: requests.PreparedRequest, wait: float, due: float
+    ) -> Generator[float, None, requests.PreparedRequest]:
+        """Wait for a slot, and give it back when nobody waits any more.
+
+        :param wait: seconds until the slot begins
+        :param due: when that is
+        :return: the request, signed again shortly before its slot when it waited for long
+        """
+        try:
+            if wait > STAYS_SIGNED:
+                yield wait - SIGNING
+                request = self._sign(progress)
+                wait = max(0.0, due - time.monotonic())
+            yield wait
+        except BaseException:
+            # Whoever waited was cancelled, or there is no token any more.
+            self.budget.give_back(progress.call.endpoint.budgets, due - time.monotonic())
+            raise
+        return request
 
     def _sign(self, progress: Progress) -> requests.PreparedRequest:
         """Build and sign the request. A failed token call says nothing about the request that needed the token."""

@@ -4,19 +4,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_mkt.client.answer import Rows, rows_of
 from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.exceptions import ValidationError
-
-if TYPE_CHECKING:
-    pass
-
-from collections.abc import Callable, Generator
-from typing import Protocol
-from urllib.parse import parse_qsl, urlsplit
 
 MAX_PAGE = 100
 MAX_PAGES = 100_000
@@ -120,10 +115,7 @@ class Hints:
 
     def following(self, call: Call, answer: Any, rows: Rows) -> Call | None:  # noqa: ARG002
         """Return the call that the answer's ``next``, ``next_cursor``, ``has_more`` or ``total`` points to."""
-        if not isinstance(answer, dict):
-            return None
-        meta = answer.get("meta")
-        hints = {**answer, **meta} if isinstance(meta, dict) else answer
+        hints = _hints(answer)
         following, cursor = hints.get("next"), hints.get("next_cursor")
         if isinstance(following, str) and following:
             return _with(call, **_query_of(following))
@@ -222,7 +214,7 @@ class LargePages(Hints):
         """Return the call for the first page."""
         if self.per_page is None:
             return call
-        return replace(call, query={**call.query, "per_page": checked_page_size(self.per_page)})
+        return _with(call, per_page=checked_page_size(self.per_page))
 
     def following(self, call: Call, answer: Any, rows: Rows) -> Call | None:
         """Return the call that the answer's hints point to; without hints, the one for the next page."""
@@ -230,12 +222,17 @@ class LargePages(Hints):
         asked = call.query.get("page", 1)
         if hinted is not None or not rows or not isinstance(asked, int) or asked >= MAX_PAGES:
             return hinted
-        hints = _hints(answer)
-        size, total = hints.get("per_page"), total_of(answer)
+        return _with(call, page=asked + 1) if _more_after(asked, answer, rows) else None
+
+
+def _more_after(page: int, answer: Any, rows: Rows) -> bool:
+    """Whether a page may follow although the answer points to none: it counts more rows, or says nothing of paging."""
+    hints = _hints(answer)
+    size, total = hints.get("per_page"), total_of(answer)
+    if total is not None and isinstance(size, int):
         # Some vendors echo the size that was asked for and give fewer rows.
-        short = total is not None and isinstance(size, int) and (asked - 1) * size + len(rows) < total
-        told = any(name in hints for name in ENDS) or (total is not None and isinstance(size, int))
-        return replace(call, query={**call.query, "page": asked + 1}) if short or not told else None
+        return (page - 1) * size + len(rows) < total
+    return not any(name in hints for name in ENDS)
 
 
 def _hints(answer: Any) -> dict[str, Any]:

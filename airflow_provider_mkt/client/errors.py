@@ -23,8 +23,11 @@ from airflow_provider_mkt.exceptions import (
     ValidationError,
 )
 
-WORDS = ("message", "error_description", "error", "detail", "title")
+WORDS = ("message", "error_description", "error", "detail", "title", "msg")
 """Where an entry of an error that is a list may have its words."""
+OTHERS_WORDS = ("detail", "title", "reason", "msg", "description", "faultstring")
+"""Where an object may have them that no vendor answers with, but a gateway, a proxy or a framework."""
+ERROR = 400
 BY_STATUS: dict[int, type[ApiError]] = {
     400: ValidationError,
     401: AuthenticationError,
@@ -55,7 +58,8 @@ def failure(call: Call, outcome: Outcome, following: Next, vendor: str, redactor
     kind, told = _kind(call, outcome, following)
     contradicted = outcome.known is Certainty.CONTRADICTED
     own = f"{outcome.reason}. {words['message']}" if contradicted and words["message"] else ""
-    said = redactor.text((own or words["message"] or outcome.reason) + _listed(words["details"]))
+    others = _others_words(outcome.answer) if (outcome.status or 0) >= ERROR else ""
+    said = _on_screen(redactor.text((own or words["message"] or others or outcome.reason) + _listed(words["details"])))
     message = told.format(vendor=vendor, route=f"{endpoint.method} {endpoint.path}")
     if outcome.status:
         message += f" (HTTP {outcome.status})"
@@ -145,6 +149,21 @@ def vendor_words(answer: Any) -> dict[str, Any]:
         "request_id": _first_text(error, "request_id")
         or _first_text(meta if isinstance(meta, dict) else {}, "request_id"),
     }
+
+
+def _others_words(answer: Any) -> str:
+    """Return the words of an error object that is not of the vendor's own form, such as RFC 9457's problem details."""
+    if not isinstance(answer, dict):
+        return ""
+    if isinstance(detail := answer.get("detail"), list) and detail:
+        return _said(detail)
+    fault = answer.get("fault")
+    return _first_text(fault if isinstance(fault, dict) else answer, *OTHERS_WORDS)
+
+
+def _on_screen(text: str) -> str:
+    """Return ``text`` without characters that would act on the terminal or the log viewer that shows it."""
+    return "".join(each if each.isprintable() or each == "\n" else " " for each in text)
 
 
 def _first_of(errors: Any) -> Any:

@@ -133,3 +133,20 @@ def test_an_address_in_the_path_is_not_quoted_back() -> None:
     error = failed(Outcome(Certainty.REFUSED, 404, "", {"error": "no jane%2bvip%40localhost here"}), call)
     assert "jane" not in str(error)
     assert error.path == "/things/{thing}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"type": "about:blank", "title": "Not allowed", "detail": "No seats left"}, "No seats left"),
+        ({"title": "Not allowed"}, "Not allowed"),
+        ({"detail": [{"loc": ["body", "x"], "msg": "field required"}]}, "field required"),
+        ({"msg": "no route"}, "no route"),
+        ({"fault": {"faultstring": "Spike arrest", "detail": {}}}, "Spike arrest"),
+        ({"message": "s3cret+1 is \x1b[31mbad\x07\u202e"}, "*** is  [31mbad"),
+        ({"unknown": 1}, "answered 400"),
+    ],
+)
+def test_objects_of_gateways_and_frameworks_have_words(answer: Any, told: str) -> None:
+    error = failed(Outcome(Certainty.REFUSED, 400, "answered 400", answer))
+    assert str(error).partition("(HTTP 400): ")[2].strip() == told

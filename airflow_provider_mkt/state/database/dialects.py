@@ -47,6 +47,9 @@ def usable(url: str | URL) -> URL:
     if any("@" in (part or "") for part in (parsed.host, parsed.database)):
         # It is the rest of a password, so nothing of it is quoted.
         raise StoreError(StoreFailure.MISCONFIGURED, said="in a user name or password @ is written %40, and / is %2F")
+    if isinstance(password := parsed.query.get("password"), str):
+        # There it would be shown with the rest of the URL. It is the one that counts.
+        parsed = parsed.set(password=password).difference_update_query(("password",))
     wanted = (driver,) if driver else DRIVERS[kind]
     installed = next((name for name in wanted if find_spec(name)), None)
     if installed is None:

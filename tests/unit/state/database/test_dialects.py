@@ -55,6 +55,12 @@ def test_a_slash_in_the_user_name_does_not_show_the_password_as_a_database() -> 
     assert "Pa55word" not in str(caught.value)
 
 
+def test_a_password_among_the_parameters_is_used_and_not_shown() -> None:
+    made = Store("postgresql://airflow:other@db/airflow?password=s3cr3t%40Pa55word&sslmode=require")
+    assert (made.url.password, dict(made.url.query)) == ("s3cr3t@Pa55word", {"sslmode": "require"})
+    assert "Pa55word" not in repr(made.url) + repr(vars(made))
+
+
 def test_an_escaped_password_is_used_and_not_shown() -> None:
     made = Store("postgresql://airflow:s3cr3t%40Pa55word@db/airflow")
     assert made.url.password == "s3cr3t@Pa55word"

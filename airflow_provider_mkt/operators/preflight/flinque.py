@@ -23,7 +23,15 @@ def report(findings: Findings, conn_id: str, wanted: Mapping[str, Any]) -> None:
     with findings.about("report"):
         body = report_body(wanted)
         if "type" in body:
-            validation.statuses("type", body["type"], flinque.REPORT_TYPES, closed=False)
+            with findings.about("report"):
+                kind = validation.text("type", body["type"])
+                validation.statuses("type", kind, flinque.REPORT_TYPES, closed=False)
+        for day in ("from", "to"):
+            with findings.about("report"):
+                if body.get(day) is not None:
+                    validation.parsed(day, body[day])
+        if body.get("name") is not None:
+            validation.text("name", body["name"])
     hook = FlinqueHook(conn_id)
     if not connected(findings, hook):
         return

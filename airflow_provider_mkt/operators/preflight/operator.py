@@ -33,7 +33,7 @@ class PreflightOperator(AuthoredTemplates, BaseOperator):
       would take each of them (the first 100 are sent to its preflight);
     - ``audience`` and ``segment_ids``: the file is read to its end; its custom fields and the segments exist;
     - ``integration_id``: FloKit has it, and it is connected;
-    - ``report``: its form and type; its campaign exists.
+    - ``report``: its form, type, days and name; its campaign exists.
 
     It fails with every problem in one message, and is not retried then; it is retried when all that is missing is a
     vendor's answer. Returns ``checked``, the steps.

@@ -133,6 +133,18 @@ def test_people_who_cannot_be_sent_and_segments_named_twice(
     ]
 
 
+def test_a_reports_days_and_name(vendors: Sandbox, task: Task) -> None:
+    report = {"type": None, "from": "2026-02-30", "to": "next week", "name": ["Spring"]}
+    assert [problem.split(",")[0] for problem in asked(vendors, task, {"report": report})] == [
+        "report: type must be non-empty text",
+        "report: from must be a date and time like 2026-06-08T09:00:00Z",
+        "report: to must be a date and time like 2026-06-08T09:00:00Z",
+        "report: name must be non-empty text",
+    ]
+    good = {"type": "campaign", "from": "2026-06-08", "to": "2026-06-09 18:00", "name": "Spring"}
+    assert PreflightOperator(task_id="a", report=good).execute(task.context) == {"checked": ["report"]}  # type: ignore[arg-type]
+
+
 def test_nobody_in_the_audience(vendors: Sandbox, task: Task, tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
     people.write_text("email,first_name\n,\n")

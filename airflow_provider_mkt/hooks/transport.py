@@ -7,7 +7,6 @@ import logging
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from airflow_provider_mkt.client.redirect import host_of, is_loopback
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.account import Account
 
@@ -24,6 +23,8 @@ def check_transport(account: Account, bases: Mapping[str, str]) -> None:
     :param bases: where they are sent; "" for what is not configured
     :raises ValidationError: when an address has credentials of its own in it; they are not quoted
     """
+    from airflow_provider_mkt.client.redirect import is_loopback  # noqa: PLC0415 - loads urllib3
+
     for name, url in bases.items():
         try:
             odd, near, plain = "@" in urlsplit(url).netloc, is_loopback(url), urlsplit(url).scheme == "http"
@@ -41,9 +42,10 @@ def check_transport(account: Account, bases: Mapping[str, str]) -> None:
 
 
 def _warn(account: Account, url: str, plain: bool) -> None:
-    unchecked = account.extras["verify"] is False
-    if not plain and not unchecked:
+    if not plain and account.extras["verify"] is not False:
         return
+    from airflow_provider_mkt.client.redirect import host_of  # noqa: PLC0415 - loads urllib3
+
     problem = "in plain http" if plain else "without a check of its certificate"
     remedy = "use https" if plain else "set the extra 'verify' to true, or to the path of a CA bundle"
     warning = account.conn_id, host_of(url), problem

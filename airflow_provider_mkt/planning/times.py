@@ -42,7 +42,9 @@ def zone(name: str) -> tzinfo:
     plain = name.strip().lower().replace(" ", "_")
     near = [full for full in known.values() if full.lower().rpartition("/")[2] == plain]
     if not near and len(plain) > MAX_SHORT:
-        near = [known[each] for each in difflib.get_close_matches(plain, known, 1, ALIKE)]
+        # Zones of countries, such as Iceland, are seldom meant by a word that is like them.
+        cities = [each for each in known if "/" in each]
+        near = [known[each] for each in difflib.get_close_matches(plain, cities, 1, ALIKE)]
     # The signs of Etc/GMT+1 and the like are the other way round.
     near = [each for each in near if not each.startswith("Etc/")]
     meant = f"did you mean {min(near, key=len)}?" if near else "write one like Europe/Paris or UTC"

@@ -96,6 +96,7 @@ def test_the_past_is_that_of_the_run() -> None:
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
+        ("England", "write one like Europe/Paris"),
         ("London", "did you mean Europe/London?"),
         ("new york", "did you mean America/New_York?"),
         ("Europe/Londn", "did you mean Europe/London?"),

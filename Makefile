@@ -18,7 +18,7 @@ CHECKED := airflow_provider_mkt dags scripts tests benchmarks docs
 UV_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/uv
 export UV_CACHE_DIR
 
-.PHONY: help demo up down status test test-fast budget chaos chaos-freeze bench check format env lock clean
+.PHONY: help demo up down status test test-fast proofs budget chaos chaos-freeze bench check format env lock clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,7 +38,7 @@ status: $(STAMP) ## tell what is running
 test-fast: $(STAMP) ## run the unit tests that need no process of their own (under a minute on two idle cores)
 	@exec $(BIN)/python -m pytest -q -n 2 --dist worksteal -m 'not slow' tests/structure tests/unit
 
-# They take longest of the quick ones, so they go first.
+# Two tables: a worker that is killed, and one that is frozen, at every step of every launch.
 FREEZES := tests/chaos/test_freeze_matrix.py
 MATRIX := tests/chaos/test_fault_matrix.py $(FREEZES)
 QUICK := $(filter-out tests/chaos/ tests/integration/,$(wildcard tests/*/))
@@ -47,19 +47,14 @@ TIMED := tests/integration/state/test_shared_budget.py
 STATE := $(filter-out $(TIMED),$(wildcard tests/integration/state/test_*.py))
 BENCHMARKS := tests/integration/test_benchmarks.py
 
-test: $(STAMP) ## run the tests: the quick ones on two cores, those that keep time alone, two Airflows side by side
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 $(MATRIX) $(QUICK) $(STATE)
+test: $(STAMP) ## run the tests: the quick ones on two cores, then those under a real Airflow (under 10 minutes)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 $(QUICK) $(STATE)
+	@$(BIN)/python -m pytest -q --durations=5 --ignore tests/integration/state --ignore $(BENCHMARKS) tests/integration
+
+proofs: $(STAMP) ## the longer proofs, which CI runs as well: kills, freezes, budgets by the second, benchmarks (about 11 minutes)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=5 $(MATRIX)
 	@$(BIN)/python -m pytest -q --durations=5 $(TIMED)
-	@$(MAKE) --no-print-directory --jobs 2 test-integration test-chaos
-
-.PHONY: test-integration test-chaos
-
-# Each folder shares one running Airflow, which mostly waits. The benchmarks go where there is more time left.
-test-integration: $(STAMP)
-	@exec $(BIN)/python -m pytest -q --durations=5 --ignore tests/integration/state --ignore $(BENCHMARKS) tests/integration
-
-test-chaos: $(STAMP)
-	@exec $(BIN)/python -m pytest -q --durations=5 $(addprefix --ignore=,$(MATRIX)) tests/chaos $(BENCHMARKS)
+	@$(BIN)/python -m pytest -q --durations=5 $(addprefix --ignore=,$(MATRIX)) tests/chaos $(BENCHMARKS)
 
 budget: $(STAMP) ## share a rate limit for 39 seconds, from 1, 4 and 16 processes, on SQLite and PostgreSQL (about 10 minutes)
 	@MKT_BUDGET_SECONDS=39 exec $(BIN)/python -m pytest -q --log-cli-level=INFO \

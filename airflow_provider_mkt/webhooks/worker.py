@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 INTERVAL = 0.25
 """Seconds between looks into the inbox."""
+UNUSED = 5.0
+"""Seconds between them while nothing was ever delivered: most deployments have no webhooks."""
 MIN_PAUSE, MAX_PAUSE = 1.0, 30.0
 """Seconds after a failure; they double from one to the next."""
 LEASE = 10.0
@@ -53,6 +55,9 @@ class HandOverWorker:
         pause = MIN_PAUSE
         while not self._stop.is_set():
             try:
+                if not self._inbox.latest():
+                    self._stop.wait(UNUSED)
+                    continue
                 with ExclusiveLease(store(), NAME, LEASE) as lease:
                     while not self._stop.wait(INTERVAL):
                         if self._inbox.due(limit=1):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import PAGES, ROOT, prose
+from tests.parsing import parsed
 
 INSTEAD = {
     "a look": "a poll, a check",
@@ -42,7 +43,7 @@ ITEM = re.compile(r"\s*(?:[-*]|\d+\.) ")
 
 def strings(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the texts in a module: messages and docstrings."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, " ".join(node.value.split())
 

@@ -20,6 +20,7 @@ from airflow_provider_mkt.operators.waiting import WaitingOperator
 from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.vendors import VENDORS
 from tests.docs.blocks import PAGES, ROOT, prose
+from tests.parsing import parsed
 
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
@@ -176,7 +177,7 @@ def said_by_the_package() -> str:
     """Return all text that the package may show, one constant after the other."""
     found = []
     for path in sorted((ROOT / "airflow_provider_mkt").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.JoinedStr):
                 parts = [part.value if isinstance(part, ast.Constant) else "…" for part in node.values]
                 found.append("".join(str(part) for part in parts))

@@ -10,6 +10,8 @@ from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+from tests.parsing import parsed
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "airflow_provider_mkt"
 
@@ -57,7 +59,7 @@ def room(module: str) -> str:
 
 
 def _of(name: str, path: Path) -> Iterator[Import]:
-    for node, lazy, typing in _statements(ast.parse(path.read_text(encoding="utf-8")), lazy=False, typing=False):
+    for node, lazy, typing in _statements(parsed(path), lazy=False, typing=False):
         for target in _targets(node):
             if target.partition(".")[0] == PACKAGE:
                 yield Import(name, _module(target), own=True, lazy=lazy, typing=typing)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_mkt.vendors import VENDORS
+from tests.parsing import parsed
 from tests.structure.imports import PACKAGE, ROOT, modules
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -19,7 +20,7 @@ FOLDERS = sorted(path.parent for path in modules().values() if path.name == "__i
 
 def summary(path: Path) -> str:
     """Return the first line of a module's docstring, as Markdown."""
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    text = ast.get_docstring(parsed(path)) or ""
     return text.partition("\n")[0].replace("``", "`")
 
 

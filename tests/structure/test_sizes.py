@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 
+from tests.parsing import parsed
 from tests.structure.imports import modules
 
 MAX_MODULE = 300
@@ -23,7 +24,7 @@ def test_functions_fit_on_a_screen() -> None:
     long = [
         f"{name}.{node.name}"
         for name, path in modules().items()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         and (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION
     ]

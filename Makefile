@@ -36,7 +36,7 @@ status: $(STAMP) ## tell what is running
 	@exec $(BIN)/python -m scripts.demo status
 
 test-fast: $(STAMP) ## run the unit tests that need no process of their own (about two minutes)
-	@exec $(BIN)/python -m pytest -q -n 2 --dist worksteal -m 'not slow' tests/structure tests/unit
+	@exec $(BIN)/python -m pytest -q -n 2 --dist loadfile -m 'not slow' tests/structure tests/unit
 
 # Two tables: a worker that is killed, and one that is frozen, at every step of every launch.
 FREEZES := tests/chaos/test_freeze_matrix.py

@@ -147,6 +147,8 @@ def _wait_for_budget(act: Callable[[], None]) -> None:
     SharedBudget.reserve, time.sleep = later, stand_still  # type: ignore[method-assign,assignment]
 
 
+WITH_ANALYTICS = "flow_living_analytics"
+"""The connection with an analytics host, where the default one has none."""
 REAL: Mapping[str, tuple[str, Where]] = {
     "before_intent": ("flinque", Where.BEFORE_INTENT),
     "after_intent": ("flow_living", Where.AFTER_INTENT),
@@ -160,6 +162,8 @@ REAL: Mapping[str, tuple[str, Where]] = {
     "flinque_webhook": ("flinque_webhook", Where.AFTER_INTENT),
     "flow_social_webhook": ("flow_social_webhook", Where.CONNECTED),
     "flodesk_webhook": ("flodesk_webhook", Where.ASKED),
+    "found_by_analytics": ("flow_living_with_analytics", Where.SENT),
+    "repeated": ("flodesk_upsert", Where.OPEN),
 }
 """What is frozen under a real scheduler: for each task its subject, and where its first try stands still. What leaves a
 doubt is sent again with its key at once; a list would have to be waited for."""

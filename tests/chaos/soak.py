@@ -117,6 +117,7 @@ def soak(airflow: Airflow, launches: int, *, seed: int = SEED, plain: bool = Fal
     sandbox = airflow.sandbox
     sandbox.reset()
     sandbox.limits({"*": None})
+    sandbox.switch({"flow_living.analytics_delay": ANALYTICS_SHOW_AFTER * SPEED})
     if plain:
         _sign_in(airflow)
     mistreat(sandbox, seed)
@@ -299,7 +300,9 @@ def progress(console: Console, title: str, sandbox: Sandbox) -> Iterator[None]:
 
 
 ANALYTICS_DELAY = 60
-"""Seconds within which Flow Living's connection says that analytics shows a campaign. The sandbox shows it at once."""
+"""Seconds within which Flow Living's connection says that analytics shows a campaign."""
+ANALYTICS_SHOW_AFTER = 30
+"""Seconds after which the sandbox does."""
 
 
 @contextmanager

@@ -45,7 +45,9 @@ def chaos_freeze() -> None:
         if "url" in one.arguments:
             # An address of its own: the shared store remembers those of other runs.
             one = replace(one, arguments={**one.arguments, "url": f"https://hooks.example.com/{task_id}"})
-        waiting = {"wait_for_completion": False} if one.waits else {}
+        waiting: dict[str, Any] = {"wait_for_completion": False} if one.waits else {}
+        if subject == "flow_living_with_analytics":
+            waiting["flow_living_conn_id"] = freezes.WITH_ANALYTICS
         one.build(FOLDER, task_id=task_id, pre_execute=frozen_at(where, task_id), **waiting)
 
 

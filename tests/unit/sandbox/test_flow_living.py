@@ -190,6 +190,17 @@ def test_visibility_delay(sandbox: Sandbox, call: Caller) -> None:
     assert status(call, "queue_1")["status"] == "queued"
 
 
+def test_analytics_delay(sandbox: Sandbox, call: Caller) -> None:
+    sandbox.switch(flow_living__analytics_delay=900)
+    call.publish()
+    path = "/flow-living-analytics/api/rest/v2/campaigns/branch"
+    rows = "external_sharing_allFacebookCampaigns_campaignLevel"
+    sandbox.advance(899)
+    assert call("POST", path, json={"branchId": "branch_harbour"}).json()[rows] == []
+    sandbox.advance(1)
+    assert len(call("POST", path, json={"branchId": "branch_harbour"}).json()[rows]) == 2
+
+
 def test_a_processed_listing_can_be_published(sandbox: Sandbox, call: Caller) -> None:
     path = "/flow-living/v3/properties-api/process-listing?organisation=sandbox-organisation"
     listing = {"home_listing_id": "listing_9", "name": "Cottage"}

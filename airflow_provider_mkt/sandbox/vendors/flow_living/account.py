@@ -41,6 +41,7 @@ class FlowLiving(Vendor):
         "update_statuses": Switch(["paused", "published", "cancelled"], "statuses that an update may ask for", list),
         "check_references": Switch(True, "unknown plans, listings, branches and agents are refused (404)"),
         "visibility_delay": Switch(0.0, "vendor seconds for which a new tracking id still reads as 404", float),
+        "analytics_delay": Switch(0.0, "vendor seconds for which analytics do not show a new campaign", float),
     }
     security: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "flowLivingToken": {"type": "http", "scheme": "bearer"},

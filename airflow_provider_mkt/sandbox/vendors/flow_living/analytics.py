@@ -39,9 +39,13 @@ def _name(campaign: Campaign) -> str:
 
 
 def _shown(living: FlowLiving) -> Iterator[Campaign]:
-    """Campaigns that exist at the ad platforms by now."""
-    ticks = living.world.clock.ticks()
-    return (campaign for campaign in living.campaigns.values() if campaign.visible_id(ticks) is not None)
+    """Campaigns that exist at the ad platforms by now, and that analytics have heard of."""
+    ticks, delay = living.world.clock.ticks(), living.switch("analytics_delay")
+    return (
+        campaign
+        for campaign in living.campaigns.values()
+        if campaign.visible_id(ticks) is not None and ticks - campaign.timeline.born >= delay
+    )
 
 
 @router.post("/campaigns/branch", response_model=BranchCampaigns, openapi_extra=SECURITY)

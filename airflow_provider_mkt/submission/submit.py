@@ -13,7 +13,6 @@ What a later try does with what it finds is in the tables of :mod:`.decisions`.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 import uuid
@@ -22,7 +21,6 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_provider_mkt import metrics
-from airflow_provider_mkt.client.durations import HOUR
 from airflow_provider_mkt.client.endpoint import Safety
 from airflow_provider_mkt.exceptions import (
     ApiError,
@@ -49,32 +47,28 @@ from airflow_provider_mkt.submission.decisions import (
 from airflow_provider_mkt.submission.deployment import deployment
 from airflow_provider_mkt.submission.evidence import Observer
 from airflow_provider_mkt.submission.fence import Fence
+from airflow_provider_mkt.submission.intent import can_repeat, intent
 from airflow_provider_mkt.submission.receipt import receipt_of
 from airflow_provider_mkt.submission.record import (
     ADOPTED,
     FAILED,
     HELD,
     INTENT,
+    OURS,
     REFUSED,
     SETTLED,
     SUBMITTED,
     Record,
-    fingerprint,
     moment,
 )
 from airflow_provider_mkt.submission.record_file import RecordFile
-from airflow_provider_mkt.submission.request import OURS, SubmissionRequest, TaskKey
+from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.tasks.guard import Guard
 from airflow_provider_mkt.tasks.state_store import Store
 
-__all__ = ["KEY_TRUSTED", "SETTLED", "Send", "Store", "Submission"]
+__all__ = ["SETTLED", "Send", "Store", "Submission"]
 
 log = logging.getLogger(__name__)
-
-KEYS = uuid.UUID("6d1d4f2e-5b1c-5f4e-9a53-2f0f5c5f7a10")
-"""Namespace of the idempotency keys. Changing it would make every unfinished launch look new."""
-KEY_TRUSTED = 20 * HOUR
-"""Seconds for which a key is used again; the vendors keep theirs for 24 hours."""
 
 REFUSALS: dict[Found, Callable[[Record, SubmissionRequest, str], str]] = {
     Found.CHANGED: lambda record, request, _: messages.changed(record, request),
@@ -197,33 +191,12 @@ class Submission:
         if found is Found.REPLACED and previous is not None:
             recorded = previous.receipt or previous.time
             log.warning("Submitting %s again as asked, although %s is recorded.", request.what, recorded)
-        baseline = request.prepare()
         still = previous is not None and OPENING[found] is Opening.SUBMIT_STILL
         generation = (previous.generation if previous else 0) + (not still)
-        ours = baseline.get(OURS) if generation == 1 else None
-        task_key = self._task_key
-        name = [request.vendor, *task_key.names, self._operation, generation]
-        record = Record(
-            key=str(uuid.uuid5(KEYS, json.dumps(name))),
-            generation=generation,
-            state=HELD if ours else INTENT,
-            fingerprint=fingerprint(request.body),
-            body=request.body,
-            reference=request.reference,
-            id_field=request.id_field,
-            intent_at=self._clock(),
-            clear_count=task_key.clear_count,
-            try_number=task_key.try_number,
-            baseline=baseline,
-            follows=request.follows,
-            parts=request.parts,
-            conn_id=task_key.conn_id,
-            deployment=task_key.deployment,
-            sent=False,
-        )
-        record = self._file.write(record)
-        if ours:
-            raise ValidationError(messages.listed_already(request, ours, self._operation), vendor=request.vendor)
+        record = self._file.write(intent(request, self._task_key, self._operation, generation, self._clock))
+        if record.state == HELD:
+            why = messages.listed_already(request, record.baseline[OURS], self._operation)
+            raise ValidationError(why, vendor=request.vendor)
         return record
 
     # Settling
@@ -251,8 +224,7 @@ class Submission:
         raise self._told(record, request, pending=settling is Settling.LATER)
 
     def _repeatable(self, record: Record, request: SubmissionRequest) -> bool:
-        keyed = request.call(record.body, record.key).endpoint.safety is Safety.KEYED
-        return keyed and self._clock() - record.intent_at < KEY_TRUSTED
+        return can_repeat(record, request, self._clock())
 
     def _unsettled_for(self, record: Record, request: SubmissionRequest) -> float:
         """Return for how many seconds the vendor may still be at work on a request that it does not show yet."""

@@ -18,7 +18,7 @@ from airflow_provider_mkt.exceptions import (
     ValidationError,
 )
 from airflow_provider_mkt.retry_policy import DEFAULT
-from airflow_provider_mkt.submission.submit import KEY_TRUSTED
+from airflow_provider_mkt.submission.intent import KEY_TRUSTED
 from tests.unit.context import Task, WorkerDiedError
 from tests.unit.submission.vendor import Clock, Vendor, submission, submit, task_key, unknown
 

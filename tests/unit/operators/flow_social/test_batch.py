@@ -35,7 +35,7 @@ from airflow_provider_mkt.exceptions import (
 )
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.submission import submit
+from airflow_provider_mkt.submission import intent
 from airflow_provider_mkt.submission.record import Record
 from tests.unit.context import Task, WorkerDiedError
 from tests.unit.operators.flow_social.batches import (
@@ -262,7 +262,7 @@ def test_keys_that_the_vendor_has_forgotten(vendors: Sandbox, task: Task, monkey
     with pytest.raises(OutcomeUnknownError):
         scheduling(listed(7)).execute(task.context)
     task.retry()
-    monkeypatch.setattr(submit, "KEY_TRUSTED", 0.0)
+    monkeypatch.setattr(intent, "KEY_TRUSTED", 0.0)
     for _ in range(2):
         with pytest.raises(OutcomeUnknownError) as caught:
             scheduling(listed(7)).execute(task.context)

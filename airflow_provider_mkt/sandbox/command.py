@@ -59,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="change an assumed fact from the start, such as flow_social.early_posts=true; may be repeated",
     )
     parser.add_argument("--public-url", metavar="URL", help="address under which clients reach the sandbox")
+    parser.add_argument("--webhooks-to", metavar="URL", help="where all webhooks go, such as http://127.0.0.1:8080")
     parser.add_argument(
         "--print-connections", action="store_true", help="print the Airflow connections as JSON and exit"
     )
@@ -68,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do what the options say: print the connections, or serve until interrupted.
 
-    :return: exit code; 0 after an interrupt, 2 for a wrong switch, 3 when the address cannot be used
+    :return: exit code; 0 after an interrupt, 2 for a wrong switch or target, 3 when the address cannot be used
     """
     if args.print_connections:
         from airflow_provider_mkt.sandbox.connections import connections  # noqa: PLC0415 - heavy
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     from airflow_provider_mkt.sandbox.simulation import Simulation  # noqa: PLC0415 - heavy
 
     try:
-        simulation = Simulation(args.speed, switches=dict(args.switch))
+        simulation = Simulation(args.speed, switches=dict(args.switch), webhooks_to=args.webhooks_to)
     except ValueError as error:
         print(f"Cannot start the sandbox: {error}", file=sys.stderr)  # noqa: T201
         return WRONG

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import signal
@@ -33,17 +34,21 @@ _opener = build_opener(ProxyHandler({}))
 class _Server(uvicorn.Server):
     """uvicorn's server, with a word when connections are accepted."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, simulation: Simulation, ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self._simulation = simulation
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections."""
         await super().startup(sockets=sockets)
+        self._webhooks = asyncio.create_task(self._simulation.world.outbox.run(self._simulation.look))
+        self._webhooks.add_done_callback(_ended)
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop. From Python 3.12 on asyncio waits for every connection, also for one that hangs on purpose."""
+        self._webhooks.cancel()
         if self.force_exit:
             for connection in tuple(self.server_state.connections):
                 connection.transport.abort()
@@ -53,6 +58,11 @@ class _Server(uvicorn.Server):
         """Stop, and cut off requests that hang on purpose rather than wait for them."""
         super().handle_exit(sig, frame)
         self.force_exit = True
+
+
+def _ended(webhooks: asyncio.Task[None]) -> None:
+    if not webhooks.cancelled() and (error := webhooks.exception()) is not None:
+        logging.getLogger(__name__).error("The sandbox sends no more webhooks.", exc_info=error)
 
 
 def _server(
@@ -78,7 +88,7 @@ def _server(
     )
     # Complaints about requests carry paths; only crashes of the sandbox itself are worth a line.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    return _Server(config, ready)
+    return _Server(config, simulation, ready)
 
 
 def serve(
@@ -122,6 +132,7 @@ class Sandbox:
     :param port: 0 for a free one
     :param vendor_types: the simulated vendors
     :param switches: assumed facts that differ from the start, also after a reset
+    :param webhooks_to: scheme, host and port to which all webhooks go; None: only webhooks for this machine are sent
     """
 
     def __init__(
@@ -132,8 +143,10 @@ class Sandbox:
         port: int = 0,
         vendor_types: Sequence[type[Vendor]] = VENDORS,
         switches: Mapping[str, Any] | None = None,
+        webhooks_to: str | None = None,
     ) -> None:
         self.speed = speed
+        self._webhooks_to = webhooks_to
         self._switches = switches
         self.vendor_types = vendor_types
         self._host = host
@@ -144,7 +157,9 @@ class Sandbox:
         self._listener = listen(self._host, self._port)
         self.url = f"http://{url_host(self._host)}:{self._listener.getsockname()[1]}"
         ready = threading.Event()
-        simulation = Simulation(self.speed, vendor_types=self.vendor_types, switches=self._switches)
+        simulation = Simulation(
+            self.speed, vendor_types=self.vendor_types, switches=self._switches, webhooks_to=self._webhooks_to
+        )
         self._server = _server(simulation, host=self._host, public_url=self.url, log_requests=False, ready=ready.set)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._listener]}, name="sandbox", daemon=True
@@ -218,6 +233,18 @@ class Sandbox:
         """Force how the next matching object ends."""
         order = {"vendor": vendor, "outcome": outcome, "match": match, "count": count, "limit": limit}
         self.order("POST", "outcomes", order)
+
+    def webhooks(self, **order: Any) -> None:
+        """Say where webhooks go: ``target`` for all of them, ``callbacks`` by vendor."""
+        self.order("POST", "webhooks", order)
+
+    def emit(self, vendor: str, event: str, data: Mapping[str, Any]) -> None:
+        """Have a vendor tell of an event."""
+        self.order("POST", "events", {"vendor": vendor, "event": event, "data": data})
+
+    def deliveries(self, vendor: str | None = None) -> list[dict[str, Any]]:
+        """Webhooks that were sent, or wait for that, the oldest first."""
+        return self._list("deliveries", vendor=vendor)
 
     def credentials(self) -> dict[str, Any]:
         """Everything that is accepted as a credential at the moment."""

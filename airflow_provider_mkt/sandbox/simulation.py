@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from airflow_provider_mkt.sandbox.engine.outbox import target_of
 from airflow_provider_mkt.sandbox.engine.vendor import Vendor
 from airflow_provider_mkt.sandbox.engine.world import World
 from airflow_provider_mkt.sandbox.vendors.registry import VENDORS
@@ -17,6 +18,8 @@ class Simulation:
     :param speed: vendor seconds in one real second
     :param vendor_types: the vendors' classes
     :param switches: assumed facts that differ from the start, by full name; a reset returns to these
+    :param webhooks_to: scheme, host and port to which all webhooks go, whatever their address; None: only webhooks for
+        this machine are sent
     :raises ValueError: unknown switch, or a value of the wrong type
     """
 
@@ -26,12 +29,14 @@ class Simulation:
         *,
         vendor_types: Iterable[type[Vendor]] = VENDORS,
         switches: Mapping[str, Any] | None = None,
+        webhooks_to: str | None = None,
     ) -> None:
         self.vendor_types = tuple(vendor_types)
         limits = {f"{kind.name}.{name}": limit for kind in self.vendor_types for name, limit in kind.limits.items()}
         known = {f"{kind.name}.{name}": switch for kind in self.vendor_types for name, switch in kind.switches.items()}
         self._switches = dict(switches or {})
         self.world = World(speed, limits, known)
+        self.world.outbox.first_target = target_of(webhooks_to)
         self.reset()
 
     def reset(self) -> None:
@@ -39,6 +44,12 @@ class Simulation:
         self.world.reset()
         self.world.switches.set(self._switches)
         self.vendors: dict[str, Vendor] = {kind.name: kind(self.world) for kind in self.vendor_types}
+
+    def look(self) -> None:
+        """Post the webhooks of what has happened by itself."""
+        for vendor in self.vendors.values():
+            if vendor.listened_to:
+                vendor.look()
 
     def vendor_at(self, path: str) -> tuple[Vendor, str] | None:
         """The vendor that owns a path, and the prefix by which it does."""

@@ -53,3 +53,14 @@ class Switches:
             {"name": name, "value": self._values[name], "default": switch.default, "description": switch.description}
             for name, switch in self.table.items()
         ]
+
+
+def webhook_switches(attempts: int) -> dict[str, Switch]:
+    """The switches of a vendor that sends webhooks.
+
+    :param attempts: how often one is sent until somebody answers with 2xx
+    """
+    return {
+        "webhook_attempts": Switch(attempts, "how often a webhook is sent until somebody answers with 2xx", int),
+        "webhook_pause": Switch(5.0, "seconds (real time) before a webhook's second attempt; then they double", float),
+    }

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Request
 
 from airflow_provider_mkt.sandbox.engine.answer import Answer, json_answer
 from airflow_provider_mkt.sandbox.engine.limits import Limit, Reading
+from airflow_provider_mkt.sandbox.engine.outbox import Delivery
 from airflow_provider_mkt.sandbox.engine.switches import Switch
 from airflow_provider_mkt.sandbox.engine.world import World
 
@@ -187,6 +188,52 @@ class Vendor(ABC):
             body_sha256=hashlib.sha256(call.body).hexdigest(),
             at=self.world.clock.now(),
         )
+
+    takes_callback: ClassVar[bool] = False
+    """Webhooks are set up by the vendor's staff: for one address, by the control API."""
+    callback: str | None = None
+    """That address."""
+    webhook_token: ClassVar[bool] = True
+    """Deliveries are not signed, so their addresses end with a secret."""
+
+    @property
+    def listened_to(self) -> bool:
+        """Whether anybody subscribed to anything."""
+        return self.callback is not None
+
+    def look(self) -> None:  # noqa: B027 - a hook
+        """Post the events of what has happened by itself since the last look."""
+
+    def emit(self, event: str, data: Mapping[str, Any]) -> None:  # noqa: ARG002 - a hook
+        """Send an event to all that subscribed to it.
+
+        :param event: its name
+        :param data: what it is about
+        :raises ValueError: the vendor has no webhooks
+        """
+        raise ValueError(f"{self.name} has no webhooks")
+
+    def post(self, webhook_id: str, event: str, url: str, payload: Mapping[str, Any], secret: str = "") -> Delivery:
+        """Send an event to one address, as often as the switches ``webhook_attempts`` and ``webhook_pause`` say."""
+        return self.world.outbox.post(
+            self.name,
+            webhook_id,
+            event,
+            url,
+            json.dumps(payload).encode(),
+            lambda body, now: self.webhook_headers(event, body, now, secret),
+            attempts=self.switch("webhook_attempts"),
+            pause=self.switch("webhook_pause"),
+            token=self.webhook_token,
+        )
+
+    def webhook_headers(self, event: str, body: bytes, now: float, secret: str) -> Mapping[str, str]:  # noqa: ARG002
+        """The vendor's headers of a delivery.
+
+        :param now: Unix time
+        :param secret: the subscription's secret, "" when there is none
+        """
+        return {}
 
     def number(self, kind: str) -> int:
         """The next number of a kind of object, from 1."""

@@ -11,6 +11,7 @@ from airflow_provider_mkt.sandbox.engine.forced_outcomes import ForcedOutcomes
 from airflow_provider_mkt.sandbox.engine.idempotency import Replays
 from airflow_provider_mkt.sandbox.engine.ledger import Ledger
 from airflow_provider_mkt.sandbox.engine.limits import Limit, RateLimits
+from airflow_provider_mkt.sandbox.engine.outbox import Outbox
 from airflow_provider_mkt.sandbox.engine.request_log import RequestLog
 from airflow_provider_mkt.sandbox.engine.switches import Switch, Switches
 
@@ -32,11 +33,12 @@ class World:
         self.replays = Replays(self.clock.shelf)
         self.switches = Switches(switches)
         self.limits = RateLimits(limits)
+        self.outbox = Outbox(self.clock.now)
 
     def reset(self) -> None:
         """Back to the first moment: no faults, default switches and limits, empty ledger and log."""
         self.clock.reset()
-        for part in (self.ledger, self.request_log, self.faults, self.forced_outcomes, self.replays):
+        for part in (self.ledger, self.request_log, self.faults, self.forced_outcomes, self.replays, self.outbox):
             part.clear()
         self.switches.reset()
         self.limits.reset()

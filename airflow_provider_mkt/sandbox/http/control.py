@@ -11,7 +11,9 @@ from fastapi.responses import JSONResponse
 
 from airflow_provider_mkt.sandbox.connections import connections
 from airflow_provider_mkt.sandbox.engine.faults import KINDS
+from airflow_provider_mkt.sandbox.engine.fields import address_problem
 from airflow_provider_mkt.sandbox.engine.forced_outcomes import Outcome
+from airflow_provider_mkt.sandbox.engine.outbox import target_of
 from airflow_provider_mkt.sandbox.engine.vendor import MEGABYTE, VendorError
 from airflow_provider_mkt.sandbox.engine.world import World
 from airflow_provider_mkt.sandbox.http.openapi import describe
@@ -181,6 +183,49 @@ async def add_outcome(simulation: TheSimulation, order: Order) -> Any:
     except TypeError as error:
         raise VendorError(400, str(error)) from None
     return simulation.world.forced_outcomes.describe()
+
+
+@router.get("/deliveries")
+async def deliveries(world: TheWorld, vendor: str | None = None) -> Any:
+    """Webhooks that were sent, or wait for that, the oldest first."""
+    return JSONResponse([each.describe() for each in world.outbox.deliveries(vendor)])
+
+
+@router.post("/webhooks")
+async def set_webhooks(simulation: TheSimulation, order: Order) -> Any:
+    """Where webhooks go: ``target`` stands for all addresses, ``callbacks`` are what a vendor's staff would set up."""
+    callbacks = order.get("callbacks", {})
+    takers = {name: each for name, each in simulation.vendors.items() if each.takes_callback}
+    if not isinstance(callbacks, dict) or not set(callbacks) <= set(takers):
+        raise VendorError(400, f"callbacks must be an object of addresses for some of {', '.join(takers)}")
+    if any(url is not None and address_problem(url, https_only=False) for url in callbacks.values()):
+        raise VendorError(400, "a callback must be an http or https URL, or null")
+    try:
+        if "target" in order:
+            simulation.world.outbox.target = target_of(order["target"])
+    except ValueError as error:
+        raise VendorError(400, str(error)) from None
+    for name, url in callbacks.items():
+        # What is over by now is told to nobody.
+        takers[name].look()
+        takers[name].callback = url
+    return {
+        "target": simulation.world.outbox.target,
+        "callbacks": [name for name, each in takers.items() if each.callback],
+    }
+
+
+@router.post("/events")
+async def emit_event(simulation: TheSimulation, order: Order) -> Any:
+    """Have a vendor tell of an event: ``{"vendor": "flinque", "event": "creator.added", "data": {"id": "cr_1"}}``."""
+    vendor, event, data = simulation.vendors.get(str(order.get("vendor"))), order.get("event"), order.get("data", {})
+    if vendor is None or not isinstance(event, str) or not isinstance(data, dict):
+        raise VendorError(400, f"vendor must be one of {', '.join(simulation.vendors)}, event a text, data an object")
+    try:
+        vendor.emit(event, data)
+    except ValueError as error:
+        raise VendorError(400, str(error)) from None
+    return {"status": "ok"}
 
 
 @router.get("/credentials")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import math
 import secrets
 from collections.abc import Mapping, Sequence
@@ -14,7 +16,7 @@ from pydantic import BaseModel
 
 from airflow_provider_mkt.sandbox.engine.clock import DAY, iso
 from airflow_provider_mkt.sandbox.engine.limits import Limit, Reading
-from airflow_provider_mkt.sandbox.engine.switches import Switch
+from airflow_provider_mkt.sandbox.engine.switches import Switch, webhook_switches
 from airflow_provider_mkt.sandbox.engine.timeline import Timeline
 from airflow_provider_mkt.sandbox.engine.vendor import THE_VENDOR, Call, Vendor, VendorError, page_of, whole
 from airflow_provider_mkt.sandbox.vendors.flinque.orders import Orders
@@ -24,6 +26,7 @@ TOKEN_LIFE = DAY
 SEEDED_AT = 1_746_000_000.0
 DEFAULT_ORDERS = 500
 DEFAULT_REPORT_ROWS = 100
+UNFINISHED = ("pending", "processing")
 _CODES = {
     400: "invalid_request",
     401: "unauthorized",
@@ -107,6 +110,7 @@ class Workspace:
     campaigns: dict[str, dict[str, Any]] = field(default_factory=dict)
     reports: dict[str, Report] = field(default_factory=dict)
     webhooks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
 
 
 class Flinque(Vendor):
@@ -125,11 +129,15 @@ class Flinque(Vendor):
         "report_names": Switch(True, "whether a report shows the name that it was ordered with", bool),
         "export_not_ready_status": Switch(409, "status of an export before the report is ready (409, 404, 202)", int),
         "allow_http_webhooks": Switch(False, "webhook addresses may be http and local"),
+        # The vendor does not say how often it sends; three times is assumed.
+        **webhook_switches(3),
     }
     security: ClassVar[Mapping[str, Mapping[str, str]]] = {"flinqueToken": {"type": "http", "scheme": "bearer"}}
     sends_retry_after = True
+    webhook_token = False
 
     def seed(self) -> None:
+        self.unfinished: list[tuple[Workspace, Report]] = []
         self.tokens: dict[str, tuple[str, float]] = {}
         self.workspaces = {name: Workspace(name) for name in WORKSPACES}
         self.orders = Orders(DEFAULT_ORDERS, self.world.clock.now())
@@ -230,6 +238,36 @@ class Flinque(Vendor):
     def room(self, call: Call) -> Workspace:
         """The caller's workspace."""
         return self.workspaces[call.caller]
+
+    @property
+    def listened_to(self) -> bool:
+        return any(room.webhooks for room in self.workspaces.values())
+
+    def look(self) -> None:
+        ticks, still = self.world.clock.ticks(), []
+        for room, report in self.unfinished:
+            state = report.timeline.at(ticks).state
+            if state == "ready":
+                self.emit("report.ready", {"id": report.id, "type": report.type, "status": state}, room)
+            elif state in UNFINISHED:
+                still.append((room, report))
+        self.unfinished = still
+
+    def emit(self, event: str, data: Mapping[str, Any], room: Workspace | None = None) -> None:
+        room = room or self.workspaces["ws_1"]
+        payload = {
+            "id": f"evt_{self.number('event')}",
+            "type": event,
+            "created_at": iso(self.world.clock.now()),
+            "workspace_id": room.id,
+            "data": dict(data),
+        }
+        for webhook in room.webhooks.values():
+            if event in webhook["events"]:
+                self.post(webhook["id"], event, webhook["url"], payload, room.secrets[webhook["id"]])
+
+    def webhook_headers(self, event: str, body: bytes, now: float, secret: str) -> Mapping[str, str]:  # noqa: ARG002
+        return {"X-Flinque-Signature": hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
 
 
 def listing(rows: Sequence[Any], page: int, per_page: int) -> dict[str, Any]:

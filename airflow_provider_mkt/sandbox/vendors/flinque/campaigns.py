@@ -147,6 +147,7 @@ async def create_campaign(flinque: Flinq, call: TheCall, new: NewCampaign) -> An
     row["id"] = f"ca_{flinque.number('campaign')}"
     flinque.room(call).campaigns[row["id"]] = row
     flinque.record(call, "campaign.created", new.name, [row["id"]])
+    flinque.emit("campaign.created", row, flinque.room(call))
     return row
 
 
@@ -165,4 +166,5 @@ async def update_campaign(flinque: Flinq, call: TheCall, campaign_id: str, chang
         raise _invalid("status", f"cannot change from {row['status']} to {merged['status']}")
     row.update(merged, updated_at=iso(flinque.world.clock.now()))
     flinque.record(call, "campaign.updated", campaign_id, [campaign_id])
+    flinque.emit("campaign.updated", row, flinque.room(call))
     return row

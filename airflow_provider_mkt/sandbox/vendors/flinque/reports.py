@@ -17,6 +17,7 @@ from airflow_provider_mkt.sandbox.engine.timeline import plan
 from airflow_provider_mkt.sandbox.engine.vendor import TheCall, VendorError
 from airflow_provider_mkt.sandbox.vendors.flinque.account import (
     ERRORS,
+    UNFINISHED,
     Flinq,
     Flinque,
     Meta,
@@ -118,7 +119,9 @@ async def generate(flinque: Flinq, call: TheCall, order: ReportOrder) -> Any:
         flinque.report_rows,
         plan(clock.ticks(), steps, outcome.outcome if outcome else None),
     )
-    flinque.room(call).reports[report.id] = report
+    room = flinque.room(call)
+    room.reports[report.id] = report
+    flinque.unfinished.append((room, report))
     flinque.record(call, "report.generated", reference, [report.id])
     return _view(flinque, report)
 
@@ -137,7 +140,7 @@ async def export(flinque: Flinq, call: TheCall, report_id: str) -> Any:
     if report is None:
         raise VendorError(404, "Report not found")
     status = _view(flinque, report)["status"]
-    if status in ("pending", "processing"):
+    if status in UNFINISHED:
         raise VendorError(flinque.switch("export_not_ready_status"), "The report is not ready", code="not_ready")
     if status != "ready":
         raise VendorError(409, f"The report cannot be exported; its status is {status}")

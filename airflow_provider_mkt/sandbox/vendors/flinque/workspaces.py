@@ -170,9 +170,12 @@ async def create_webhook(flinque: Flinq, call: TheCall, new: NewWebhook) -> Any:
         "events": list(new.events),
         "created_at": iso(flinque.world.clock.now()),
     }
-    flinque.room(call).webhooks[webhook_id] = row
+    # What is over by now is told to nobody.
+    flinque.look()
+    room, secret = flinque.room(call), secrets.token_hex(24)
+    room.webhooks[webhook_id], room.secrets[webhook_id] = row, secret
     flinque.record(call, "webhook.created", new.url, [webhook_id])
-    return {**row, "secret": secrets.token_hex(24)}
+    return {**row, "secret": secret}
 
 
 @router.delete("/webhooks/{webhook_id}", response_model=Nothing)

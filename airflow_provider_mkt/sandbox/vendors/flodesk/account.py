@@ -12,8 +12,9 @@ from typing import Annotated, Any, ClassVar
 from fastapi import Path, Query
 from pydantic import BaseModel
 
+from airflow_provider_mkt.sandbox.engine.clock import iso
 from airflow_provider_mkt.sandbox.engine.limits import Limit, Reading
-from airflow_provider_mkt.sandbox.engine.switches import Switch
+from airflow_provider_mkt.sandbox.engine.switches import Switch, webhook_switches
 from airflow_provider_mkt.sandbox.engine.vendor import THE_VENDOR, Call, Vendor, VendorError, page_of, whole
 from airflow_provider_mkt.sandbox.vendors.flodesk.tokens import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, Grants
 
@@ -110,6 +111,8 @@ class Flodesk(Vendor):
         "confirm_after": Switch(600.0, "vendor seconds until an unconfirmed person confirms; negative: never", float),
         "workflow_duration": Switch(600.0, "vendor seconds until a subscriber has completed a workflow", float),
         "allow_http_webhooks": Switch(False, "webhook addresses may be http and local"),
+        # No repetition is documented, so at most one delivery may ever come.
+        **webhook_switches(1),
     }
     security: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "flodeskKey": {"type": "http", "scheme": "basic"},
@@ -226,6 +229,16 @@ class Flodesk(Vendor):
             "redirect_uri": REDIRECT_URI,
             "refresh_token": self.grants.current_refresh(),
         }
+
+    @property
+    def listened_to(self) -> bool:
+        return bool(self.webhooks)
+
+    def emit(self, event: str, data: Mapping[str, Any]) -> None:
+        payload = {"event_name": event, "event_time": iso(self.world.clock.now()), **data}
+        for webhook in self.webhooks.values():
+            if event in webhook["events"]:
+                self.post(webhook["id"], event, webhook["post_url"], {**payload, "webhook_id": webhook["id"]})
 
     def expire(self, call: Call) -> VendorError:
         if call.bearer is not None:

@@ -12,7 +12,7 @@ from airflow_provider_mkt.sandbox.engine.fields import Body
 from airflow_provider_mkt.sandbox.engine.ledger import digest
 from airflow_provider_mkt.sandbox.engine.vendor import TheCall, VendorError
 from airflow_provider_mkt.sandbox.vendors.flodesk.account import ERRORS, MAX_SEGMENTS, Desk, Flodesk
-from airflow_provider_mkt.sandbox.vendors.flodesk.subscribers import SubscriberView, view
+from airflow_provider_mkt.sandbox.vendors.flodesk.subscribers import SubscriberView, tell_added, view
 
 router = APIRouter(prefix="/flodesk/v1/subscribers/{id_or_email}", tags=["Flodesk"], responses=ERRORS)
 
@@ -40,6 +40,7 @@ async def add_to_segments(desk: Desk, call: TheCall, id_or_email: str, order: Se
     fresh = desk.join(subscriber, names)
     if fresh:
         desk.record(call, "subscriber.added_to_segments", digest(subscriber.email.lower()), [subscriber.id, *fresh])
+        tell_added(desk, subscriber, fresh)
     return view(desk, subscriber)
 
 
@@ -63,4 +64,5 @@ async def unsubscribe(desk: Desk, call: TheCall, id_or_email: str) -> Any:
     if desk.status_of(subscriber) in ("active", "unconfirmed"):
         subscriber.status, subscriber.unconfirmed_since = "unsubscribed", None
         desk.record(call, "subscriber.unsubscribed", digest(subscriber.email.lower()), [subscriber.id])
+        desk.emit("subscriber.unsubscribed", {"subscriber": view(desk, subscriber)})
     return view(desk, subscriber)

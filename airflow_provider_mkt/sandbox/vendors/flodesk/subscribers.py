@@ -180,10 +180,22 @@ def upsert(desk: Flodesk, call: Call, order: Upsert) -> Subscriber:
     if order.optin_timestamp is not None:
         subscriber.optin_timestamp = iso(order.optin_timestamp.timestamp())
     subscriber.custom_fields.update(order.custom_fields or {})
-    desk.join(subscriber, order.segment_ids or [])
+    fresh = desk.join(subscriber, order.segment_ids or [])
     effect = "subscriber.created" if known is None else "subscriber.updated"
     desk.record(call, effect, digest(subscriber.email.lower()), [subscriber.id])
+    if known is None:
+        desk.emit("subscriber.created", {"subscriber": view(desk, subscriber)})
+    tell_added(desk, subscriber, fresh)
     return subscriber
+
+
+def tell_added(desk: Flodesk, subscriber: Subscriber, segments: list[str]) -> None:
+    """Tell of the segments that a subscriber came into, one by one."""
+    if not desk.webhooks:
+        return
+    for name in segments:
+        segment = {"id": name, "name": desk.segments[name].name}
+        desk.emit("subscriber.added_to_segment", {"subscriber": view(desk, subscriber), "segment": segment})
 
 
 @router.get("", response_model=Subscribers)

@@ -12,10 +12,9 @@ from pydantic import BaseModel
 from airflow_provider_mkt.sandbox.engine.clock import iso
 from airflow_provider_mkt.sandbox.engine.timeline import plan
 from airflow_provider_mkt.sandbox.engine.vendor import TheCall, VendorError
-from airflow_provider_mkt.sandbox.vendors.flokit.routes import ERRORS, Flokit, Integration, Kit
+from airflow_provider_mkt.sandbox.vendors.flokit.routes import ERRORS, SYNC_FAILED, Flokit, Integration, Kit
 
 SYNC_TAKES = 300.0
-FAILED = "The sync failed; check the credentials of the integration"
 
 router = APIRouter(prefix="/flokit/v1", tags=["FloKit"], responses=ERRORS)
 
@@ -70,7 +69,7 @@ def _row(kit: Flokit, integration: Integration) -> dict[str, Any]:
     if integration.sync is not None:
         stage = integration.sync.at(kit.world.clock.ticks())
         status = stage.state
-        error = FAILED if status == "error" else None
+        error = SYNC_FAILED if status == "error" else None
         if status == "connected":
             synced_at = kit.world.clock.real_at(integration.sync.began(stage))
     return {

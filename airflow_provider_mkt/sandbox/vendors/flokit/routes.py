@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from airflow_provider_mkt.sandbox.engine.clock import iso
 from airflow_provider_mkt.sandbox.engine.limits import Limit
-from airflow_provider_mkt.sandbox.engine.switches import Switch
+from airflow_provider_mkt.sandbox.engine.switches import Switch, webhook_switches
 from airflow_provider_mkt.sandbox.engine.timeline import Timeline
 from airflow_provider_mkt.sandbox.engine.vendor import THE_VENDOR, Call, TheCall, Vendor, VendorError
 
@@ -30,6 +30,7 @@ _CODES = {
     429: "rate_limited",
 }
 SEEDED_AT = 1_746_000_000.0
+SYNC_FAILED = "The sync failed; check the credentials of the integration"
 _INTEGRATIONS = (
     ("int_adjust", "adjust", "connected", None),
     ("int_stripe", "stripe", "connected", None),
@@ -120,16 +121,41 @@ class Flokit(Vendor):
     switches: ClassVar[Mapping[str, Switch]] = {
         "sync_success_status": Switch(200, "status of an accepted sync, 200 or 202", int),
         "reject_future_events": Switch(False, "events more than 5 minutes ahead are refused"),
+        # No repetition is documented.
+        **webhook_switches(1),
     }
     security: ClassVar[Mapping[str, Mapping[str, str]]] = {"flokitKey": {"type": "http", "scheme": "bearer"}}
     sends_retry_after = True
+    takes_callback = True
 
     def seed(self) -> None:
+        self.told: dict[str, Timeline] = {}
         self.integrations = {
             name: Integration(name, kind, status, error, None if status == "disconnected" else SEEDED_AT)
             for name, kind, status, error in _INTEGRATIONS
         }
         self.actions = {row[0]: _action(*row) for row in _ACTIONS}
+
+    def look(self) -> None:
+        for integration in self.integrations.values():
+            sync = integration.sync
+            if sync is None or self.told.get(integration.id) is sync:
+                continue
+            if sync.at(self.world.clock.ticks()).state == "error":
+                self.told[integration.id] = sync
+                row = {"id": integration.id, "type": integration.type, "status": "error"}
+                self.emit("integration.error", {"integration": {**row, "error_message": SYNC_FAILED}})
+
+    def emit(self, event: str, data: Mapping[str, Any]) -> None:
+        if self.callback is not None:
+            now = iso(self.world.clock.now())
+            payload = {
+                "id": f"whe_{self.number('webhook_event')}",
+                "type": event,
+                "created_at": now,
+                "data": dict(data),
+            }
+            self.post("callback", event, self.callback, payload)
 
     def authenticate(self, call: Call) -> str:
         if call.bearer not in (WRITE_KEY, READ_KEY):

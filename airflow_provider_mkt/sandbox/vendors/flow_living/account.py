@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
+from airflow_provider_mkt.sandbox.engine.clock import iso
 from airflow_provider_mkt.sandbox.engine.limits import Limit
-from airflow_provider_mkt.sandbox.engine.switches import Switch
+from airflow_provider_mkt.sandbox.engine.switches import Switch, webhook_switches
 from airflow_provider_mkt.sandbox.engine.vendor import THE_VENDOR, Call, Vendor, VendorError
 from airflow_provider_mkt.sandbox.vendors.flow_living import jwt
 from airflow_provider_mkt.sandbox.vendors.flow_living.campaigns import Campaign, course
@@ -21,6 +22,8 @@ ANALYTICS_SECRET = "sandbox-analytics-secret"  # noqa: S105 - a documented sandb
 PLANS = ("facebookv2", "instagramv1", "googlev1")
 BRANCHES = {"branch_harbour": "Harbour Homes", "branch_hill": "Hill Homes"}
 AGENTS = {"agent_7": ("Ada", "Keeper"), "agent_8": ("Bo", "Fielder")}
+_EVENTS = {"published": "campaign.published"}
+"""Names of events; the vendor's pages only describe them."""
 _SIGNING_KEY = "sandbox-living-signing-key"
 TOKEN_ROUTE = "/auth/access-key/publickey"  # noqa: S105 - a path
 LISTING_ROUTE = "/v3/properties-api/process-listing"
@@ -42,6 +45,8 @@ class FlowLiving(Vendor):
         "check_references": Switch(True, "unknown plans, listings, branches and agents are refused (404)"),
         "visibility_delay": Switch(0.0, "vendor seconds for which a new tracking id still reads as 404", float),
         "analytics_delay": Switch(0.0, "vendor seconds for which analytics do not show a new campaign", float),
+        # No repetition is documented.
+        **webhook_switches(1),
     }
     security: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "flowLivingToken": {"type": "http", "scheme": "bearer"},
@@ -49,8 +54,11 @@ class FlowLiving(Vendor):
         "flowLivingSecret": {"type": "apiKey", "in": "header", "name": "flow-api-user-secret"},
     }
 
+    takes_callback = True
+
     def seed(self) -> None:
         self.campaigns: dict[str, Campaign] = {}
+        self.told: dict[str, str] = {}
         self.listings = {f"listing_{number}" for number in range(1001, 1011)}
         self.revoked: set[str] = set()
 
@@ -130,6 +138,21 @@ class FlowLiving(Vendor):
             "advanced": clock.shelf() - clock.now(),
         }
         return jwt.issue(claims, _SIGNING_KEY), token_id
+
+    def look(self) -> None:
+        ticks = self.world.clock.ticks()
+        for campaign in self.campaigns.values():
+            status, before = campaign.status(ticks), self.told.get(campaign.tracking_id)
+            if status != before:
+                self.told[campaign.tracking_id] = status
+                event = "campaign.created" if before is None else _EVENTS.get(status, "campaign.status_updated")
+                ids = {"campaign_tracking_id": campaign.tracking_id, "campaign_id": campaign.visible_id(ticks)}
+                self.emit(event, {**ids, "status": status, "order_ref": campaign.order_ref})
+
+    def emit(self, event: str, data: Mapping[str, Any]) -> None:
+        if self.callback is not None:
+            payload = {"event": event, **data, "timestamp": iso(self.world.clock.now())}
+            self.post("callback", event, self.callback, payload)
 
     def campaign(self, tracking_id: str) -> Campaign:
         """A campaign by its tracking id.

@@ -3,19 +3,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 from fastapi import Header
 from pydantic import BaseModel
 
-from airflow_provider_mkt.sandbox.engine.clock import Clock, iso, millis
+from airflow_provider_mkt.sandbox.engine.clock import iso, millis
 from airflow_provider_mkt.sandbox.engine.limits import Limit, Reading
-from airflow_provider_mkt.sandbox.engine.switches import Switch
-from airflow_provider_mkt.sandbox.engine.timeline import Stage, Timeline
+from airflow_provider_mkt.sandbox.engine.outbox import Delivery
+from airflow_provider_mkt.sandbox.engine.switches import Switch, webhook_switches
 from airflow_provider_mkt.sandbox.engine.vendor import MEGABYTE, THE_VENDOR, Call, Vendor, VendorError, whole
+from airflow_provider_mkt.sandbox.vendors.flow_social.objects import Channel, Connection, Key, Post
 
 API_KEY = "flow_sk_live_sandbox1_0123456789abcdef0123456789abcdef"
 READ_KEY = "flow_sk_live_sandbox2_fedcba9876543210fedcba9876543210"
@@ -38,6 +40,12 @@ Permission = Literal[
 ]
 PERMISSIONS: tuple[str, ...] = get_args(Permission)
 UPLOAD_LIMIT = 12 * MEGABYTE
+FINAL = {
+    "done": ("post.delivered", "delivered_at"),
+    "failed": ("post.failed", "failed_at"),
+    "blocked": ("post.blocked", "blocked_at"),
+}
+"""The event of each final state, and the name of its moment (of the last two assumed)."""
 _TYPES = {
     400: ("validation_error", "VALIDATION_ERROR"),
     401: ("authentication_error", "INVALID_API_KEY"),
@@ -97,69 +105,6 @@ class Envelope(BaseModel, Generic[DataType]):
 ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": Failure} for status in (400, 401, 403, 404, 409, 413, 429)}
 
 
-@dataclass
-class Key:
-    """An API key."""
-
-    id: str
-    name: str
-    secret: str
-    permissions: list[str]
-    created_at: float
-    last_used_at: float | None = None
-
-
-@dataclass
-class Channel:
-    """A group of platform connections."""
-
-    id: str
-    name: str
-    color: str | None
-    created_at: float
-    connections: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Post:
-    """A post.
-
-    :param stages: its states after it is due
-    :param due: when it goes out, by the clock that a client shares (see ``shelf``), or in vendor time when ``early``
-    :param early: it goes out ``speed`` times sooner than its ``scheduledFor`` says
-    :param blocked: it was blocked from outside, whatever its stages say
-    """
-
-    id: str
-    channel_id: str
-    content: str
-    media_keys: list[str]
-    scheduled_for: float
-    created_at: float
-    stages: tuple[Stage, ...]
-    due: float
-    early: bool
-    blocked: bool = False
-
-    def status(self, clock: Clock) -> str:
-        """Where the post stands now."""
-        if self.blocked:
-            return "blocked"
-        born = self.due if self.early else clock.ticks_at(self.due)
-        return Timeline(born, self.stages).at(clock.ticks()).state
-
-
-@dataclass
-class Connection:
-    """An account at a platform."""
-
-    id: str
-    platform: str
-    username: str
-    status: str = "active"
-    expires_at: float | None = None
-
-
 class FlowSocial(Vendor):
     """Facts and state of Flow Social."""
 
@@ -177,10 +122,13 @@ class FlowSocial(Vendor):
         "batch_mixed_status": Switch(201, "status of a batch creation of which some items failed (200, 201, 207)", int),
         "early_posts": Switch(False, "posts go out speed times sooner, that is before their scheduledFor"),
         "not_queued_status": Switch(400, "status when a post that is not queued is edited or deleted (400, 409)", int),
+        # Three attempts are documented, but neither the pauses nor whether the first one counts.
+        **webhook_switches(3),
     }
     security: ClassVar[Mapping[str, Mapping[str, str]]] = {"flowSocialKey": {"type": "http", "scheme": "bearer"}}
     raw_bodies: ClassVar[Mapping[tuple[str, str], int]] = {("POST", "/media/upload"): UPLOAD_LIMIT}
     sends_retry_after = True
+    webhook_token = False
 
     def seed(self) -> None:
         reading = [name for name in PERMISSIONS if name.endswith(":read")]
@@ -203,7 +151,8 @@ class FlowSocial(Vendor):
         self.posts: dict[str, Post] = {}
         self.media: dict[str, tuple[str, bytes]] = {}
         self.webhooks: dict[str, dict[str, Any]] = {}
-        self.deliveries: dict[str, list[dict[str, Any]]] = {}
+        self.webhook_secrets: dict[str, str] = {}
+        self.unfinished: list[Post] = []
         self.states: dict[str, str] = {}
         self.usage: dict[str, dict[str, int]] = {}
 
@@ -256,6 +205,37 @@ class FlowSocial(Vendor):
     def day(self) -> dict[str, int]:
         """Today's usage."""
         return self.usage.setdefault(iso(self.world.clock.now())[:10], {"requests": 0, "posts": 0})
+
+    @property
+    def listened_to(self) -> bool:
+        return bool(self.webhooks)
+
+    def look(self) -> None:
+        clock, still = self.world.clock, []
+        for post in self.unfinished:
+            state = post.status(clock)
+            if state in FINAL:
+                event, moment = FINAL[state]
+                ids = {"post_id": post.id, "channel_id": post.channel_id}
+                self.emit(event, {**ids, moment: stamp(clock.now())})
+            elif post.id in self.posts:
+                still.append(post)
+        self.unfinished = still
+
+    def emit(self, event: str, data: Mapping[str, Any]) -> None:
+        payload = {"event": event, "data": dict(data), "timestamp": stamp(self.world.clock.now())}
+        for webhook in self.webhooks.values():
+            if webhook["active"] and event in webhook["events"]:
+                self.deliver(webhook, payload)
+
+    def deliver(self, webhook: Mapping[str, Any], payload: Mapping[str, Any]) -> Delivery:
+        """Send a payload to one subscription."""
+        return self.post(webhook["id"], payload["event"], webhook["url"], payload, self.webhook_secrets[webhook["id"]])
+
+    def webhook_headers(self, event: str, body: bytes, now: float, secret: str) -> Mapping[str, str]:
+        moment = str(int(now))
+        signature = hmac.new(secret.encode(), moment.encode() + b"." + body, hashlib.sha256).hexdigest()
+        return {"Flow-Signature": f"t={moment},v1={signature}", "Flow-Event-Type": event}
 
     @classmethod
     def connection_to(cls, base: str) -> dict[str, Any]:

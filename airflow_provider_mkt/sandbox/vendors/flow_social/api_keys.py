@@ -17,12 +17,12 @@ from airflow_provider_mkt.sandbox.vendors.flow_social.account import (
     Envelope,
     FlowSocial,
     IdempotencyKey,
-    Key,
     Message,
     Permission,
     Social,
     stamp,
 )
+from airflow_provider_mkt.sandbox.vendors.flow_social.objects import Key
 
 router = APIRouter(prefix="/flow-social/v1/api-keys", tags=["Flow Social"], responses=ERRORS)
 

@@ -12,7 +12,6 @@ from airflow_provider_mkt.sandbox.engine.fields import Body, Name
 from airflow_provider_mkt.sandbox.engine.vendor import TheCall, VendorError
 from airflow_provider_mkt.sandbox.vendors.flow_social.account import (
     ERRORS,
-    Channel,
     Envelope,
     FlowSocial,
     IdempotencyKey,
@@ -20,6 +19,7 @@ from airflow_provider_mkt.sandbox.vendors.flow_social.account import (
     Social,
     stamp,
 )
+from airflow_provider_mkt.sandbox.vendors.flow_social.objects import Channel
 from airflow_provider_mkt.sandbox.vendors.flow_social.querying import (
     Page,
     PerPage,
@@ -85,6 +85,7 @@ async def create_channel(social: Social, call: TheCall, new: NewChannel, _key: I
     channel = Channel(f"channel_{social.number('channel')}", new.name, new.color, social.world.clock.now())
     social.channels[channel.id] = channel
     social.record(call, "channel.created", new.name, [channel.id])
+    social.emit("channel.created", {"channel_id": channel.id})
     return {"data": _view(channel)}
 
 
@@ -101,6 +102,7 @@ async def update_channel(social: Social, call: TheCall, channel_id: str, changes
     channel.name = changes.name or channel.name
     channel.color = changes.color or channel.color
     social.record(call, "channel.updated", channel_id, [channel_id])
+    social.emit("channel.updated", {"channel_id": channel.id})
     return {"data": _view(channel)}
 
 

@@ -15,7 +15,6 @@ from airflow_provider_mkt.sandbox.engine.fields import Body
 from airflow_provider_mkt.sandbox.engine.vendor import TheCall, VendorError, page_of
 from airflow_provider_mkt.sandbox.vendors.flow_social.account import (
     ERRORS,
-    Connection,
     Envelope,
     FlowSocial,
     IdempotencyKey,
@@ -24,6 +23,7 @@ from airflow_provider_mkt.sandbox.vendors.flow_social.account import (
     stamp,
 )
 from airflow_provider_mkt.sandbox.vendors.flow_social.channels import find_channel
+from airflow_provider_mkt.sandbox.vendors.flow_social.objects import Connection
 from airflow_provider_mkt.sandbox.vendors.flow_social.querying import Page, PerPage
 
 TOKEN_LIFE = 60 * DAY

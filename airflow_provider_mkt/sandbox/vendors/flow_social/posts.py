@@ -17,10 +17,10 @@ from airflow_provider_mkt.sandbox.vendors.flow_social.account import (
     FlowSocial,
     IdempotencyKey,
     Message,
-    Post,
     Social,
     stamp,
 )
+from airflow_provider_mkt.sandbox.vendors.flow_social.objects import Post
 from airflow_provider_mkt.sandbox.vendors.flow_social.querying import (
     Page,
     PerPage,
@@ -172,8 +172,10 @@ def create(social: FlowSocial, call: Call, new: NewPost) -> dict[str, Any]:
         f"post_{number}", new.channelId, content, list(new.mediaKeys), scheduled, now, stages, *due(social, scheduled)
     )
     social.posts[post.id] = post
+    social.unfinished.append(post)
     social.day()["posts"] += 1
     social.record(call, "post.created", content, [post.id])
+    social.emit("post.created", {"post_id": post.id, "channel_id": post.channel_id})
     # The answer tells of the moment of creation, in which even an immediate post is queued.
     return {**view(social, post), "status": "queued"}
 

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Webhook subscriptions. Nothing is delivered; a test only leaves a pending entry in the delivery log."""
+"""Webhook subscriptions, and the log of their deliveries."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from airflow_provider_mkt.sandbox.engine.fields import Body, HttpsAddress, address_problem
+from airflow_provider_mkt.sandbox.engine.outbox import Delivery
 from airflow_provider_mkt.sandbox.engine.vendor import TheCall, VendorError, page_of
 from airflow_provider_mkt.sandbox.vendors.flow_social.account import (
     ERRORS,
@@ -68,7 +69,7 @@ class CreatedWebhook(WebhookView):
     secret: str
 
 
-class Delivery(BaseModel):
+class DeliveryView(BaseModel):
     """An entry of the delivery log."""
 
     id: str
@@ -112,9 +113,12 @@ async def create_webhook(social: Social, call: TheCall, new: NewWebhook, _key: I
         "active": True,
         "createdAt": stamp(social.world.clock.now()),
     }
-    social.webhooks[str(webhook["id"])] = webhook
-    social.record(call, "webhook.created", new.url, [str(webhook["id"])])
-    return {"data": {**webhook, "secret": f"whsec_{secrets.token_hex(24)}"}}
+    # What is over by now is told to nobody.
+    social.look()
+    webhook_id, secret = str(webhook["id"]), f"whsec_{secrets.token_hex(24)}"
+    social.webhooks[webhook_id], social.webhook_secrets[webhook_id] = webhook, secret
+    social.record(call, "webhook.created", new.url, [webhook_id])
+    return {"data": {**webhook, "secret": secret}}
 
 
 @router.get("/{webhook_id}", response_model=Envelope[WebhookView])
@@ -143,7 +147,7 @@ async def delete_webhook(social: Social, call: TheCall, webhook_id: str) -> Any:
     return {"data": {"message": "Webhook deleted"}}
 
 
-@router.get("/{webhook_id}/deliveries", response_model=Envelope[list[Delivery]])
+@router.get("/{webhook_id}/deliveries", response_model=Envelope[list[DeliveryView]])
 async def list_deliveries(
     social: Social,
     webhook_id: str,
@@ -153,26 +157,30 @@ async def list_deliveries(
 ) -> Any:
     """The delivery log."""
     _find(social, webhook_id)
-    rows = [row for row in social.deliveries.get(webhook_id, []) if status is None or row["status"] == status]
+    found = social.world.outbox.deliveries(social.name, webhook_id)
+    rows = [_row(each) for each in found if status in (None, each.status)]
     return {"data": page_of(rows, page, per_page)}
 
 
-@router.post("/{webhook_id}/test", response_model=Envelope[Delivery])
+@router.post("/{webhook_id}/test", response_model=Envelope[DeliveryView])
 async def test_webhook(social: Social, call: TheCall, webhook_id: str) -> Any:
     """Order a test event."""
-    _find(social, webhook_id)
-    number = social.number("delivery")
-    delivery = {
-        "id": f"delivery_{number}",
-        "webhookId": webhook_id,
-        "eventId": f"event_{number}",
-        "eventType": "webhook.test",
-        "status": "pending",
-        "attemptCount": 0,
-        "responseCode": None,
-        "createdAt": stamp(social.world.clock.now()),
-        "deliveredAt": None,
+    webhook = _find(social, webhook_id)
+    payload = {"event": "webhook.test", "data": {}, "timestamp": stamp(social.world.clock.now())}
+    delivery = social.deliver(webhook, payload)
+    social.record(call, "webhook.tested", webhook_id, [f"delivery_{delivery.number}"])
+    return {"data": _row(delivery)}
+
+
+def _row(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": f"delivery_{delivery.number}",
+        "webhookId": delivery.webhook_id,
+        "eventId": f"event_{delivery.number}",
+        "eventType": delivery.event,
+        "status": delivery.status,
+        "attemptCount": delivery.attempts,
+        "responseCode": delivery.response,
+        "createdAt": stamp(delivery.created_at),
+        "deliveredAt": None if delivery.delivered_at is None else stamp(delivery.delivered_at),
     }
-    social.deliveries.setdefault(webhook_id, []).append(delivery)
-    social.record(call, "webhook.tested", webhook_id, [str(delivery["id"])])
-    return {"data": delivery}

@@ -27,7 +27,7 @@ CONFIG: dict[str, Any] = {
                 "version_added": "0.1.0",
                 "type": "string",
                 "sensitive": True,
-                "example": "postgresql+psycopg2://airflow:password@postgres/airflow",
+                "example": "postgresql+psycopg2://mkt:password@postgres/mkt",
                 "default": "",
             },
             "deployment": {
@@ -56,6 +56,7 @@ def get_provider_info() -> dict[str, Any]:
         **vendor_info(VENDORS),
         "config": CONFIG,
         "extra-links": [f"{PACKAGE}.links.submission.SubmissionLink"],
+        "db-managers": [f"{PACKAGE}.cli.db_migrate.StoreTables"],
         "cli": [f"{PACKAGE}.cli.definition.get_mkt_commands"],
     }
 

@@ -8,14 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import URL, create_engine, make_url, text
 
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.state.budgets.shared import SharedBudget, snapshot
 from airflow_provider_mkt.state.database.migrations import STEPS, VERSION_TABLE
 from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.encryption import Encryptor
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
+from airflow_provider_mkt.state.inbox import Delivery, Inbox
 
+DELIVERY = Delivery("account", "conn", "report.ready", "", "identity", {"id": "evt_1"})
 OWNER, TASKS = "mkt_owner_of_test", "mkt_of_test"
 PAGE = Path(__file__).parents[3] / "docs" / "operating.md"
 
@@ -60,6 +64,9 @@ def test_tasks_use_what_the_owner_made(url: URL) -> None:
     budget = SharedBudget(("v", "http://v", "k"), {"default": Limit(10, 60.0)}, 1.0, lambda: tasks, get_host_store=None)
     assert budget.reserve(("default",)) < 0.5
     assert snapshot(tasks)[0].used == 1
+    encryptor = Encryptor(Fernet.generate_key().decode())
+    inbox = Inbox(lambda: tasks, lambda: encryptor)
+    assert inbox.add([DELIVERY]) == 1, "a table with a sequence"
     tasks.close()
 
 

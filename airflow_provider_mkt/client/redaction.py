@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
+from airflow_provider_mkt.client.occurrences import HEAD, MAX_TEXT, Occurrences, Span
 from airflow_provider_mkt.client.personal import PATTERNS
 from airflow_provider_mkt.client.spelling import FOLD, Reading, base64_cores, needles, readings
 
 HIDDEN = "***"
 SHOWN_CHARACTERS = 2_000
-MIN_SECRET = 4
+MIN_SECRET = HEAD
 """Characters. A shorter secret would blank innocent text; a shorter personal value is hidden as a word of its own."""
 
 SECRET_FIELDS = re.compile(
@@ -25,20 +27,18 @@ PERSONAL_FIELDS = re.compile(
 )
 LOOKED_AT = 32_768
 """Characters of a text that are looked at; a secret may begin before the end of them and go on behind it."""
-MAX_SECRET = 8_192
+MAX_SECRET = MAX_TEXT
 """Characters of a known value that are searched at once; a longer one is searched in pieces."""
-TELLING = 16
-"""Characters. The beginning of a value, from this length on, is hidden like the whole."""
 MAX_VALUES = 2_000
 """Personal values of one request; when there are more, nothing of what the vendor says about it is shown."""
+MAX_CHARACTERS = 500_000
+"""Characters of all of them together, likewise."""
 MAX_NODES = 1_000
 """Values of one answer's details that are shown."""
 MAX_NUMBER = 10**18
 """A larger whole number is no figure, and may be the whole answer."""
 URL_SAFE = str.maketrans("-_", "+/")
 IN_BASE64 = re.compile(r"[A-Za-z0-9+/=]*")
-
-Span = tuple[int, int]
 
 
 class Redactor:
@@ -48,8 +48,8 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {}
-        self._personal: dict[str, frozenset[str]] = {}
+        self._texts, self._encoded = Occurrences(), Occurrences()
+        self._known: set[str] = set()
         self._too_many = False
         for secret in secrets:
             self.add(secret)
@@ -57,20 +57,26 @@ class Redactor:
     def add(self, secret: str | None) -> None:
         """Hide ``secret`` from now on; shorter ones than 4 characters would blank innocent text and are left."""
         for piece in _pieces(secret or ""):
-            if len(piece) >= MIN_SECRET and piece not in self._secrets:
-                self._secrets[piece] = needles(piece), tuple(base64_cores(piece, MIN_SECRET))
+            if len(piece) < MIN_SECRET or piece in self._known:
+                continue
+            self._known.add(piece)
+            self._texts.add(needle for needle in needles(piece) if len(needle) >= MIN_SECRET)
+            self._encoded.add(base64_cores(piece, MIN_SECRET))
 
     def with_values(self, values: Iterable[str]) -> Redactor:
         """Return a redactor that hides ``values`` as well, such as personal data that went into a request."""
         other = Redactor()
-        other._secrets = self._secrets.copy()
-        other._personal = self._personal.copy()
+        other._texts, other._encoded = copy.copy(self._texts), copy.copy(self._encoded)
+        other._known = self._known.copy()
+        pieces: set[str] = set()
+        characters = 0
         for value in values:
-            for piece in _pieces(value.strip()):
-                other._personal.setdefault(piece, needles(piece))
-            if len(other._personal) > MAX_VALUES:
+            pieces |= {*_pieces(value.strip())}
+            characters += len(value)
+            if len(pieces) > MAX_VALUES or characters > MAX_CHARACTERS:
                 other._too_many = True
-                break
+                return other
+        other._texts.add(chain.from_iterable(map(needles, pieces)))
         return other
 
     def text(self, text: str, limit: int = SHOWN_CHARACTERS) -> str:
@@ -89,15 +95,14 @@ class Redactor:
 
     def _found(self, reading: Reading) -> Iterator[Span]:
         """Yield where in a reading there is something to hide."""
-        folded = reading.text.translate(FOLD)
-        for spellings in list(self._personal.values()):
-            for needle in spellings:
-                spans = _places(folded, needle)
-                yield from spans if len(needle) >= MIN_SECRET else _words(reading.text, spans)
+        yield from self._texts.places(reading.text.translate(FOLD))
         encoded = reading.text.translate(URL_SAFE)
-        for spellings, cores in list(self._secrets.values()):
-            yield from chain.from_iterable(_places(folded, each) for each in spellings if len(each) >= MIN_SECRET)
-            yield from chain.from_iterable(_base64_places(encoded, core) for core in cores)
+        until = 0
+        for begin, end in self._encoded.places(encoded):
+            if end > until:
+                rest = IN_BASE64.match(encoded, end)
+                until = rest.end() if rest else end
+            yield begin, until
         for pattern in PATTERNS:
             yield from (match.span("hide") for match in pattern.finditer(reading.text))
 
@@ -125,37 +130,6 @@ class Redactor:
 def _pieces(value: str) -> Iterator[str]:
     """Yield a value in pieces that can be searched; a piece of a long one is as telling as the whole."""
     yield from (value[begin : begin + MAX_SECRET] for begin in range(0, len(value), MAX_SECRET))
-
-
-def _places(text: str, needle: str) -> Iterator[Span]:
-    """Yield where ``needle`` is in ``text``, or as much of its beginning as somebody quotes who cuts long values."""
-    beginning = needle[:TELLING]
-    begin = text.find(beginning)
-    while begin >= 0:
-        end = begin + len(beginning)
-        if len(needle) > TELLING:
-            end += _in_common(text[end : begin + len(needle)], needle[TELLING:])
-        yield begin, end
-        begin = text.find(beginning, end)
-
-
-def _in_common(one: str, other: str) -> int:
-    """Return how many characters two texts have in common at their beginnings."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((number for number, (left, right) in pairs if left != right), min(len(one), len(other)))
-
-
-def _base64_places(text: str, core: str) -> Iterator[Span]:
-    for begin, end in _places(text, core):
-        rest = IN_BASE64.match(text, end)
-        yield begin, rest.end() if rest else end
-
-
-def _words(text: str, spans: Iterable[Span]) -> Iterator[Span]:
-    """Yield those of ``spans`` that are words of their own."""
-    for begin, end in spans:
-        if not text[begin - 1 : begin].isalnum() and not text[end : end + 1].isalnum():
-            yield begin, end
 
 
 def _without(spans: Iterable[Span], text: str, end: int) -> str:

@@ -102,9 +102,26 @@ def test_backslashes_that_the_vendor_quotes(backslashes: int) -> None:
     assert shown.endswith('!"}')
 
 
+@pytest.mark.parametrize("common", ["abcdefghijklmnop", "x" * 16, "%5C%5C" * 3])
+def test_many_values_cost_no_more_than_a_few(common: str) -> None:
+    """Values that begin alike, and a vendor that quotes their beginning again and again."""
+    values = [f"{common}{each:04d}" for each in range(MAX_VALUES)]
+    redactor = Redactor(["secret-1234"]).with_values(values)
+    for text in (common * 500, " ".join(values)[:8_000]):
+        assert steps(lambda: redactor.text(text)) <= 2_000 + 40 * len(text)  # noqa: B023
+        assert common not in redactor.text(text)
+
+
+def test_values_within_and_across_one_another_are_all_hidden() -> None:
+    redactor = Redactor(["ABCDE", "DEFGH"]).with_values(["Bo", "Bo Li", "Elm Street 12, third floor", "Elm Street 14"])
+    shown = redactor.text("ABCDEFGH; Bo Li; Elm Street 12, third fl; Elm Street 14!; Elm Street")
+    assert shown == f"{HIDDEN}; {HIDDEN}; {HIDDEN}; {HIDDEN}!; Elm Street"
+
+
 def test_lengths_and_numbers_have_caps() -> None:
     redactor = Redactor()
     assert redactor.with_values(str(number) for number in range(10**7)).text("anything") == HIDDEN
+    assert redactor.with_values(f"{number}{'v' * 8_000}" for number in range(1_000)).text("anything") == HIDDEN
     wide = redactor.data([[["x"] * 100] * 100] * 100)
     assert json.dumps(wide).count("x") <= MAX_NODES
     assert redactor.data({"n": 10**4000, "m": 7}) == {"n": "…", "m": 7}

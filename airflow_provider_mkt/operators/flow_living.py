@@ -173,7 +173,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
         listed = [row.get("flowCampaignId") for row in rows_of(endpoint, answer) if _shows(row, record.body)]
         new = [each for each in listed if each not in known]
         if not new:
-            late = f"after {delay:.0f} s" if delay else "yet; analytics may be late"
+            late = f"yet; analytics show one within {delay:.0f} s" if delay else "yet; analytics may be late"
             return Finding(absent=delay > 0, showed=f"no new campaign of the branch names the reference {late}")
         return Finding(_seen(new))
 

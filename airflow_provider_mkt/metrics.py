@@ -133,11 +133,11 @@ def count(name: str, **tags: str) -> None:
 @lru_cache(maxsize=1)
 def _stats() -> Any:
     """Return what sends metrics, or None while all of them are off."""
-    from airflow.sdk.configuration import conf  # noqa: PLC0415 - reads the configuration
+    from airflow.sdk.configuration import conf  # reads the configuration
 
     if not any(conf.getboolean("metrics", switch, fallback=False) for switch in SWITCHES):
         return None
-    from airflow.sdk.observability import stats  # noqa: PLC0415
+    from airflow.sdk.observability import stats
 
     return stats
 

@@ -38,9 +38,9 @@ class MarketingRetryPolicy(RetryPolicy):
     def evaluate(
         self,
         exception: BaseException,
-        try_number: int,  # noqa: ARG002 - Airflow's signature
-        max_tries: int,  # noqa: ARG002
-        context: Context | None = None,  # noqa: ARG002
+        try_number: int,
+        max_tries: int,
+        context: Context | None = None,
     ) -> RetryDecision:
         """Decide whether and when the task is retried; parameters as in :class:`airflow.sdk.RetryPolicy`."""
         if not isinstance(exception, ApiError):

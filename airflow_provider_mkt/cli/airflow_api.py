@@ -45,7 +45,7 @@ class AirflowApi:
     """
 
     def __init__(self, base_url: str, token: str | None = None) -> None:
-        from airflow_provider_mkt.client.exchange import DirectSession  # noqa: PLC0415
+        from airflow_provider_mkt.client.exchange import DirectSession
 
         self._base = base_url.rstrip("/")
         self._session = DirectSession()
@@ -116,7 +116,7 @@ class AirflowApi:
         return self._send(method, f"{self._base}/api/v2{path}", params=query, json=body)
 
     def _send(self, method: str, url: str, **parts: Any) -> Any:
-        import requests  # noqa: PLC0415
+        import requests
 
         try:
             response = self._session.request(method, url, timeout=TIMEOUT, **parts)

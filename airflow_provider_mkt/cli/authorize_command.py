@@ -37,7 +37,7 @@ def authorize(args: argparse.Namespace) -> None:
     except (KeyboardInterrupt, EOFError):
         raise SystemExit("Stopped; nothing was changed.") from None
     _exchange(hook, code, args.redirect_uri)
-    print(f"Done. All tasks that use {args.conn_id!r} share the new tokens.")  # noqa: T201
+    print(f"Done. All tasks that use {args.conn_id!r} share the new tokens.")
 
 
 def _exchange(hook: FlodeskHook, code: str, redirect_uri: str) -> None:
@@ -60,14 +60,14 @@ def _listened(args: argparse.Namespace, address: str, state: str) -> dict[str, l
     try:
         callback = Callback(place.hostname or "", place.port or 80, place.path or "/", state)
     except OSError as error:
-        print(f"Cannot listen at {args.redirect_uri} ({error.strerror}).")  # noqa: T201
+        print(f"Cannot listen at {args.redirect_uri} ({error.strerror}).")
         return None
     with callback:
         _ask(address)
-        print(f"Waiting up to {args.timeout:.0f} s for the browser to come back to {args.redirect_uri} …", flush=True)  # noqa: T201
+        print(f"Waiting up to {args.timeout:.0f} s for the browser to come back to {args.redirect_uri} …", flush=True)
         query = callback.wait(args.timeout)
     if query is None:
-        print("Nobody came back.")  # noqa: T201
+        print("Nobody came back.")
     return query
 
 
@@ -86,7 +86,7 @@ def _pasted(address: str, state: str) -> dict[str, list[str]]:
 
 
 def _ask(address: str) -> None:
-    print(f"Open this address, sign in and consent:\n\n  {address}\n", flush=True)  # noqa: T201
+    print(f"Open this address, sign in and consent:\n\n  {address}\n", flush=True)
 
 
 def _code(query: dict[str, list[str]], state: str) -> str:

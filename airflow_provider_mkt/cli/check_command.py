@@ -81,9 +81,9 @@ def check(args: argparse.Namespace) -> None:
     found = [checked(file, launch) for file in args.files]
     if args.output in ("json", "yaml"):
         data = [each.as_data() for each in found]
-        print(json.dumps(data, indent=2) if args.output == "json" else yaml.safe_dump(data, sort_keys=False))  # noqa: T201
+        print(json.dumps(data, indent=2) if args.output == "json" else yaml.safe_dump(data, sort_keys=False))
     else:
-        print(printable("\n".join(line for each in found for line in _lines(each))))  # noqa: T201
+        print(printable("\n".join(line for each in found for line in _lines(each))))
     if any(each.problems for each in found):
         raise SystemExit(1)
 

@@ -14,14 +14,14 @@ def printable(text: str) -> str:
 
 def print_rows(rows: Iterable[Mapping[str, Any]], output: str) -> None:
     """Print a row each in Airflow's formats: ``table``, ``json``, ``yaml`` or ``plain``."""
-    from airflow.cli.simple_table import AirflowConsole  # noqa: PLC0415
+    from airflow.cli.simple_table import AirflowConsole
 
     AirflowConsole().print_as(data=[_cleaned(row, output == "table") for row in rows], output=output)
 
 
 def _cleaned(value: Any, markup: bool) -> Any:
     """Return data with its texts made printable, on one line; in cells of tables square brackets would be markup."""
-    from rich.markup import escape  # noqa: PLC0415
+    from rich.markup import escape
 
     if isinstance(value, Mapping):
         return {name: _cleaned(each, markup) for name, each in value.items()}

@@ -29,13 +29,13 @@ class _SandboxArguments(Arg):
     """All options of the sandbox, which defines them itself: it also runs without Airflow."""
 
     def add_to_parser(self, parser: argparse.ArgumentParser) -> None:
-        from airflow_provider_mkt.sandbox.command import add_arguments  # noqa: PLC0415
+        from airflow_provider_mkt.sandbox.command import add_arguments
 
         add_arguments(parser)
 
 
 def _sandbox(args: argparse.Namespace) -> None:
-    from airflow_provider_mkt.sandbox.command import run  # noqa: PLC0415
+    from airflow_provider_mkt.sandbox.command import run
 
     raise SystemExit(run(args))
 

@@ -40,7 +40,7 @@ def _reset_budgets(account: str | None) -> None:
             known = ", ".join(sorted({use.label.rsplit(" ", 1)[0] for use in snapshot()})) or "none yet"
             raise SystemExit(f"{account!r} is neither a connection nor the beginning of a label. There are: {known}.")
         done = reset(label)
-    print(f"{done} rate budgets: stated limits and waits are forgotten. What was sent stays counted.")  # noqa: T201
+    print(f"{done} rate budgets: stated limits and waits are forgotten. What was sent stays counted.")
 
 
 def _label_of(conn_id: str) -> str | None:
@@ -66,7 +66,7 @@ def upgrade_database(args: argparse.Namespace) -> None:  # noqa: ARG001 - Airflo
     except StoreError as error:
         raise SystemExit(str(error)) from None
     done = "was up to date" if before == len(STEPS) else f"was brought from version {before or 0} to"
-    print(f"The shared store ({used.where}) {done}: schema version {len(STEPS)}.")  # noqa: T201
+    print(f"The shared store ({used.where}) {done}: schema version {len(STEPS)}.")
 
 
 def check_database(args: argparse.Namespace) -> None:  # noqa: ARG001
@@ -81,7 +81,7 @@ def check_database(args: argparse.Namespace) -> None:  # noqa: ARG001
         raise SystemExit(f"{told}: run `airflow mkt db upgrade`.")
     if have > len(STEPS):
         raise SystemExit(f"{told}: upgrade the package on this host.")
-    print(f"{told}.")  # noqa: T201
+    print(f"{told}.")
 
 
 def rotate_fernet_key(args: argparse.Namespace) -> None:  # noqa: ARG001 - Airflow hands over what was typed
@@ -100,7 +100,7 @@ def rotate_fernet_key(args: argparse.Namespace) -> None:  # noqa: ARG001 - Airfl
         told += f" {done.unreadable} were left as they are: no key in [core] fernet_key decrypts them."
         if not (encryptor.rotating and done.encrypted):
             raise SystemExit(f"{told} If they are still needed, add the former key at the end of the list.")
-    print(f"{told} The shared store no longer needs the former keys in the list.")  # noqa: T201
+    print(f"{told} The shared store no longer needs the former keys in the list.")
 
 
 def webhook_secret(args: argparse.Namespace) -> None:
@@ -117,7 +117,7 @@ def webhook_secret(args: argparse.Namespace) -> None:
             f"The secret of webhook {kept.webhook_id} cannot be read with the present [core] fernet_key. Add the "
             "former key at the end of the list, or let the task that ensures the webhook replace it."
         )
-    print(secret)  # noqa: T201 - what was asked for
+    print(secret)  # what was asked for
 
 
 def _account(conn_id: str) -> Account:

@@ -71,7 +71,7 @@ def show_submission(args: argparse.Namespace) -> None:
         _, value = _one(_api(args), args)
     shown = {**asdict(record), "time": record.time} if (record := _record(value)) else dict(value)
     shown["body"] = Redactor().data(shown.get("body"))
-    print(printable(json.dumps(shown, indent=2, ensure_ascii=False)))  # noqa: T201 - the command's output
+    print(printable(json.dumps(shown, indent=2, ensure_ascii=False)))  # the command's output
 
 
 def adopt_submission(args: argparse.Namespace) -> None:
@@ -86,7 +86,7 @@ def adopt_submission(args: argparse.Namespace) -> None:
         except ValueError as error:
             raise SystemExit(str(error)) from None
         settling.write(adopted)
-    print(printable(f"Adopted {adopted.receipt}. {settling.following}: it attaches to that."))  # noqa: T201
+    print(printable(f"Adopted {adopted.receipt}. {settling.following}: it attaches to that."))
 
 
 def forget_submission(args: argparse.Namespace) -> None:
@@ -104,7 +104,7 @@ def forget_submission(args: argparse.Namespace) -> None:
                 "vendor first, then add --yes."
             )
         settling.write(record.forget())
-    print(printable(f"Forgotten. {settling.following}: it submits again."))  # noqa: T201
+    print(printable(f"Forgotten. {settling.following}: it submits again."))
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def show_delivery(args: argparse.Namespace) -> None:
     if payload is None:
         raise SystemExit(f"Delivery {row.id} cannot be read with the present [core] fernet_key. Add the former one.")
     shown = payload if args.personal else Redactor().data(payload)
-    print(json.dumps({**_shown(row), "delivery_id": row.identity, "payload": shown}, indent=2))  # noqa: T201
+    print(json.dumps({**_shown(row), "delivery_id": row.identity, "payload": shown}, indent=2))
 
 
 def replay_delivery(args: argparse.Namespace) -> None:
@@ -47,27 +47,27 @@ def replay_delivery(args: argparse.Namespace) -> None:
             inbox.replay(row.id)
     except StoreError as error:
         raise SystemExit(str(error)) from None
-    print(f"{len(rows)} deliveries will be handed over again by Airflow's API server.")  # noqa: T201
+    print(f"{len(rows)} deliveries will be handed over again by Airflow's API server.")
 
 
 def test_receiver(args: argparse.Namespace) -> None:
     """Deliver a made-up event to a receiver, proved as the vendor would, and print the answer."""
-    from airflow_provider_mkt.exceptions import ApiError  # noqa: PLC0415
-    from airflow_provider_mkt.webhooks.trial import deliver  # noqa: PLC0415
+    from airflow_provider_mkt.exceptions import ApiError
+    from airflow_provider_mkt.webhooks.trial import deliver
 
     try:
         status = deliver(args.conn_id, args.url, args.event)
     except (ApiError, StoreError) as error:
         raise SystemExit(str(error)) from None
-    print(f"{status}: {'received' if status == 200 else 'not received; the log of the receiver says why'}")  # noqa: T201
+    print(f"{status}: {'received' if status == 200 else 'not received; the log of the receiver says why'}")
     raise SystemExit(status != 200)
 
 
 def receiver(args: argparse.Namespace) -> None:
     """Run the receiver alone, until it is stopped."""
-    import uvicorn  # noqa: PLC0415 - not needed by other commands
+    import uvicorn  # not needed by other commands
 
-    from airflow_provider_mkt.webhooks.receiver import Receiver  # noqa: PLC0415
+    from airflow_provider_mkt.webhooks.receiver import Receiver
 
     # The access log would show tokens before they are hidden.
     uvicorn.run(Receiver(), host=args.host, port=args.port, access_log=False, lifespan="off", server_header=False)

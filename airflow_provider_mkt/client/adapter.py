@@ -103,7 +103,7 @@ class _CertainConnection(HTTPConnection if TYPE_CHECKING else object):  # type: 
         if self._fence is not None and elapsed() - self._fenced_at > MAX_PAUSE:
             try:
                 self._fence()
-            except Exception as error:
+            except Exception as error:  # whatever a fence raises: urllib3 must not repeat for it
                 raise FenceClosedError from error
             self._fenced_at = elapsed()
         if self._unsent:

@@ -88,7 +88,7 @@ def judge_exception(error: BaseException) -> Outcome:
     :param error: what ``requests``, urllib3 or the socket raised
     :return: NOT_SENT when a connection was never established, else UNKNOWN
     """
-    from urllib3.exceptions import (  # noqa: PLC0415 - kept out of DAG parsing
+    from urllib3.exceptions import (  # kept out of DAG parsing
         ClosedPoolError,
         ConnectTimeoutError,
         NewConnectionError,
@@ -110,7 +110,7 @@ def judge_exception(error: BaseException) -> Outcome:
 
 
 def _never_left(error: BaseException) -> bool:
-    from requests import exceptions  # noqa: PLC0415
+    from requests import exceptions
 
     # Not InvalidHeader: an answer whose own headers make no sense is reported by that name as well.
     unusable = (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSchema)

@@ -77,7 +77,7 @@ def _answered_at(headers: Mapping[str, str], now: float) -> float:
 
 def _moment(value: str) -> float | None:
     """Return an HTTP date in Unix seconds, or None."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - kept out of DAG parsing
+    from email.utils import parsedate_to_datetime  # kept out of DAG parsing
 
     try:
         return parsedate_to_datetime(value).timestamp()

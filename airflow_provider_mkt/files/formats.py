@@ -83,7 +83,7 @@ class JsonLines:
         self._gzip: gzip.GzipFile | None = None
         self._to: Any = file
         if zipped:
-            import gzip  # noqa: PLC0415
+            import gzip
 
             # Without a time in it, the same rows are the same bytes.
             self._to = self._gzip = gzip.GzipFile("", "wb", compresslevel=6, fileobj=cast("IO[bytes]", file), mtime=0)
@@ -110,8 +110,8 @@ class Parquet:
     """
 
     def __init__(self, file: AtomicFile, columns: Columns) -> None:
-        import pyarrow as pa  # noqa: PLC0415
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
         self._columns = columns
         self._known = frozenset((*columns.text, *columns.json))

@@ -36,7 +36,7 @@ def checked_path(field: str, value: Any) -> ObjectStoragePath:
     :raises ValidationError: when it names no file, holds a password, no installed package knows its scheme, or
         something else than a regular file is there
     """
-    from airflow.sdk import ObjectStoragePath  # noqa: PLC0415
+    from airflow.sdk import ObjectStoragePath
 
     text = str(value) if isinstance(value, (ObjectStoragePath, Path)) else value
     text = expanded(field, validation.text(field, text, longest=2_048))

@@ -240,6 +240,6 @@ def account_name(account: Account) -> str:
 
 def secrets_of(account: Account) -> WebhookSecrets:
     """Return what is kept of the webhooks of ``account``."""
-    from airflow_provider_mkt.state.webhook_secrets import WebhookSecrets  # noqa: PLC0415 - loads SQLAlchemy
+    from airflow_provider_mkt.state.webhook_secrets import WebhookSecrets  # loads SQLAlchemy
 
     return WebhookSecrets(account_name(account))

@@ -70,7 +70,7 @@ class MarketingHook(BaseHook):
     @cached_property
     def redactor(self) -> Redactor:
         """Hides the connection's secrets; they are also masked in Airflow's logs."""
-        from airflow_provider_mkt.client.redaction import Redactor  # noqa: PLC0415
+        from airflow_provider_mkt.client.redaction import Redactor
 
         redactor = Redactor()
         for secret in self.account.secrets:
@@ -85,14 +85,14 @@ class MarketingHook(BaseHook):
     @cached_property
     def unsigned(self) -> ApiClient:
         """The client for calls without this account's usual credentials, such as a call for other ones."""
-        from airflow_provider_mkt.client.auth import Auth  # noqa: PLC0415
+        from airflow_provider_mkt.client.auth import Auth
 
         return self.client_with(Auth())
 
     def client_with(self, auth: Auth) -> ApiClient:
         """Return a client for this account that signs with ``auth``."""
-        from airflow_provider_mkt.client.api_client import ApiClient, Settings  # noqa: PLC0415
-        from airflow_provider_mkt.state.budgets.shared import budget_for  # noqa: PLC0415
+        from airflow_provider_mkt.client.api_client import ApiClient, Settings
+        from airflow_provider_mkt.state.budgets.shared import budget_for
 
         account = self.account
         bases = self.bases(account)
@@ -116,9 +116,9 @@ class MarketingHook(BaseHook):
 
     def hide(self, secret: str, redactor: Redactor | None = None) -> None:
         """Keep ``secret`` out of this hook's messages and Airflow's logs, in every spelling in which it is sent."""
-        from airflow.sdk.log import mask_secret  # noqa: PLC0415
+        from airflow.sdk.log import mask_secret
 
-        from airflow_provider_mkt.client.spelling import sent_spellings  # noqa: PLC0415
+        from airflow_provider_mkt.client.spelling import sent_spellings
 
         (redactor or self.redactor).add(secret)
         for spelling in sent_spellings(secret, self.account.login):

@@ -35,7 +35,7 @@ class FlokitHook(MarketingHook):
 
     def auth(self, account: Account) -> Auth:
         """Return the scheme: the API key as bearer."""
-        from airflow_provider_mkt.client.auth import BearerAuth  # noqa: PLC0415
+        from airflow_provider_mkt.client.auth import BearerAuth
 
         return BearerAuth(account.password)
 

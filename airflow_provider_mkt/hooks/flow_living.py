@@ -57,16 +57,16 @@ class FlowLivingHook(MarketingHook):
 
     def _token_auth(self, account: Account, request_type: str) -> Auth:
         """Return the scheme with a token of one request type; each type has its own."""
-        from airflow_provider_mkt.client.auth import TokenAuth  # noqa: PLC0415
-        from airflow_provider_mkt.state.tokens.shared import TOKENS  # noqa: PLC0415
+        from airflow_provider_mkt.client.auth import TokenAuth
+        from airflow_provider_mkt.state.tokens.shared import TOKENS
 
         key = "/".join((*account.identity, request_type))
         get = partial(TOKENS.get, key, partial(self._fetch_token, request_type))
         return TokenAuth(get, partial(TOKENS.discard, key), renewable=flow_living.RENEWABLE, shared=key)
 
     def _fetch_token(self, request_type: str | None = None) -> Token:
-        from airflow_provider_mkt.client.auth import Token, jwt_lifetime  # noqa: PLC0415
-        from airflow_provider_mkt.client.secret import Secret  # noqa: PLC0415
+        from airflow_provider_mkt.client.auth import Token, jwt_lifetime
+        from airflow_provider_mkt.client.secret import Secret
 
         account = self.account
         kind = request_type or self._request_type(account)

@@ -23,7 +23,7 @@ def check_transport(account: Account, bases: Mapping[str, str]) -> None:
     :param bases: where they are sent; "" for what is not configured
     :raises ValidationError: when an address has credentials of its own in it; they are not quoted
     """
-    from airflow_provider_mkt.client.redirect import is_loopback  # noqa: PLC0415 - loads urllib3
+    from airflow_provider_mkt.client.redirect import is_loopback  # loads urllib3
 
     for name, url in bases.items():
         try:
@@ -44,7 +44,7 @@ def check_transport(account: Account, bases: Mapping[str, str]) -> None:
 def _warn(account: Account, url: str, plain: bool) -> None:
     if not plain and account.extras["verify"] is not False:
         return
-    from airflow_provider_mkt.client.redirect import host_of  # noqa: PLC0415 - loads urllib3
+    from airflow_provider_mkt.client.redirect import host_of  # loads urllib3
 
     problem = "in plain http" if plain else "without a check of its certificate"
     remedy = "use https" if plain else "set the extra 'verify' to true, or to the path of a CA bundle"

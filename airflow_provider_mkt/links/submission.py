@@ -21,7 +21,7 @@ class SubmissionLink(BaseOperatorLink):
         """Return the text of the button."""
         return "Submission"
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the address of the page in Airflow's UI."""
         base = conf.get("api", "base_url", fallback="").rstrip("/")
         index = ti_key.map_index

@@ -275,7 +275,7 @@ class FlowLivingUpdateCampaignStatusOperator(MarketingOperator["FlowLivingHook"]
         self.status = status
         self.reason = reason
 
-    def execute(self, context: Context) -> dict[str, str]:  # noqa: ARG002
+    def execute(self, context: Context) -> dict[str, str]:
         """Ask for the status and confirm it."""
         if self.status not in flow_living.UPDATES:
             raise ValidationError(f"status must be one of {', '.join(flow_living.UPDATES)}, got {self.status!r}.")

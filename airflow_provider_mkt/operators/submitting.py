@@ -117,11 +117,11 @@ class InstantOperator(SubmitOnce[Hook]):
     def __init__(
         self,
         *,
-        wait_for_completion: bool = True,  # noqa: ARG002
-        deferrable: bool | None = None,  # noqa: ARG002
-        poll_interval: float | None = None,  # noqa: ARG002
-        wait_timeout: float | timedelta | None = None,  # noqa: ARG002
-        cancel_on_kill: bool = True,  # noqa: ARG002
+        wait_for_completion: bool = True,
+        deferrable: bool | None = None,
+        poll_interval: float | None = None,
+        wait_timeout: float | timedelta | None = None,
+        cancel_on_kill: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

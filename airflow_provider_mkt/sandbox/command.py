@@ -72,30 +72,30 @@ def run(args: argparse.Namespace) -> int:
     :return: exit code; 0 after an interrupt, 2 for a wrong switch or target, 3 when the address cannot be used
     """
     if args.print_connections:
-        from airflow_provider_mkt.sandbox.connections import connections  # noqa: PLC0415 - heavy
+        from airflow_provider_mkt.sandbox.connections import connections  # heavy
 
         base = args.public_url or f"http://{url_host(args.host)}:{args.port}"
-        print(json.dumps(connections(base), indent=2))  # noqa: T201
+        print(json.dumps(connections(base), indent=2))
         return 0
-    from airflow_provider_mkt.sandbox.address import AddressError, listen  # noqa: PLC0415 - heavy
-    from airflow_provider_mkt.sandbox.server import serve  # noqa: PLC0415 - heavy
-    from airflow_provider_mkt.sandbox.simulation import Simulation  # noqa: PLC0415 - heavy
+    from airflow_provider_mkt.sandbox.address import AddressError, listen  # heavy
+    from airflow_provider_mkt.sandbox.server import serve  # heavy
+    from airflow_provider_mkt.sandbox.simulation import Simulation  # heavy
 
     try:
         simulation = Simulation(args.speed, switches=dict(args.switch), webhooks_to=args.webhooks_to)
     except ValueError as error:
-        print(f"Cannot start the sandbox: {error}", file=sys.stderr)  # noqa: T201
+        print(f"Cannot start the sandbox: {error}", file=sys.stderr)
         return WRONG
     try:
         listener = listen(args.host, args.port)
     except AddressError as error:
-        print(f"Cannot start the sandbox: {error}", file=sys.stderr)  # noqa: T201
+        print(f"Cannot start the sandbox: {error}", file=sys.stderr)
         return IN_USE
     port = listener.getsockname()[1]
     address = f"http://{url_host(args.host)}:{port}"
 
     def announce() -> None:
-        print(  # noqa: T201
+        print(
             f"Sandbox of the marketing vendors at {args.public_url or address} (speed {args.speed:g}); "
             f"ledger of side effects: {address}/__sandbox__/ledger; stop with Ctrl-C",
             flush=True,

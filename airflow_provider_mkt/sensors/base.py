@@ -62,7 +62,7 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
         """
         raise NotImplementedError
 
-    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
+    def poke(self, context: Context) -> PokeReturnValue:
         """Poll once."""
         from airflow_provider_mkt.client.retry import MAX_WAIT
         from airflow_provider_mkt.waiting.base import FailedPolls
@@ -91,7 +91,7 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
         except AirflowRescheduleException as planned:
             return self.defer_or(planned, time.time() + self.timeout)
 
-    def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:  # noqa: ARG002
+    def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:
         """Go on when the trigger has something to tell."""
         from airflow_provider_mkt.triggers.watch import FIRST_LOOK
         from airflow_provider_mkt.waiting.base import Verdict
@@ -122,7 +122,7 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
 
     def defer_or(
         self,
-        planned: AirflowRescheduleException,  # noqa: ARG002 - for sensors that cannot always be deferred
+        planned: AirflowRescheduleException,
         deadline: float,
         first_look: float | None = None,
     ) -> NoReturn:

@@ -63,7 +63,7 @@ def configured_encryptor() -> Encryptor:
 
     :raises StoreError: when there is no usable key
     """
-    from airflow.sdk.configuration import conf  # noqa: PLC0415 - reads the configuration
+    from airflow.sdk.configuration import conf  # reads the configuration
 
     return Encryptor(conf.get("core", "fernet_key", fallback=""))
 

@@ -26,7 +26,7 @@ def deployment() -> str:
 
     :raises ValidationError: when ``[mkt] deployment`` is no usable name
     """
-    from airflow.sdk import conf  # noqa: PLC0415 - reads the configuration
+    from airflow.sdk import conf  # reads the configuration
 
     given = str(conf.get(*OPTION, fallback="") or "").strip()
     if not given:

@@ -79,7 +79,7 @@ class RecordFile:
 
         :raises StoppedError: when Airflow has given this try up
         """
-        from airflow.sdk.exceptions import AirflowRuntimeError  # noqa: PLC0415
+        from airflow.sdk.exceptions import AirflowRuntimeError
 
         record = replace(record, writer=self._writer, version=VERSION)
         value = dict(vars(record))

@@ -50,7 +50,7 @@ def keep_records() -> None:
     dagrun = sys.modules.get("airflow.models.dagrun")
     if dagrun is None or not hasattr(dagrun, "DagRun"):
         return
-    from sqlalchemy import event  # noqa: PLC0415 - loaded by Airflow's models
+    from sqlalchemy import event  # loaded by Airflow's models
 
     if not event.contains(dagrun.DagRun, "before_delete", _before_delete):
         event.listen(dagrun.DagRun, "before_delete", _before_delete)
@@ -65,8 +65,8 @@ def _before_delete(_: Any, connection: Any, run: Any) -> None:
     """Refuse to delete a run with records, unless somebody says yes."""
     if str(run.run_id).startswith(TEMPORARY):
         return
-    from airflow.models.task_state_store import TaskStateStoreModel as Kept  # noqa: PLC0415
-    from sqlalchemy import select  # noqa: PLC0415
+    from airflow.models.task_state_store import TaskStateStoreModel as Kept
+    from sqlalchemy import select
 
     rows = connection.execute(select(Kept.value).where(Kept.dag_run_id == run.id, Kept.key.startswith(PREFIX)))
     if told := _foreign(json.loads(value) for (value,) in rows):

@@ -118,7 +118,7 @@ def _mapped_over_a_task(declared: Any, parameter: str, context: Context) -> bool
 
 def _written(declared: Any, parameter: str) -> bool:
     """Tell whether the author gave a mapped task a parameter, be it for the whole DAG."""
-    from airflow.sdk.bases.operator import get_merged_defaults  # noqa: PLC0415
+    from airflow.sdk.bases.operator import get_merged_defaults
 
     defaults, _ = get_merged_defaults(declared.dag, declared.task_group, None, None)
     return parameter in declared.partial_kwargs or parameter in defaults

@@ -26,7 +26,7 @@ def reschedule_when_rate_limited() -> Iterator[None]:
     try:
         yield
     except RateLimitError as error:
-        from airflow_provider_mkt.client.retry import MAX_WAIT  # noqa: PLC0415 - see operators/base.py
+        from airflow_provider_mkt.client.retry import MAX_WAIT
 
         refused_by_vendor = error.status is not None
         if refused_by_vendor and (error.retry_after or 0.0) <= MAX_WAIT:

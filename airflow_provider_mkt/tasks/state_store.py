@@ -21,6 +21,6 @@ def keep(store: Store, key: str, value: Any) -> None:
 
     :param value: plain JSON
     """
-    from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # noqa: PLC0415 - missing in the stub
+    from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # missing in the stub
 
     store.set(key, value, retention=NEVER_EXPIRE)

@@ -35,6 +35,6 @@ def _server(ti: Any) -> Any:
     """Return what asks Airflow's server. In a trigger, task instances have no such method."""
     if (ask := getattr(ti, "get_task_states", None)) is not None:
         return ask
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - not while parsing DAGs
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # not while parsing DAGs
 
     return RuntimeTaskInstance.get_task_states

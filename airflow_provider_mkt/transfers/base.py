@@ -69,8 +69,8 @@ class ToObjectStorageOperator(MarketingOperator[Hook]):
         :param source: what was read, as an address for the lineage
         :param result: ``path``, ``rows``, ``bytes`` and the like; no personal data
         """
-        from airflow.sdk import ObjectStoragePath  # noqa: PLC0415
-        from airflow.sdk.lineage import get_hook_lineage_collector  # noqa: PLC0415
+        from airflow.sdk import ObjectStoragePath
+        from airflow.sdk.lineage import get_hook_lineage_collector
 
         self.log.info("%s", ", ".join(f"{name}: {value}" for name, value in result.items()))
         for outlet in self.outlets:

@@ -79,8 +79,8 @@ def only_statement(sql: Any) -> str:
     """
     if sql is not None and not isinstance(sql, str):
         raise ValidationError(f"sql must be text, got {type(sql).__name__}; write one statement that returns rows.")
-    import sqlparse  # noqa: PLC0415 - comes with the provider that database hooks need
-    from sqlparse import tokens  # noqa: PLC0415
+    import sqlparse  # comes with the provider that database hooks need
+    from sqlparse import tokens
 
     def says_something(statement: str) -> bool:
         pieces = sqlparse.lexer.tokenize(statement)  # type: ignore[no-untyped-call]
@@ -104,7 +104,7 @@ def database_hook(conn_id: str) -> DbApiHook:
 
     :raises ValidationError: when the connection is of another kind, or its provider is not installed
     """
-    from airflow.providers.common.sql.hooks.sql import DbApiHook  # noqa: PLC0415 - imports pandas' and SQLAlchemy's parts
+    from airflow.providers.common.sql.hooks.sql import DbApiHook  # imports pandas' and SQLAlchemy's parts
 
     connection = BaseHook.get_connection(conn_id)
     try:
@@ -129,7 +129,7 @@ def _cursor(connection: Any) -> Any:
     if driver in {"psycopg", "psycopg2"} and not connection.autocommit:
         return connection.cursor(name=f"mkt_{uuid.uuid4().hex}")
     if driver in {"MySQLdb", "pymysql"}:
-        from importlib import import_module  # noqa: PLC0415
+        from importlib import import_module
 
         return connection.cursor(import_module(f"{driver}.cursors").SSCursor)
     return connection.cursor()
@@ -169,7 +169,7 @@ def _failure(conn_id: str, error: Exception) -> Exception:
 
 def _first_line(error: Exception) -> str:
     """Return the driver's first line, without the detail lines behind it."""
-    from airflow_provider_mkt.client.redaction import Redactor  # noqa: PLC0415
+    from airflow_provider_mkt.client.redaction import Redactor
 
     return Redactor().text((str(error).strip().splitlines() or ["no reason given"])[0])
 

@@ -51,7 +51,7 @@ class Line:
             client, account = await asyncio.to_thread(_prepared, hook)
             self._client = client
             if account:
-                from airflow_provider_mkt.triggers.wake import Wake  # noqa: PLC0415 - loads SQLAlchemy
+                from airflow_provider_mkt.triggers.wake import Wake  # loads SQLAlchemy
 
                 ids = set(subjects(self._watch.arguments()))
                 self._waiter = self._open.enter_context(Wake.here().waiting(account, ids))
@@ -64,7 +64,7 @@ class Line:
 
 def _prepared(hook: MarketingHook) -> tuple[ApiClient, str]:
     """Return the client, and the name under which deliveries for it arrive; "" when none can."""
-    from airflow_provider_mkt.webhooks.senders import sender_for  # noqa: PLC0415 - loads SQLAlchemy
+    from airflow_provider_mkt.webhooks.senders import sender_for  # loads SQLAlchemy
 
     sender = sender_for(hook.account)
     return hook.client, sender.account if sender else ""
@@ -72,7 +72,7 @@ def _prepared(hook: MarketingHook) -> tuple[ApiClient, str]:
 
 def subjects(arguments: Mapping[str, Any]) -> Iterator[str]:
     """Yield the digests of all ids in the arguments of a watch, by which deliveries name what they are about."""
-    from airflow_provider_mkt.state.encryption import digest  # noqa: PLC0415
+    from airflow_provider_mkt.state.encryption import digest
 
     for value in arguments.values():
         yield from (

@@ -65,7 +65,7 @@ class Wake:
     @classmethod
     def here(cls) -> Wake:
         """Return the one of the running loop."""
-        from airflow_provider_mkt.state.inbox import Inbox  # noqa: PLC0415 - loads SQLAlchemy
+        from airflow_provider_mkt.state.inbox import Inbox  # loads SQLAlchemy
 
         loop = asyncio.get_running_loop()
         for other in [each for each in cls._of_loops if each.is_closed()]:

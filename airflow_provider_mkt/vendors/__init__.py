@@ -24,6 +24,6 @@ ENTRY_POINTS = "airflow_provider_mkt.vendors"
 
 def installed_vendors() -> tuple[Vendor, ...]:
     """Return the vendors of this package and of all other packages that are installed."""
-    from importlib.metadata import entry_points  # noqa: PLC0415 - not needed to read a DAG
+    from importlib.metadata import entry_points  # not needed to read a DAG
 
     return (*VENDORS, *(entry.load() for entry in entry_points(group=ENTRY_POINTS)))

@@ -37,7 +37,7 @@ def webhook_asset(conn_id: str, event: str) -> Asset:
     :param event: the event's name, such as ``report.ready``
     :raises ValidationError: when one of them is no name
     """
-    from airflow.sdk import Asset  # noqa: PLC0415 - the receiver needs the names only
+    from airflow.sdk import Asset  # the receiver needs the names only
 
     for name, value, form in (("conn_id", conn_id, CONN_ID), ("event", event, EVENT)):
         if not isinstance(value, str) or form.fullmatch(value) is None:

@@ -68,7 +68,7 @@ def hand_over(inbox: Inbox) -> int:
             continue
         try:
             consumers = emit(row, payload)
-        except Exception:
+        except Exception:  # what Airflow raises at one delivery must not hold up those of others
             log.exception("Delivery %d could not be handed over; it is tried again.", row.id)
             inbox.settle(row.id, PENDING, FAILED_AGAIN)
             held.add(place)
@@ -89,8 +89,8 @@ def emit(row: Row, payload: dict[str, Any]) -> Consumers:
     :param payload: what it said
     :return: who is scheduled on it; only when that is :attr:`Consumers.READY` there is an event
     """
-    from airflow.assets.manager import asset_manager  # noqa: PLC0415
-    from airflow.utils.session import create_session  # noqa: PLC0415
+    from airflow.assets.manager import asset_manager
+    from airflow.utils.session import create_session
 
     with create_session() as session:
         asset = _locked(session, row)
@@ -122,8 +122,8 @@ def extra_of(row: Row, payload: dict[str, Any]) -> dict[str, Any]:
 
 def _locked(session: Session, row: Row) -> AssetModel | None:
     """Return the asset's row, which nobody else can lock until the session ends; None when there is none."""
-    from airflow.models.asset import AssetModel  # noqa: PLC0415
-    from sqlalchemy import select, update  # noqa: PLC0415
+    from airflow.models.asset import AssetModel
+    from sqlalchemy import select, update
 
     named = (
         AssetModel.name == asset_name(row.conn_id, row.event),
@@ -138,13 +138,13 @@ def _locked(session: Session, row: Row) -> AssetModel | None:
 
 def _paused_by_dag(session: Session, asset: AssetModel) -> dict[str, bool]:
     """Return the DAGs that are scheduled on the asset, and whether they are paused."""
-    from airflow.models.asset import (  # noqa: PLC0415
+    from airflow.models.asset import (
         DagScheduleAssetNameReference,
         DagScheduleAssetReference,
         DagScheduleAssetUriReference,
     )
-    from airflow.models.dag import DagModel  # noqa: PLC0415
-    from sqlalchemy import select, union  # noqa: PLC0415
+    from airflow.models.dag import DagModel
+    from sqlalchemy import select, union
 
     scheduled = union(
         select(DagScheduleAssetReference.dag_id).where(DagScheduleAssetReference.asset_id == asset.id),
@@ -164,9 +164,9 @@ def _queue(session: Session, asset: AssetModel, dag_id: str) -> None:
     between the queueing and the run would be in no run before the next event. So the moment is moved on; and where the
     scheduler has just taken the DAG from the queue, it is queued again.
     """
-    from airflow.models.asset import AssetDagRunQueue  # noqa: PLC0415
-    from airflow.sdk import timezone  # noqa: PLC0415
-    from sqlalchemy import update  # noqa: PLC0415
+    from airflow.models.asset import AssetDagRunQueue
+    from airflow.sdk import timezone
+    from sqlalchemy import update
 
     move_on = (
         update(AssetDagRunQueue)
@@ -181,8 +181,8 @@ def _queue(session: Session, asset: AssetModel, dag_id: str) -> None:
 
 
 def _is_there(session: Session, asset: AssetModel, row: Row) -> bool:
-    from airflow.models.asset import AssetEvent  # noqa: PLC0415
-    from sqlalchemy import select  # noqa: PLC0415
+    from airflow.models.asset import AssetEvent
+    from sqlalchemy import select
 
     since = datetime.fromtimestamp(row.received_at, tz=timezone.utc) - MAX_SKEW
     events = select(AssetEvent.id).where(

@@ -21,7 +21,7 @@ class LazyReceiver:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if self._receiver is None:
-            from airflow_provider_mkt.webhooks.receiver import Receiver  # noqa: PLC0415
+            from airflow_provider_mkt.webhooks.receiver import Receiver
 
             self._receiver = Receiver()
         await self._receiver(scope, receive, send)
@@ -43,7 +43,7 @@ class HandOverMiddleware:
         if scope["type"] != "lifespan":
             await self._app(scope, receive, send)
             return
-        from airflow_provider_mkt.webhooks.worker import HandOverWorker  # noqa: PLC0415
+        from airflow_provider_mkt.webhooks.worker import HandOverWorker
 
         with HandOverWorker():
             await self._app(scope, receive, send)

@@ -43,8 +43,8 @@ def sender_of(conn_id: str) -> Sender | None:
     :param conn_id: the connection in the address
     :raises StoreError: when the secrets that were created from here cannot be read
     """
-    from airflow.sdk import BaseHook  # noqa: PLC0415
-    from airflow.sdk.exceptions import AirflowException  # noqa: PLC0415
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowException
 
     if CONN_ID.fullmatch(conn_id) is None:
         return None

@@ -27,7 +27,7 @@ def deliver(conn_id: str, url: str, event: str = EVENT) -> int:
     :raises ValidationError: when the connection has no secret and no token
     :raises ApiError: when there was no answer
     """
-    import requests  # noqa: PLC0415
+    import requests
 
     sender = sender_of(conn_id)
     if sender is None:

@@ -39,15 +39,15 @@ class FlinqueHook(MarketingHook):
 
     def auth(self, account: Account) -> Auth:
         """Return the scheme: OAuth 2.0 client credentials, a token of 24 hours."""
-        from airflow_provider_mkt.client.auth import TokenAuth  # noqa: PLC0415
-        from airflow_provider_mkt.state.tokens.shared import TOKENS  # noqa: PLC0415
+        from airflow_provider_mkt.client.auth import TokenAuth
+        from airflow_provider_mkt.state.tokens.shared import TOKENS
 
         key = "/".join(account.identity)
         return TokenAuth(partial(TOKENS.get, key, self._fetch_token), partial(TOKENS.discard, key), shared=key)
 
     def _fetch_token(self) -> Token:
-        from airflow_provider_mkt.client.auth import Token, lifetime_of  # noqa: PLC0415
-        from airflow_provider_mkt.client.secret import concealed  # noqa: PLC0415
+        from airflow_provider_mkt.client.auth import Token, lifetime_of
+        from airflow_provider_mkt.client.secret import concealed
 
         body = {
             "grant_type": "client_credentials",

@@ -50,8 +50,8 @@ class FlodeskHook(AudienceMethods, SettingMethods):
 
     def auth(self, account: Account) -> Auth:
         """Return the scheme: Basic with the API key, or OAuth when the connection has a client id."""
-        from airflow_provider_mkt.client.auth import BasicAuth, TokenAuth  # noqa: PLC0415
-        from airflow_provider_mkt.state.tokens.shared import TOKENS  # noqa: PLC0415
+        from airflow_provider_mkt.client.auth import BasicAuth, TokenAuth
+        from airflow_provider_mkt.state.tokens.shared import TOKENS
 
         if not account.login:
             return BasicAuth(account.password)
@@ -66,7 +66,7 @@ class FlodeskHook(AudienceMethods, SettingMethods):
 
     def _refresh(self, refresh_token: str) -> Token:
         """Exchange a refresh token. It is single-use: its successor comes back with the access token."""
-        from airflow_provider_mkt.client.auth import Token, lifetime_of  # noqa: PLC0415
+        from airflow_provider_mkt.client.auth import Token, lifetime_of
 
         self.hide(refresh_token)
         answer = self._token_call({"grant_type": "refresh_token", "refresh_token": refresh_token}, self.client)
@@ -75,8 +75,8 @@ class FlodeskHook(AudienceMethods, SettingMethods):
         )
 
     def _token_call(self, form: dict[str, str], client: ApiClient) -> dict[str, Any]:
-        from airflow_provider_mkt.client.auth import basic  # noqa: PLC0415
-        from airflow_provider_mkt.client.secret import concealed  # noqa: PLC0415
+        from airflow_provider_mkt.client.auth import basic
+        from airflow_provider_mkt.client.secret import concealed
 
         headers = {"Authorization": basic(self.account.login, self.account.password)}
         answer = concealed(client.send(flodesk.TOKEN(body=concealed(form), headers=headers)))
@@ -113,8 +113,8 @@ class FlodeskHook(AudienceMethods, SettingMethods):
         :raises OutcomeUnknownError: when the answer was lost; the owner has to consent again
         :raises StoreError: when the tokens could not be stored; the owner has to consent again
         """
-        from airflow_provider_mkt.client.auth import Token, lifetime_of  # noqa: PLC0415
-        from airflow_provider_mkt.state.tokens.shared import TOKENS  # noqa: PLC0415
+        from airflow_provider_mkt.client.auth import Token, lifetime_of
+        from airflow_provider_mkt.state.tokens.shared import TOKENS
 
         self._need_client("exchange_code")
         self.hide(validation.text("code", code, longest=4_096))

@@ -49,7 +49,7 @@ def _ascii(domain: str) -> str:
         labels = domain.split(".")
         known = all(re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?", each) for each in labels)
         return domain if known and all(len(each) <= 63 for each in labels) else ""
-    import idna  # noqa: PLC0415 - few lists need its tables
+    import idna  # few lists need its tables
 
     try:
         return idna.encode(domain, uts46=True).decode()

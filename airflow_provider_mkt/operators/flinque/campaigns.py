@@ -113,7 +113,7 @@ class FlinqueUpdateCampaignOperator(MarketingOperator["FlinqueHook"]):
         self.campaign_id = campaign_id
         self.changes = changes
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
+    def execute(self, context: Context) -> dict[str, Any]:
         """Ask for the changes and confirm them."""
         hook = self.hook
         campaign_id = validation.text("campaign_id", self.campaign_id)

@@ -72,7 +72,7 @@ class FlodeskCreateSegmentOperator(InstantOperator["FlodeskHook"]):
             self.log.info("Flodesk has a segment called %r already: %s.", self.name, there.segment_ids[0])
             return {"segment_id": there.segment_ids[0], "created": False}
 
-    def submission_request(self, task_key: TaskKey) -> SubmissionRequest:  # noqa: ARG002 - the name is what it is found by
+    def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the segment."""
         from airflow_provider_mkt.submission.request import SubmissionRequest
 
@@ -106,7 +106,7 @@ class FlodeskCreateSegmentOperator(InstantOperator["FlodeskHook"]):
         if self._turn is not None:
             self._turn.ensure_owner()
 
-    def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:  # noqa: ARG002
+    def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
         """Return the segment's id."""
         return {"segment_id": record.receipt["segment_id"], "created": True}
 

@@ -134,7 +134,7 @@ class FlodeskAddToWorkflowOperator(InstantOperator["FlodeskHook"]):
         self._subscriber = somebody(self, context)
         return super().execute(context)
 
-    def submission_request(self, task_key: TaskKey) -> SubmissionRequest:  # noqa: ARG002 - who and where are what it is found by
+    def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the entry, of the subscriber's id."""
         from airflow_provider_mkt.submission.request import SubmissionRequest
         from airflow_provider_mkt.waiting.flodesk import found_subscriber
@@ -154,7 +154,7 @@ class FlodeskAddToWorkflowOperator(InstantOperator["FlodeskHook"]):
             untraceable="Flodesk does not tell who has entered a workflow",
         )
 
-    def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:  # noqa: ARG002
+    def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
         """Return who entered what."""
         return {"subscriber_id": record.receipt["subscriber_id"], "workflow_id": record.body["workflow_id"]}
 

@@ -174,7 +174,7 @@ class FlodeskUpsertSubscribersOperator(SubscriberUpsert):
         self.subscribers = subscribers
         self.path = path
 
-    def audience(self, context: Context) -> Audience:  # noqa: ARG002 - the queried audience needs it
+    def audience(self, context: Context) -> Audience:
         """Yield the people of the file or the list."""
         from airflow_provider_mkt.planning.audience import read_audience
 

@@ -56,7 +56,7 @@ class FlowSocialUpdatePostOperator(MarketingOperator["FlowSocialHook"]):
         self.scheduled_for = scheduled_for
         self.media_keys = media_keys
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
+    def execute(self, context: Context) -> dict[str, Any]:
         """Change all of them."""
         from airflow_provider_mkt.operators.flow_social.answers import by_row
 
@@ -116,7 +116,7 @@ class FlowSocialDeletePostOperator(MarketingOperator["FlowSocialHook"]):
         super().__init__(conn_id=flow_social_conn_id, **kwargs)
         self.post_id = post_id
 
-    def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002
+    def execute(self, context: Context) -> dict[str, int]:
         """Delete all of them."""
         ids = validation.ids("post_id", self.post_id)
         hook = self.hook

@@ -78,7 +78,7 @@ class FlowSocialUploadMediaOperator(InstantOperator["FlowSocialHook"]):
             id_field="media_key",
         )
 
-    def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:  # noqa: ARG002 - the base's signature
+    def result(self, record: Record, verdict: Verdict | None) -> dict[str, Any]:
         """Return the key and what was uploaded."""
         return {"media_key": record.receipt["media_key"], **record.body}
 

@@ -40,6 +40,6 @@ class FlowSocialEnsureWebhookOperator(EnsureWebhookBase["FlowSocialHook"]):
 
         return Routes(flow_social.CREATE_WEBHOOK, flow_social.LIST_WEBHOOKS, PageNumbers(), flow_social.EVENTS)
 
-    def update(self, webhook_id: str, address: str, events: list[str]) -> None:  # noqa: ARG002 - it is found by that
+    def update(self, webhook_id: str, address: str, events: list[str]) -> None:
         """Change the events and make the subscription active."""
         self.hook.update_webhook(webhook_id, events=events, active=True)

@@ -97,7 +97,7 @@ class PreflightOperator(AuthoredTemplates, BaseOperator):
         self.flokit_conn_id = flokit_conn_id
         self.flinque_conn_id = flinque_conn_id
 
-    def execute(self, context: Context) -> dict[str, list[str]]:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> dict[str, list[str]]:
         """Ask, and fail with all that is wrong."""
         from airflow_provider_mkt.operators.preflight.findings import Findings
 

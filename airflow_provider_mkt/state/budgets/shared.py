@@ -201,7 +201,7 @@ class SharedBudget:
             taken = used.transact(
                 lambda execute: self._booking.take(execute, used.kind, wish, notes), connection_wait=wait
             )
-        except BaseException:
+        except BaseException:  # an interrupt as well must not lose what the store was to be told
             self._untold.add(*notes)
             raise
         self._recover()
@@ -233,7 +233,7 @@ class SharedBudget:
             self._untold.add(*notes)
             if error.failure is not StoreFailure.BUSY:
                 self._fall_back(error)
-        except BaseException:
+        except BaseException:  # as in _reserve_shared
             self._untold.add(*notes)
             raise
 

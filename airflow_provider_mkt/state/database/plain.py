@@ -104,7 +104,7 @@ class PostgresTransaction:
             self._waiting.append("COMMIT")
             try:
                 self._send()
-            except BaseException:
+            except BaseException:  # an interrupt as well must leave no open transaction to the next user
                 self._roll_back()
                 raise
         finally:

@@ -36,7 +36,7 @@ def configured_url() -> str | URL:
     :raises StoreError: when the command fails or prints nothing, or the secrets backend cannot be asked or has no such
         secret
     """
-    from airflow.sdk.configuration import conf  # noqa: PLC0415 - reads the configuration
+    from airflow.sdk.configuration import conf  # reads the configuration
 
     try:
         url = str(conf.get(*OPTION, fallback="") or "").strip()
@@ -64,7 +64,7 @@ def _source(conf: Any) -> str | None:
 
 def warn_if_not_shared(used: Store) -> None:
     """Say so when the executor spreads tasks over hosts but the store is a file on one of them."""
-    from airflow.sdk.configuration import conf  # noqa: PLC0415
+    from airflow.sdk.configuration import conf
 
     if used.kind != "sqlite":
         return

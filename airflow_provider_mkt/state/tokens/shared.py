@@ -47,7 +47,7 @@ FIRST_LOOK, MAX_LOOK = 0.05, 0.5
 
 
 def _mask(secret: str) -> None:
-    from airflow.sdk.log import mask_secret  # noqa: PLC0415
+    from airflow.sdk.log import mask_secret
 
     mask_secret(secret)
 

@@ -51,7 +51,7 @@ class SingleFlight:
     def _fly(self, key: Hashable, mine: Future[str], work: Callable[[], str]) -> str:
         try:
             result = work()
-        except BaseException as error:
+        except BaseException as error:  # those who wait must hear of an interrupt as well, or wait for ever
             self._land(key, mine)
             mine.set_exception(error)
             raise

@@ -219,7 +219,7 @@ def _remember(context: Context, record: dict[str, JsonValue]) -> None:
 
 
 def _exists(path: str, size: int) -> bool:
-    from airflow.sdk import ObjectStoragePath  # noqa: PLC0415
+    from airflow.sdk import ObjectStoragePath
 
     return size_of(ObjectStoragePath(path)) == size
 

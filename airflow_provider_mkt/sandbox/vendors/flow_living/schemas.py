@@ -19,15 +19,15 @@ def _money(amount: float) -> float:
 class Publish(Body):
     """Order of "Publish a new campaign". Lengths, the 50 listings and the decimals of the budget are assumed."""
 
-    planRef: Name  # noqa: N815 - the vendor's name
-    listingExternalIds: Annotated[list[Name], Field(min_length=1, max_length=50)]  # noqa: N815
-    branchId: Name  # noqa: N815
-    agentExternalId: Name | None = None  # noqa: N815
-    startDate: Moment | None = None  # noqa: N815
-    endDate: Moment | None = None  # noqa: N815
-    budgetOverride: Annotated[float, Field(gt=0, le=1e9), AfterValidator(_money)] | None = None  # noqa: N815
-    orderRef: Name | None = None  # noqa: N815
-    dryRun: bool = False  # noqa: N815
+    planRef: Name
+    listingExternalIds: Annotated[list[Name], Field(min_length=1, max_length=50)]
+    branchId: Name
+    agentExternalId: Name | None = None
+    startDate: Moment | None = None
+    endDate: Moment | None = None
+    budgetOverride: Annotated[float, Field(gt=0, le=1e9), AfterValidator(_money)] | None = None
+    orderRef: Name | None = None
+    dryRun: bool = False
 
 
 class StatusUpdate(Body):
@@ -40,7 +40,7 @@ class StatusUpdate(Body):
 class Token(BaseModel):
     """Answer of "Get Access Token"."""
 
-    accessToken: str  # noqa: N815 - the vendor's name
+    accessToken: str
 
 
 class Queued(BaseModel):
@@ -76,62 +76,62 @@ class Failure(BaseModel):
 class BranchQuery(Body):
     """Body of the analytics route "campaigns by branch"."""
 
-    branchId: Name  # noqa: N815
+    branchId: Name
 
 
 class EmailInsightQuery(Body):
     """Body of the daily insights by the agent's e-mail address."""
 
-    startDate: Moment  # noqa: N815
-    endDate: Moment  # noqa: N815
-    agentEmail: Name  # noqa: N815
+    startDate: Moment
+    endDate: Moment
+    agentEmail: Name
 
 
 class AgentInsightQuery(Body):
     """Body of the daily insights by the agent's external id."""
 
-    startDate: Moment  # noqa: N815
-    endDate: Moment  # noqa: N815
-    agentExternalId: Name  # noqa: N815
+    startDate: Moment
+    endDate: Moment
+    agentExternalId: Name
 
 
 class CampaignRow(BaseModel):
     """A campaign as the analytics host shows it."""
 
-    agentEmail: str  # noqa: N815
-    agentExternalId: str  # noqa: N815
-    agentFirstName: str  # noqa: N815
-    agentLastName: str  # noqa: N815
-    branchName: str  # noqa: N815
-    campaignEndDate: str | None  # noqa: N815
-    campaignName: str  # noqa: N815
-    campaignStartDate: str | None  # noqa: N815
-    campaignType: str  # noqa: N815
-    externalBranchId: str  # noqa: N815
-    flowCampaignId: str  # noqa: N815
-    flowPropertyId: str  # noqa: N815
-    listingReference: str  # noqa: N815
+    agentEmail: str
+    agentExternalId: str
+    agentFirstName: str
+    agentLastName: str
+    branchName: str
+    campaignEndDate: str | None
+    campaignName: str
+    campaignStartDate: str | None
+    campaignType: str
+    externalBranchId: str
+    flowCampaignId: str
+    flowPropertyId: str
+    listingReference: str
 
 
 class BranchCampaigns(BaseModel):
     """Answer of the analytics route "campaigns by branch"."""
 
-    external_sharing_allFacebookCampaigns_campaignLevel: list[CampaignRow]  # noqa: N815
+    external_sharing_allFacebookCampaigns_campaignLevel: list[CampaignRow]
 
 
 class InsightRow(BaseModel):
     """One campaign on one day (field names assumed)."""
 
     date: str
-    agentExternalId: str  # noqa: N815
-    campaignName: str  # noqa: N815
-    branchName: str  # noqa: N815
-    flowCampaignId: str  # noqa: N815
-    flowPropertyId: str  # noqa: N815
+    agentExternalId: str
+    campaignName: str
+    branchName: str
+    flowCampaignId: str
+    flowPropertyId: str
     frequency: float
     impressions: int
-    linkClicks: int  # noqa: N815
-    postEngagements: int  # noqa: N815
+    linkClicks: int
+    postEngagements: int
     reach: int
     gender: str
-    ageBracket: str  # noqa: N815
+    ageBracket: str

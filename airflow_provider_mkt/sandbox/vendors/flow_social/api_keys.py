@@ -47,14 +47,14 @@ class KeyView(BaseModel):
     name: str
     prefix: str
     permissions: list[str]
-    lastUsedAt: int | None  # noqa: N815 - the vendor's names
-    createdAt: int  # noqa: N815
+    lastUsedAt: int | None
+    createdAt: int
 
 
 class CreatedKey(KeyView):
     """A new key, shown in full this once."""
 
-    apiKey: str  # noqa: N815 - the vendor's name
+    apiKey: str
 
 
 def _view(key: Key) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class PostItems(Body):
 class PostIds(Body):
     """Ids of posts."""
 
-    postIds: Annotated[list[str], Field(min_length=1, max_length=100)]  # noqa: N815 - the vendor's name
+    postIds: Annotated[list[str], Field(min_length=1, max_length=100)]
 
 
 class ItemResult(BaseModel):
@@ -46,7 +46,7 @@ class ItemResult(BaseModel):
     success: bool
     index: int | None = None
     post: PostView | None = None
-    postId: str | None = None  # noqa: N815 - the vendor's name
+    postId: str | None = None
     error: str | None = None
 
 

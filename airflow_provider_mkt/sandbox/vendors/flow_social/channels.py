@@ -55,7 +55,7 @@ class ChannelView(BaseModel):
     id: str
     name: str
     color: str | None
-    createdAt: int  # noqa: N815 - the vendor's name
+    createdAt: int
 
 
 def _view(channel: Channel) -> dict[str, Any]:

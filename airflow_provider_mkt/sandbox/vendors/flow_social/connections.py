@@ -47,7 +47,7 @@ class ConnectionView(BaseModel):
     platform: str
     username: str
     status: str
-    expiresAt: int | None  # noqa: N815 - the vendor's name
+    expiresAt: int | None
 
 
 class Verification(BaseModel):
@@ -62,7 +62,7 @@ class Verification(BaseModel):
 class Target(Body):
     """The channel that gets a connection (name assumed)."""
 
-    channelId: Annotated[str, Field(min_length=1)]  # noqa: N815 - the vendor's name
+    channelId: Annotated[str, Field(min_length=1)]
 
 
 def _view(connection: Connection) -> dict[str, Any]:

@@ -62,11 +62,11 @@ MediaKeys = Annotated[list[str], Field(max_length=10)]
 class Draft(Body):
     """A post to judge."""
 
-    channelId: Annotated[str, Field(min_length=1)]  # noqa: N815 - the vendor's names
+    channelId: Annotated[str, Field(min_length=1)]
     content: Content | None = None
-    scheduledFor: When | None = None  # noqa: N815
-    mediaKeys: MediaKeys = Field(default_factory=list)  # noqa: N815
-    enableOptimization: bool | None = None  # noqa: N815
+    scheduledFor: When | None = None
+    mediaKeys: MediaKeys = Field(default_factory=list)
+    enableOptimization: bool | None = None
 
 
 class NewPost(Draft):
@@ -79,20 +79,20 @@ class PostChanges(Body):
     """Changes of a queued post."""
 
     content: Content | None = None
-    scheduledFor: When | None = None  # noqa: N815
-    mediaKeys: MediaKeys | None = None  # noqa: N815
+    scheduledFor: When | None = None
+    mediaKeys: MediaKeys | None = None
 
 
 class PostView(BaseModel):
     """A post; times are in milliseconds."""
 
     id: str
-    channelId: str  # noqa: N815
+    channelId: str
     content: str
-    mediaKeys: list[str]  # noqa: N815
+    mediaKeys: list[str]
     status: str
-    scheduledFor: int  # noqa: N815
-    createdAt: int  # noqa: N815
+    scheduledFor: int
+    createdAt: int
 
 
 class Preflight(BaseModel):

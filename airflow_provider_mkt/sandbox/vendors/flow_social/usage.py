@@ -26,8 +26,8 @@ class Usage(BaseModel):
 
     requests: int
     posts: int
-    periodStart: int  # noqa: N815 - the vendor's names
-    periodEnd: int  # noqa: N815
+    periodStart: int
+    periodEnd: int
 
 
 class DayUsage(BaseModel):

@@ -56,11 +56,11 @@ class WebhookView(BaseModel):
     """A subscription."""
 
     id: str
-    userId: str  # noqa: N815 - the vendor's names
+    userId: str
     url: str
     events: list[str]
     active: bool
-    createdAt: int  # noqa: N815
+    createdAt: int
 
 
 class CreatedWebhook(WebhookView):
@@ -73,14 +73,14 @@ class DeliveryView(BaseModel):
     """An entry of the delivery log."""
 
     id: str
-    webhookId: str  # noqa: N815 - the vendor's names
-    eventId: str  # noqa: N815
-    eventType: str  # noqa: N815
+    webhookId: str
+    eventId: str
+    eventType: str
     status: Literal["pending", "delivered", "failed"]
-    attemptCount: int  # noqa: N815
-    responseCode: int | None  # noqa: N815
-    createdAt: int  # noqa: N815
-    deliveredAt: int | None  # noqa: N815
+    attemptCount: int
+    responseCode: int | None
+    createdAt: int
+    deliveredAt: int | None
 
 
 def _find(social: FlowSocial, webhook_id: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_mkt import clock
 from airflow_provider_mkt.exceptions import ValidationError
 
 MAX_MONEY = 1_000_000_000
@@ -212,7 +213,7 @@ def moment(field: str, value: Any) -> str | None:
 
 def not_in_the_past(field: str, value: Any) -> None:
     """Refuse a moment that has passed."""
-    if value is not None and parsed(field, value) <= (now := datetime.now(timezone.utc)):
+    if value is not None and parsed(field, value) <= (now := clock.utcnow()):
         raise ValidationError(
             f"{field} is in the past: {value} (it is {now:%Y-%m-%dT%H:%M:%SZ} now); choose a later one."
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from airflow_provider_mkt import validation
+from airflow_provider_mkt import clock, validation
 from airflow_provider_mkt.cli.console import printable
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.files.paths import checked_path
@@ -75,7 +75,7 @@ class Checked:
 def check(args: argparse.Namespace) -> None:
     """Print all problems of the files and what they would launch; exit with 1 when there are problems."""
     try:
-        launch = validation.parsed("--launch", args.launch) if args.launch else datetime.now(timezone.utc)
+        launch = validation.parsed("--launch", args.launch) if args.launch else clock.utcnow()
     except ValidationError as error:
         raise SystemExit(str(error)) from None
     found = [checked(file, launch) for file in args.files]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from typing import Any
 
 from airflow.sdk import conf
 
+from airflow_provider_mkt import clock
 from airflow_provider_mkt.cli.airflow_api import AirflowApi, AirflowApiError, Instance
 from airflow_provider_mkt.cli.console import print_rows, printable
 from airflow_provider_mkt.client.redaction import Redactor
@@ -170,7 +170,7 @@ def _settling(args: argparse.Namespace) -> Settling:
     record = _record(value)
     if record is None or record.state not in STATES:
         raise SystemExit(f"The record cannot be settled from here: {_problem(value)}. Use the version that wrote it.")
-    if (left := record.conclusive_at - time.time()) > 0:
+    if (left := record.conclusive_at - clock.now()) > 0:
         raise SystemExit(
             f"The request may still be at work at the vendor, so what it shows now proves nothing. Check it in "
             f"{left:.0f} s, and run this command then."

@@ -1,16 +1,14 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Sending: one attempt, two drivers. ``send`` waits with ``time.sleep``, ``asend`` with ``asyncio.sleep``."""
+"""Sending: one attempt, two drivers. ``send`` waits on the thread, ``asend`` without holding one."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from typing import Any, TypeVar
 
-from airflow_provider_mkt import metrics
+from airflow_provider_mkt import clock, metrics
 from airflow_provider_mkt.client.adapter import Fence
 from airflow_provider_mkt.client.attempt import Attempts, Progress
 from airflow_provider_mkt.client.bulkheads import BULKHEADS
@@ -71,14 +69,14 @@ class ApiClient(Attempts):
             try:
                 wait = await self._step(progress, attempt)
                 while wait is not None:
-                    await asyncio.sleep(wait)
+                    await clock.asleep(wait)
                     wait = await self._step(progress, attempt)
             finally:
                 with suppress(ValueError):  # cancelled while a thread is at work on it
                     attempt.close()
             if not self._again(progress):
                 return self._settle(progress)
-            await asyncio.sleep(progress.decision.wait)
+            await clock.asleep(progress.decision.wait)
 
     def run(self, talk: Conversation[T], *, longest: float | None = None) -> T:
         """Hold a conversation: send what it yields, give it the answers, return its result.
@@ -189,10 +187,10 @@ class ApiClient(Attempts):
         while True:
             with closing(self.attempt(progress)) as attempt:
                 for wait in attempt:
-                    time.sleep(wait)
+                    clock.sleep(wait)
             if not self._again(progress):
                 return
-            time.sleep(progress.decision.wait)
+            clock.sleep(progress.decision.wait)
 
     def _again(self, progress: Progress) -> bool:
         """Return whether another attempt follows, as :func:`decide` said after the last one, and log it."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import requests
 
-from airflow_provider_mkt import metrics
+from airflow_provider_mkt import clock, metrics
 from airflow_provider_mkt.client.adapter import Fence
 from airflow_provider_mkt.client.auth import Auth
 from airflow_provider_mkt.client.download import Download
@@ -135,12 +135,12 @@ class Attempts:
         while True:
             request = self._sign(progress)
             wait = yield from self._reserve(progress)
-            due = time.monotonic() + wait
+            due = clock.monotonic() + wait
             request = yield from self._wait(progress, request, wait, due)
             if wait > UNCHECKED and self._cooling(progress.call):
                 progress.in_vain += wait
                 continue
-            late = time.monotonic() - due
+            late = clock.monotonic() - due
             if late <= LATE or slots == SLOTS:
                 break
             self._miss(progress.call, f"{late:.1f} s late for its slot of the rate budget")
@@ -160,11 +160,11 @@ class Attempts:
             if wait > STAYS_SIGNED:
                 yield wait - SIGNING
                 request = self._sign(progress)
-                wait = max(0.0, due - time.monotonic())
+                wait = max(0.0, due - clock.monotonic())
             yield wait
         except BaseException:
             # Whoever waited was cancelled, or there is no token any more.
-            self.budget.give_back(progress.call.endpoint.budgets, due - time.monotonic())
+            self.budget.give_back(progress.call.endpoint.budgets, due - clock.monotonic())
             raise
         return request
 
@@ -210,7 +210,7 @@ class Attempts:
         call = progress.call
         patient = progress.doubt or (call.priority is Priority.POLL and progress.longest is None)
         longest = HOUR if patient else max(0.0, (progress.longest or MAX_WAIT) - progress.in_vain)
-        until, left = time.monotonic() + longest, longest
+        until, left = clock.monotonic() + longest, longest
         while True:
             try:
                 wait = self.budget.reserve(call.endpoint.budgets, call.priority, left)
@@ -227,7 +227,7 @@ class Attempts:
                 return wait
             # Those who ask again come one by one, shortly before there is room.
             yield max(0.1, again - ASK_AGAIN * random.random())  # noqa: S311 - spreads them, protects nothing
-            left = max(0.0, until - time.monotonic())
+            left = max(0.0, until - clock.monotonic())
         raise OutcomeUnknownError(lost, vendor=self.settings.vendor)
 
     def _cooling(self, call: Call) -> bool:

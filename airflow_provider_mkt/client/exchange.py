@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from airflow_provider_mkt import clock
 from airflow_provider_mkt.client.adapter import Adapter, Fence, FenceClosedError, fenced
 from airflow_provider_mkt.client.deadline import DEADLINES, Deadline
 from airflow_provider_mkt.client.download import BROKEN, CHUNK, MIN_RATE, Download, broke_off
@@ -183,14 +183,14 @@ def _judge(call: Call, response: requests.Response, deadline: Deadline) -> Outco
     if reason:
         known = Certainty.UNREADABLE if _executed(call, response) else Certainty.UNKNOWN
         return Outcome(known, response.status_code, reason, None, headers)
-    return judge_response(call.endpoint, response.status_code, headers, bytes(body), time.time())
+    return judge_response(call.endpoint, response.status_code, headers, bytes(body), clock.now())
 
 
 def _judge_redirect(call: Call, response: requests.Response, *, following: bool) -> Outcome:
     headers = dict(response.headers.lower_items())
     if following:
         return Outcome(Certainty.ANSWERED, response.status_code, "", {"location": headers["location"]}, headers)
-    return judge_response(call.endpoint, response.status_code, headers, b"", time.time())
+    return judge_response(call.endpoint, response.status_code, headers, b"", clock.now())
 
 
 def _executed(call: Call, response: requests.Response) -> bool:

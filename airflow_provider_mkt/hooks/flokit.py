@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mkt import validation
+from airflow_provider_mkt import clock, validation
 from airflow_provider_mkt.client.paging import MAX_PAGE, Offsets, Unpaged
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.account import Account
@@ -169,7 +169,7 @@ def event_body(event: Mapping[str, Any], field: str = "event") -> dict[str, Any]
     if len(body) == 1:
         raise ValidationError(f"{field} has neither 'user_id' nor 'anonymous_id'; one of them is needed.")
     happened = validation.parsed(f"{field}.timestamp", event.get("timestamp"))
-    if happened > datetime.now(timezone.utc) + timedelta(seconds=flokit.AHEAD):
+    if happened > clock.utcnow() + timedelta(seconds=flokit.AHEAD):
         raise ValidationError(f"{field}.timestamp lies in the future; give the moment at which the event happened.")
     body["timestamp"] = validation.moment(f"{field}.timestamp", happened)
     if event.get("properties"):

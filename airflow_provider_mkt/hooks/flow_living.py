@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mkt import validation
+from airflow_provider_mkt import clock, validation
 from airflow_provider_mkt.client.endpoint import Call, Endpoint
 from airflow_provider_mkt.client.paging import Unpaged
 from airflow_provider_mkt.exceptions import ValidationError
@@ -74,7 +73,7 @@ class FlowLivingHook(MarketingHook):
         query = {"organisationId": account.login, "apiKey": account.password, "requestType": kind}
         value = Secret(client.send(flow_living.TOKEN(query=query))["accessToken"])
         self.hide(value)
-        return Token(value, jwt_lifetime(value, time.time()) or flow_living.TOKEN_LIFETIME)
+        return Token(value, jwt_lifetime(value, clock.now()) or flow_living.TOKEN_LIFETIME)
 
     def publish_campaign(
         self,

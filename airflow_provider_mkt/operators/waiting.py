@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import conf
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
+from airflow_provider_mkt import clock
 from airflow_provider_mkt.client.durations import DAY
 from airflow_provider_mkt.exceptions import INCURABLE, ApiError
 from airflow_provider_mkt.operators.base import Hook, MarketingOperator
@@ -111,7 +111,7 @@ class WaitingOperator(MarketingOperator[Hook]):
         client = self.hook.client
         self._waiting = watch
         failed = FailedPolls()
-        deadline = time.monotonic() + self.wait_timeout
+        deadline = clock.monotonic() + self.wait_timeout
         while True:
             try:
                 verdict = client.run(watch.poll(), longest=MAX_WAIT).redacted(client.redactor)
@@ -128,13 +128,13 @@ class WaitingOperator(MarketingOperator[Hook]):
                 self.defer(
                     trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.wait_timeout)
                 )
-            if time.monotonic() + self.poll_interval > deadline:
+            if clock.monotonic() + self.poll_interval > deadline:
                 raise ApiError(
                     f"{self.hook.vendor.name} was not done after {self.wait_timeout:.0f} s. It goes on there; a retry "
                     "of this task attaches to it and waits again. Raise wait_timeout if that is normal.",
                     vendor=self.hook.vendor.name,
                 )
-            time.sleep(self.poll_interval)
+            clock.sleep(self.poll_interval)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on when the trigger has something to tell."""

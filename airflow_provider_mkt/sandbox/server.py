@@ -133,6 +133,7 @@ class Sandbox:
     :param vendor_types: the simulated vendors
     :param switches: assumed facts that differ from the start, also after a reset
     :param webhooks_to: scheme, host and port to which all webhooks go; None: only webhooks for this machine are sent
+    :param real: what gives real time (Unix seconds); by default this machine's clock
     """
 
     def __init__(
@@ -144,9 +145,11 @@ class Sandbox:
         vendor_types: Sequence[type[Vendor]] = VENDORS,
         switches: Mapping[str, Any] | None = None,
         webhooks_to: str | None = None,
+        real: Callable[[], float] | None = None,
     ) -> None:
         self.speed = speed
         self._webhooks_to = webhooks_to
+        self._real = real
         self._switches = switches
         self.vendor_types = vendor_types
         self._host = host
@@ -158,7 +161,11 @@ class Sandbox:
         self.url = f"http://{url_host(self._host)}:{self._listener.getsockname()[1]}"
         ready = threading.Event()
         simulation = Simulation(
-            self.speed, vendor_types=self.vendor_types, switches=self._switches, webhooks_to=self._webhooks_to
+            self.speed,
+            vendor_types=self.vendor_types,
+            switches=self._switches,
+            webhooks_to=self._webhooks_to,
+            real=self._real,
         )
         self._server = _server(simulation, host=self._host, public_url=self.url, log_requests=False, ready=ready.set)
         self._thread = threading.Thread(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from airflow_provider_mkt.sandbox.engine.outbox import target_of
@@ -20,6 +20,7 @@ class Simulation:
     :param switches: assumed facts that differ from the start, by full name; a reset returns to these
     :param webhooks_to: scheme, host and port to which all webhooks go, whatever their address; None: only webhooks for
         this machine are sent
+    :param real: what gives real time (Unix seconds); by default this machine's clock
     :raises ValueError: unknown switch, or a value of the wrong type
     """
 
@@ -30,12 +31,13 @@ class Simulation:
         vendor_types: Iterable[type[Vendor]] = VENDORS,
         switches: Mapping[str, Any] | None = None,
         webhooks_to: str | None = None,
+        real: Callable[[], float] | None = None,
     ) -> None:
         self.vendor_types = tuple(vendor_types)
         limits = {f"{kind.name}.{name}": limit for kind in self.vendor_types for name, limit in kind.limits.items()}
         known = {f"{kind.name}.{name}": switch for kind in self.vendor_types for name, switch in kind.switches.items()}
         self._switches = dict(switches or {})
-        self.world = World(speed, limits, known)
+        self.world = World(speed, limits, known, real)
         self.world.outbox.first_target = target_of(webhooks_to)
         self.reset()
 

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf, timezone
+from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowRescheduleException,
@@ -16,7 +15,7 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from airflow_provider_mkt import validation
+from airflow_provider_mkt import clock, validation
 from airflow_provider_mkt.exceptions import ApiError, RateLimitError
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.tasks.authored_templates import AuthoredTemplates
@@ -89,7 +88,7 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
         try:
             return super().execute(context)
         except AirflowRescheduleException as planned:
-            return self.defer_or(planned, time.time() + self.timeout)
+            return self.defer_or(planned, clock.now() + self.timeout)
 
     def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:
         """Go on when the trigger has something to tell."""
@@ -102,9 +101,9 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
         if not self.silent_fail:
             raise error
         self.log.error("Sensor poke failed: %s", error)
-        later = AirflowRescheduleException(timezone.utcnow() + timedelta(seconds=self.poke_interval))
+        later = AirflowRescheduleException(clock.utcnow() + timedelta(seconds=self.poke_interval))
         pause = max(FIRST_LOOK, self.poke_interval)
-        return self.defer_or(later, deadline or time.time() + self.timeout, pause)
+        return self.defer_or(later, deadline or clock.now() + self.timeout, pause)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Keep ``soft_fail`` and ``never_fail`` to what they cover when poking.
@@ -146,7 +145,7 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
             ),
             method_name="execute_complete",
             kwargs={"deadline": deadline},
-            timeout=timedelta(seconds=max(1.0, deadline - time.time())),
+            timeout=timedelta(seconds=max(1.0, deadline - clock.now())),
         )
 
 

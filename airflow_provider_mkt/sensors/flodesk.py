@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from airflow_provider_mkt import validation
+from airflow_provider_mkt import clock, validation
 from airflow_provider_mkt.exceptions import NotFoundError
 from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.tasks.private_fields import PrivateFields
@@ -134,5 +133,5 @@ class FlodeskSubscriberStatusSensor(PrivateFields, WatchSensor):
         if "@" in self._subscriber:
             raise planned
         # The rescheduling before is part of the timeout.
-        since = self._since if self._since is not None else time.time()
+        since = self._since if self._since is not None else clock.now()
         super().defer_or(planned, min(deadline, since + self.timeout), first_look)

@@ -14,14 +14,13 @@ All new rows were seen when the list came newest first down to older ones, or to
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mkt import validation
+from airflow_provider_mkt import clock, validation
 from airflow_provider_mkt.client.answer import Rows, rows_of
 from airflow_provider_mkt.client.durations import CLOCK_SKEW, DAY, HOUR
 from airflow_provider_mkt.client.endpoint import Call, Endpoint
@@ -127,7 +126,7 @@ class ListLookup:
 
     def _newest(self, hook: MarketingHook, most: int) -> Iterator[dict[str, Any]]:
         """Yield up to ``most`` rows, and beyond the first page only while they are not too old to be ours."""
-        since = time.time() - BACKUP_AGE
+        since = clock.now() - BACKUP_AGE
         for number, row in enumerate(islice(hook.rows(self.listing(), self.paging), most), 1):
             yield row
             if number >= NEWEST and _moment(row, "created_at") < since:

@@ -14,7 +14,6 @@ What a later try does with what it finds is in the tables of :mod:`.decisions`.
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +21,7 @@ from typing import Any
 
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.endpoint import Safety
+from airflow_provider_mkt.clock import now
 from airflow_provider_mkt.exceptions import (
     ApiError,
     MalformedResponseError,
@@ -103,7 +103,7 @@ class Submission:
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._task_key, self._operation = task_key, operation
-        self._guard, self._clock = guard, clock or time.time
+        self._guard, self._clock = guard, clock or now
         self._file = RecordFile(store, operation, writer=uuid.uuid4().hex)
 
     def record(self) -> Record | None:

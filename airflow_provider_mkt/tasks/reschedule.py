@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from airflow.sdk import timezone
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_mkt.client.durations import DAY
+from airflow_provider_mkt.clock import utcnow
 from airflow_provider_mkt.exceptions import RateLimitError
 
 log = logging.getLogger(__name__)
@@ -35,4 +35,4 @@ def reschedule_when_rate_limited() -> Iterator[None]:
     else:
         return
     log.warning("Coming back in %.0f s: %s", later.retry_after, later)
-    raise AirflowRescheduleException(timezone.utcnow() + timedelta(seconds=min(later.retry_after or 0.0, DAY)))
+    raise AirflowRescheduleException(utcnow() + timedelta(seconds=min(later.retry_after or 0.0, DAY)))

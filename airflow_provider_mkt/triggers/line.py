@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mkt import clock
+
 if TYPE_CHECKING:
     from airflow_provider_mkt.client.api_client import ApiClient
     from airflow_provider_mkt.hooks.base import MarketingHook
@@ -59,7 +61,7 @@ class Line:
 
     async def sleep(self, seconds: float) -> None:
         """Return after ``seconds``, or as soon as the vendor delivers news of what is watched."""
-        await (self._waiter.sleep(seconds) if self._waiter else asyncio.sleep(seconds))
+        await (self._waiter.sleep(seconds) if self._waiter else clock.asleep(seconds))
 
 
 def _prepared(hook: MarketingHook) -> tuple[ApiClient, str]:

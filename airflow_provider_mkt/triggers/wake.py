@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from airflow_provider_mkt import clock
 from airflow_provider_mkt.state.errors import StoreError
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ class Waiter:
 
     async def sleep(self, seconds: float) -> None:
         """Return after ``seconds``, or as soon as a delivery tells of what is waited for."""
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.woken.wait(), seconds)
+        await clock.wait(self.woken, seconds)
         self.woken.clear()
 
     def hears(self, news: News) -> bool:

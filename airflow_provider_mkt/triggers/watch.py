@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.module_loading import import_string  # type: ignore[attr-defined]
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from airflow_provider_mkt import clock
 from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.submission.messages import resubmit_hint
@@ -93,7 +94,7 @@ class WatchTrigger(BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll again and again, and yield one event when there is something to tell."""
         watch = self._watch()
-        await asyncio.sleep(FIRST_LOOK if self.first_look is None else self.first_look)
+        await clock.asleep(FIRST_LOOK if self.first_look is None else self.first_look)
         with Line(watch, self.conn_id) as line:
             async for event in self._poll(watch, line):
                 yield event

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_mkt import validation
+from airflow_provider_mkt import clock, validation
 from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.flokit import FlokitHook
@@ -55,7 +54,7 @@ class SyncWatch(Watch):
             stale = (
                 self.requested_at is not None
                 and digest(error) == self.old_error
-                and time.time() - self.requested_at < GRACE
+                and clock.now() - self.requested_at < GRACE
             )
             return WaitState.PENDING if stale else WaitState.FAILED
         if status != flokit.CONNECTED:

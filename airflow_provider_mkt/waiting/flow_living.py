@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_mkt import clock
 from airflow_provider_mkt.client.endpoint import Call, Priority
 from airflow_provider_mkt.exceptions import ApiError, NotFoundError
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
@@ -46,7 +46,7 @@ class CampaignWatch(Watch):
             try:
                 answer = yield flow_living.STATUS(path={"campaign_tracking_id": tracking_id}, priority=Priority.POLL)
             except NotFoundError:
-                if self.published_at is None or time.time() - self.published_at > QUEUE_DELAY:
+                if self.published_at is None or clock.now() - self.published_at > QUEUE_DELAY:
                     raise
                 answer = {"status": "queued", "message": "not known to the status route yet"}
             answers[tracking_id] = answer

@@ -23,10 +23,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from airflow_provider_mkt.clock import now
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.webhooks.mailbox import Mailbox
@@ -75,7 +75,7 @@ class Receiver:
         self,
         mailbox: Mailbox | None = None,
         senders: Senders | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = now,
     ) -> None:
         self._mailbox = mailbox or Mailbox()
         self._senders = senders or Senders()

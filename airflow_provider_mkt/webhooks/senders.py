@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from airflow_provider_mkt.clock import monotonic
 from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.hooks.account import Account, account_name, account_of, secrets_of
 from airflow_provider_mkt.state.encryption import digest
@@ -90,7 +90,7 @@ class Senders:
     """
 
     def __init__(
-        self, find: Callable[[str], Sender | None] = sender_of, clock: Callable[[], float] = time.monotonic
+        self, find: Callable[[str], Sender | None] = sender_of, clock: Callable[[], float] = monotonic
     ) -> None:
         self._find, self._clock = find, clock
         self._known: OrderedDict[str, tuple[float, Sender | None]] = OrderedDict()

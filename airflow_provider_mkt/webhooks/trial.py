@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from typing import Any
 
+from airflow_provider_mkt import clock
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
 from airflow_provider_mkt.vendors.base import Webhooks
 from airflow_provider_mkt.webhooks.senders import Sender, sender_of
@@ -73,5 +73,5 @@ def _signed(sender: Sender, secret: str, body: bytes) -> dict[str, str]:
         return {}
     if not signature.timed:
         return {signature.header: PREFIX + sign(secret, body)}
-    now = str(int(time.time()))
+    now = str(int(clock.now()))
     return {signature.header: f"t={now},v1={sign(secret, f'{now}.'.encode() + body)}"}

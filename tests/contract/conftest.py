@@ -3,18 +3,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-import time
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_mkt.client import api_client
 from airflow_provider_mkt.client.endpoint import Limit
+from airflow_provider_mkt.clock import Clock, using
 from airflow_provider_mkt.hooks.base import MarketingHook
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.triggers import watch as watching
@@ -23,19 +20,25 @@ from tests.contract.stage import STANDSTILL, Stage
 from tests.contract.wire import Unlimited
 
 
+class Noting(Clock):
+    """The machine's clock; waits are noted and take no time."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.waited.append(seconds)
+
+    async def asleep(self, seconds: float) -> None:
+        self.waited.append(seconds)
+
+
 @pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def waits() -> Iterator[list[float]]:
     """Every wait of both drivers, in seconds."""
-    waited: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr(
-        api_client, "time", SimpleNamespace(sleep=waited.append, monotonic=time.monotonic, time=time.time)
-    )
-    monkeypatch.setattr(api_client, "asyncio", SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop))
-    return waited
+    noting = Noting()
+    with using(noting):
+        yield noting.waited
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import text
 
+from airflow_provider_mkt.clock import Clock, using
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state.database.shared import store
 from tests.docs.blocks import ROOT
@@ -53,25 +54,31 @@ def crm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_CRM", json.dumps({"conn_type": "sqlite", "host": str(path)}))
 
 
+class Naps(Clock):
+    """The machine's clock, but nobody waits for longer than a moment."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(min(seconds, MAX_NAP))
+
+    async def asleep(self, seconds: float) -> None:
+        await super().asleep(min(seconds, MAX_NAP))
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        await super().wait(event, min(seconds, MAX_NAP))
+
+
 @pytest.fixture
-def no_naps(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_naps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Between two looks nobody waits longer than a moment, in none of the three modes."""
     import airflow.sdk.bases.sensor as airflow_sensor
 
-    from airflow_provider_mkt.operators import waiting
     from airflow_provider_mkt.triggers import watch
 
-    nap = SimpleNamespace(monotonic=time.monotonic, time=time.time, sleep=lambda s: time.sleep(min(s, MAX_NAP)))
-    make = watch.WatchTrigger.__init__
-
-    def hasty(self: watch.WatchTrigger, *args: object, **kwargs: object) -> None:
-        make(self, *args, **kwargs)  # type: ignore[arg-type]
-        self.poll_interval = MAX_NAP
-
-    monkeypatch.setattr(waiting, "time", nap)
-    monkeypatch.setattr(airflow_sensor, "time", nap)
+    naps = Naps()
+    monkeypatch.setattr(airflow_sensor, "time", SimpleNamespace(sleep=naps.sleep, monotonic=naps.monotonic))
     monkeypatch.setattr(watch, "FIRST_LOOK", 0.0)
-    monkeypatch.setattr(watch.WatchTrigger, "__init__", hasty)
+    with using(naps):
+        yield
 
 
 @pytest.fixture(scope="session")

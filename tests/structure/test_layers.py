@@ -12,7 +12,10 @@ from airflow_provider_mkt.vendors import VENDORS
 from tests.structure.imports import PACKAGE, ROOT, circle, imports, loaded_with, modules, room
 
 FLOORS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("exceptions", "sandbox"), "errors are for all; the simulated vendors share nothing with those that they test"),
+    (
+        ("clock", "exceptions", "sandbox"),
+        "for all; the simulated vendors share nothing with those that they test",
+    ),
     (("metrics", "validation", "links"), "what any room may need, and needs no other"),
     (("client", "files"), "how a request is sent and a file is written, for no vendor in particular"),
     (
@@ -28,6 +31,7 @@ FLOORS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("operators", "sensors"), "tasks use all of that; an operator needs no sensor, and the other way round"),
     (("transfers",), "they use the operators that write to a vendor"),
     (("cli",), "commands may use everything, and nothing needs a command"),
+    (("testing",), "it puts whole DAGs to the test, so it may use everything; only tests need it"),
 )
 """From the ground up, with the reason. A room may use those below it; those of one floor know nothing of each other."""
 

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -89,31 +87,17 @@ def task(monkeypatch: pytest.MonkeyPatch) -> Task:
     return task
 
 
-class _Asyncio(SimpleNamespace):
-    def __getattr__(self, name: str) -> Any:
-        return getattr(asyncio, name)
-
-
 @pytest.fixture
-def waits(no_waits: None, monkeypatch: pytest.MonkeyPatch) -> Waits:
+def waits(no_waits: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
     """Sensors, operators and triggers wait on a clock that only their waiting moves."""
     from airflow.sdk.bases import sensor as airflow_sensor
 
-    from airflow_provider_mkt.operators import waiting as operators
-    from airflow_provider_mkt.sensors import base as sensors
-    from airflow_provider_mkt.triggers import line, wake, watch
+    from airflow_provider_mkt.clock import using
+    from airflow_provider_mkt.triggers import watch
 
     waits = Waits()
-    clock = SimpleNamespace(
-        sleep=waits.sleep,
-        monotonic=lambda: time.monotonic() + waits.passed,
-        time=lambda: time.time() + waits.passed,
-    )
-    monkeypatch.setattr(airflow_sensor, "timezone", SimpleNamespace(utcnow=waits.now))
-    for module in (airflow_sensor, operators, sensors):
-        monkeypatch.setattr(module, "time", clock)
-    for module in (watch, line):
-        monkeypatch.setattr(module, "asyncio", _Asyncio(sleep=waits.asleep))
-    monkeypatch.setattr(wake.Waiter, "sleep", lambda _, seconds: waits.asleep(seconds))
+    monkeypatch.setattr(airflow_sensor, "timezone", SimpleNamespace(utcnow=waits.utcnow))
+    monkeypatch.setattr(airflow_sensor, "time", SimpleNamespace(sleep=waits.sleep, monotonic=waits.monotonic))
     monkeypatch.setattr(watch, "FIRST_LOOK", FIRST_LOOK)
-    return waits
+    with using(waits):
+        yield waits

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -16,8 +17,12 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType, TaskDeferred
 from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_mkt.clock import Clock
+
 FIRST_LOOK = 10.0
 """Seconds before a trigger's first look, on the clock of :class:`Waits`."""
+SHORTENED = 0.1
+"""Seconds up to which a wait is a backoff that the fixture ``no_waits`` has shortened."""
 SCHEDULED = "scheduled__2026-06-08T00:00:00+00:00"
 
 
@@ -138,7 +143,7 @@ class TimeIsUpError(Exception):
 
 
 @dataclass
-class Waits:
+class Waits(Clock):
     """A clock that only waiting moves.
 
     :param passed: seconds waited for so far
@@ -153,7 +158,7 @@ class Waits:
     deadline: float | None = None
 
     def sleep(self, seconds: float) -> None:
-        if seconds <= 0:
+        if seconds <= SHORTENED:
             return
         self.each.append(seconds)
         self.passed += seconds
@@ -165,7 +170,16 @@ class Waits:
     async def asleep(self, seconds: float) -> None:
         await asyncio.to_thread(self.sleep, seconds)
 
-    def now(self) -> datetime:
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        await self.asleep(seconds)
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.passed
+
+    def now(self) -> float:
+        return time.time() + self.passed
+
+    def utcnow(self) -> datetime:
         return datetime.now(timezone.utc) + timedelta(seconds=self.passed)
 
 

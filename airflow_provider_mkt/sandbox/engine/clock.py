@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -42,22 +43,20 @@ class Clock:
       client compares their life with its own clock.
 
     :param speed: vendor seconds that pass in one real second, greater than 0
+    :param real: what gives real time; by default this machine's clock
     """
 
-    def __init__(self, speed: float = 1.0) -> None:
+    def __init__(self, speed: float = 1.0, real: Callable[[], float] | None = None) -> None:
         if not speed > 0:
             raise ValueError(f"speed must be greater than 0, not {speed}")
         self.speed = speed
+        self._real = real or _machine
         self.reset()
 
     def reset(self) -> None:
         """Forget every advance."""
         # The beginning of each stretch between two advances.
         self._stretches = [_Stretch(self._real(), 0.0, 0.0)]
-
-    def _real(self) -> float:
-        # Wall time is read once and carried on by the monotonic clock, so a step of the host's clock moves no timeline.
-        return _EPOCH + time.monotonic()
 
     def now(self) -> float:
         """Real time in seconds since the epoch."""
@@ -102,6 +101,11 @@ class Clock:
 
 
 _EPOCH = time.time() - time.monotonic()
+
+
+def _machine() -> float:
+    # Wall time is read once and carried on by the monotonic clock, so a step of the host's clock moves no timeline.
+    return _EPOCH + time.monotonic()
 
 
 def iso(seconds: float) -> str:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from airflow_provider_mkt.sandbox.engine.clock import Clock
 from airflow_provider_mkt.sandbox.engine.faults import Faults
@@ -22,17 +22,24 @@ class World:
     :param speed: vendor seconds in one real second
     :param limits: rate limits by full name, such as ``flow_social.post_creation``
     :param switches: assumed facts by full name, such as ``flow_living.token_lifetime``
+    :param real: what gives real time (Unix seconds); by default this machine's clock
     """
 
-    def __init__(self, speed: float, limits: Mapping[str, Limit], switches: Mapping[str, Switch]) -> None:
-        self.clock = Clock(speed)
+    def __init__(
+        self,
+        speed: float,
+        limits: Mapping[str, Limit],
+        switches: Mapping[str, Switch],
+        real: Callable[[], float] | None = None,
+    ) -> None:
+        self.clock = Clock(speed, real)
         self.ledger = Ledger()
         self.request_log = RequestLog()
         self.faults = Faults()
         self.forced_outcomes = ForcedOutcomes()
         self.replays = Replays(self.clock.shelf)
         self.switches = Switches(switches)
-        self.limits = RateLimits(limits)
+        self.limits = RateLimits(limits, self.clock.now)
         self.outbox = Outbox(self.clock.now)
 
     def reset(self) -> None:

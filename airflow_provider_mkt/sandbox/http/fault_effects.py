@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
 from typing import Any
@@ -94,7 +93,7 @@ def _rate_limit(vendor: Vendor, call: Call, options: dict[str, Any]) -> Answer:
             error.facts.pop("retry_after", None)
         else:
             error.headers["Retry-After"] = (
-                formatdate(time.time() + seconds, usegmt=True) if asked == "http-date" else f"{asked}"
+                formatdate(vendor.world.clock.now() + seconds, usegmt=True) if asked == "http-date" else f"{asked}"
             )
     return refusal(vendor, error).with_headers(vendor.rate_headers(reading))
 

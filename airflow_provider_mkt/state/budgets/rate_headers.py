@@ -7,10 +7,10 @@ Three headers are read: ``…Limit``, ``…Remaining`` and ``…Reset``, whose c
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from airflow_provider_mkt import clock
 from airflow_provider_mkt.client.durations import HOUR
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.client.outcome import Certainty, Outcome
@@ -72,7 +72,7 @@ def rate_limit_hint(outcome: Outcome, prefix: str = RATE_HEADERS) -> RateLimitHi
         wait=None if outcome.by_reset else outcome.retry_after,
         limit=_count(outcome.headers.get(f"{prefix}limit")) or None,
         remaining=_count(outcome.headers.get(f"{prefix}remaining")),
-        reset=reset_in(outcome.headers.get(f"{prefix}reset"), outcome.headers, time.time()),
+        reset=reset_in(outcome.headers.get(f"{prefix}reset"), outcome.headers, clock.now()),
     )
 
 

@@ -17,13 +17,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import Callable, Mapping
 
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.endpoint import Limit, Priority
 from airflow_provider_mkt.client.outcome import Outcome
 from airflow_provider_mkt.client.retry_after import RATE_HEADERS
+from airflow_provider_mkt.clock import monotonic
 from airflow_provider_mkt.exceptions import RateLimitError
 from airflow_provider_mkt.state.budgets.booking import Booking, Wish
 from airflow_provider_mkt.state.budgets.in_flight import InFlight, PendingRequest
@@ -75,7 +75,7 @@ class SharedBudget:
         limits: Mapping[str, Limit],
         share: float = 1.0,
         get_store: Callable[[], Store] = store,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         *,
         headers: str = RATE_HEADERS,
         get_host_store: Callable[[], Store] | None = host_store,

@@ -9,8 +9,11 @@ from typing import Any
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
+from airflow_provider_mkt import clock
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 
+EPOCH_DAY, DAY = 2440587.5, 86_400.0
+"""The Julian day on which Unix time begins, and the seconds of a day."""
 CONNECT_PATIENCE = 3
 """Seconds to wait for a server to take a connection."""
 DRIVERS = {"sqlite": ("pysqlite",), "postgresql": ("psycopg", "psycopg2")}
@@ -109,6 +112,9 @@ def set_up_sqlite(connection: Any, _: Any) -> None:
     """Set up a new connection of the pool."""
     connection.isolation_level = None  # BEGIN is ours
     connection.execute("PRAGMA synchronous = NORMAL")
+    if clock.moved():
+        # The store goes by the database's clock, so that one has to move as well.
+        connection.create_function("julianday", 1, lambda _: EPOCH_DAY + clock.now() / DAY)
 
 
 def begin_immediate(connection: Connection) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.auth import Token
+from airflow_provider_mkt.clock import monotonic
 from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.database.store import Store
@@ -78,7 +79,7 @@ class Tokens:
         get_store: Callable[[], Store] = store,
         get_encryptor: Callable[[], Encryptor] = configured_encryptor,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         lease: float = LEASE,
         mask: Callable[[str], None] = _mask,
         sleep: Callable[[float], None] = time.sleep,

@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow_provider_mkt.client.answer import Rows
 from airflow_provider_mkt.client.page_walk import Page, Totals
+from airflow_provider_mkt.clock import utcnow
 from airflow_provider_mkt.exceptions import MalformedResponseError, ValidationError
 from airflow_provider_mkt.transfers.seen_rows import Mark, Novelty, Seen, digest_of, seconds_of
 from airflow_provider_mkt.vendors import flinque
@@ -66,7 +67,7 @@ class OrderWalk:
     time_field: str
     start: datetime | None = None
     end: datetime | None = None
-    now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    now: datetime = field(default_factory=utcnow)
     newest: datetime | None = None
     """The newest time of the new rows, no later than ``now``."""
     latest: datetime | None = None

@@ -39,9 +39,9 @@ class Slots:
         self.unused: list[float] = []
 
     def reserve(self, *_: Any) -> float:
-        self.asked.append(self.clock.now)
+        self.asked.append(self.clock.at)
         wait = next(self.waits)
-        self.due = self.clock.now + wait
+        self.due = self.clock.at + wait
         return wait
 
     def cooldown(self, *_: Any) -> float:
@@ -63,9 +63,9 @@ def slow_token(clock: Clock, seconds: float) -> Auth:
     held: list[tuple[str, float]] = []
 
     def get() -> str:
-        if not held or clock.now >= held[-1][1]:
-            clock.now += seconds
-            held.append((f"token-{next(numbers)}", clock.now + 30.0))
+        if not held or clock.at >= held[-1][1]:
+            clock.at += seconds
+            held.append((f"token-{next(numbers)}", clock.at + 30.0))
         return held[-1][0]
 
     return TokenAuth(get, lambda _: held.clear())
@@ -85,7 +85,7 @@ def test_a_token_is_got_before_the_slot_is_taken(driver: str, vendor: Raw, clock
     budget = Slots(clock, [2.0])
     drive(driver, client(vendor, slow_token(clock, 8.0), budget), READ())
     assert budget.asked == [8.0]
-    assert clock.now == budget.due == 10.0
+    assert clock.at == budget.due == 10.0
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -99,7 +99,7 @@ def test_a_token_that_ends_during_a_long_wait_is_replaced_in_time(
     expected = b"token-2" if wait > 30 else b"token-1"
     assert b"Authorization: Bearer " + expected in vendor.requests[0]
     assert len(vendor.requests) == len(budget.asked) == 1
-    assert clock.now == budget.due == 2.0 + wait
+    assert clock.at == budget.due == 2.0 + wait
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -109,7 +109,7 @@ def test_a_token_that_outlives_the_slot_takes_another_one(driver: str, vendor: R
     again = 9.0 + 60.0 - attempt.SIGNING + 9.0
     assert budget.asked == [9.0, again]
     assert budget.unused == [69.0]
-    assert clock.now == budget.due == again + 3.0
+    assert clock.at == budget.due == again + 3.0
     assert len(vendor.requests) == 1
 
 
@@ -119,7 +119,7 @@ def test_a_token_that_is_a_little_late_delays_the_request_no_further(driver: str
     late = attempt.LATE / 2
     drive(driver, client(vendor, slow_token(clock, attempt.SIGNING + late), budget), READ())
     assert budget.unused == []
-    assert clock.now == budget.due + late
+    assert clock.at == budget.due + late
 
 
 @pytest.mark.parametrize("call", [READ(), KEYED(body={}, idempotency_key="k"), ONCE(body={})], ids=str)
@@ -130,7 +130,7 @@ def test_who_oversleeps_takes_another_slot(driver: str, call: Call, vendor: Raw,
     budget = Slots(clock, [2.0, 5.0])
     drive(driver, client(vendor, BearerAuth("key"), budget), call)
     assert budget.unused == [2.0]
-    assert clock.now == budget.due == 47.0
+    assert clock.at == budget.due == 47.0
     assert len(vendor.requests) == 1
 
 
@@ -149,7 +149,7 @@ def test_who_always_oversleeps_sends_all_the_same(driver: str, vendor: Raw, cloc
     assert len(budget.asked) == attempt.SLOTS
     assert len(budget.unused) == attempt.SLOTS - 1
     assert len(vendor.requests) == 1
-    assert clock.now == budget.due + 2.0
+    assert clock.at == budget.due + 2.0
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -32,18 +32,18 @@ class Cooling:
         self.asked = self.marked_failed = 0
 
     def cooldown_until(self) -> float:
-        return max((moment + wait for moment, wait in self.refusals if moment <= self.clock.now), default=0.0)
+        return max((moment + wait for moment, wait in self.refusals if moment <= self.clock.at), default=0.0)
 
     def reserve(self, names: tuple[str, ...], priority: Priority, longest: float) -> float:
         self.longest.append(longest)
-        wait = max(self.free, self.cooldown_until()) - self.clock.now
+        wait = max(self.free, self.cooldown_until()) - self.clock.at
         if wait > longest:
             raise RateLimitError("The rate budget is taken.", retry_after=wait)
         return max(0.0, wait)
 
     def cooldown(self, names: tuple[str, ...]) -> float:
         self.asked += 1
-        return max(0.0, self.cooldown_until() - self.clock.now)
+        return max(0.0, self.cooldown_until() - self.clock.at)
 
     def missed(self, names: tuple[str, ...]) -> None:
         self.marked_failed += 1
@@ -69,7 +69,7 @@ def test_who_holds_a_slot_waits_for_the_end_of_the_cooldown(
     budget = Cooling(clock, 20.0, [(16.0, 6.0)])
     with caplog.at_level("INFO"):
         drive(driver, vendor, budget, call)
-    assert clock.now == 22.0
+    assert clock.at == 22.0
     assert budget.marked_failed == 1
     assert len(vendor.requests) == 1
     assert "its slot of the rate budget lies in a cooldown of another 2.0 s, so it takes another one" in caplog.text
@@ -82,7 +82,7 @@ def test_cooldowns_are_no_lateness(driver: str, vendor: Raw, clock: Clock) -> No
     budget = Cooling(clock, 2.0, refusals)
     drive(driver, vendor, budget, READ())
     assert len(budget.longest) > attempt.SLOTS
-    assert clock.now == 51.0
+    assert clock.at == 51.0
     assert len(vendor.requests) == 1
 
 
@@ -103,7 +103,7 @@ def test_news_may_wait_anew(driver: str, vendor: Raw, clock: Clock) -> None:
     budget = Cooling(clock, 3000.0, [(2990.0, 900.0)])
     drive(driver, vendor, budget, READ(priority=Priority.POLL))
     assert budget.longest == [3600.0, 3600.0]
-    assert clock.now == 3890.0
+    assert clock.at == 3890.0
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_mkt.client import api_client, attempt
+from airflow_provider_mkt.client import attempt
 from airflow_provider_mkt.client.api_client import ApiClient, Settings
 from airflow_provider_mkt.client.auth import Auth, BearerAuth
 from airflow_provider_mkt.client.endpoint import Call, Endpoint, Priority, Safety
@@ -40,11 +39,11 @@ class Queue:
         self.given_back: list[float] = []
 
     def reserve(self, *_: Any) -> float:
-        self.asked.append(self.clock.now)
+        self.asked.append(self.clock.at)
         if self.refusals:
             raise RateLimitError("taken", retry_after=self.refusals.pop(0))
         wait = next(self.waits)
-        self.due = self.clock.now + wait
+        self.due = self.clock.at + wait
         return wait
 
     def cooldown(self, *_: Any) -> float:
@@ -67,7 +66,7 @@ def test_a_poll_without_a_slot_asks_again_shortly_before_there_is_room(driver: s
     first, second, third = budget.asked
     assert 60.0 - attempt.ASK_AGAIN <= second - first <= 60.0
     assert 600.0 - attempt.ASK_AGAIN <= third - second <= 600.0
-    assert clock.now == budget.due
+    assert clock.at == budget.due
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -86,7 +85,7 @@ def test_who_is_interrupted_while_it_waits_gives_its_slot_back(
     def interrupted(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(api_client, "time", SimpleNamespace(sleep=interrupted))
+    monkeypatch.setattr(clock, "sleep", interrupted)
     budget = Queue(clock, [], [5.0])
     with pytest.raises(KeyboardInterrupt):
         client(vendor, BearerAuth("key"), budget).send(READ())
@@ -105,7 +104,7 @@ def test_whose_task_is_cancelled_while_it_waits_gives_its_slot_back(
             await waiting.put(seconds)
             await asyncio.Event().wait()
 
-        monkeypatch.setattr(api_client.asyncio, "sleep", wait_for_ever)
+        monkeypatch.setattr(clock, "asleep", wait_for_ever)
         budget = Queue(clock, [], [5.0] * 20)
         sender = client(vendor, BearerAuth("key"), budget)
         waits = [asyncio.ensure_future(sender.asend(READ())) for _ in range(20)]

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
-from airflow_provider_mkt import validation
+from airflow_provider_mkt import clock
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
@@ -17,6 +17,7 @@ from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaign
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.testing.movable_clock import MovableClock
 from tests.unit.context import Task
 
 LATER = 700.0
@@ -95,22 +96,15 @@ def test_a_backfill_with_a_start_in_the_past_is_refused(run_id: str, vendors: Sa
     assert task.store.values == {}
 
 
-def test_a_backfill_again_attaches_although_its_start_has_passed(
-    vendors: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Afterwards(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-            return datetime(2100, 1, 1, tzinfo=tz)
-
+def test_a_backfill_again_attaches_although_its_start_has_passed(vendors: Sandbox) -> None:
     start = "2099-06-08T09:00:00Z"
     task = Task(run_id=BACKFILLS[0])
     first = campaign(campaign_start_date=start).execute(task.context)
-    monkeypatch.setattr(validation, "datetime", Afterwards)
     task.clear()
-    assert campaign(campaign_start_date=start).execute(task.context) == first
-    with pytest.raises(ValidationError, match="start_date is in the past"):
-        campaign(campaign_start_date=start).execute(Task(run_id=BACKFILLS[1]).context)
+    with clock.using(MovableClock(datetime(2100, 1, 1, tzinfo=timezone.utc))):
+        assert campaign(campaign_start_date=start).execute(task.context) == first
+        with pytest.raises(ValidationError, match="start_date is in the past"):
+            campaign(campaign_start_date=start).execute(Task(run_id=BACKFILLS[1]).context)
     assert len(vendors.ledger("flow_living", "campaign.published")) == 1
 
 

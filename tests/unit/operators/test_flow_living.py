@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mkt import validation
+from airflow_provider_mkt import clock
 from airflow_provider_mkt.exceptions import (
     ApiError,
     MalformedResponseError,
@@ -22,6 +22,7 @@ from airflow_provider_mkt.operators.flow_living import (
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.submission.record import Record
+from airflow_provider_mkt.testing.movable_clock import MovableClock
 from tests.unit.context import Task, deferral
 
 CAMPAIGN = {"plan_ref": "facebookv2", "listing_external_ids": ["listing_1001"], "branch_id": "branch_harbour"}
@@ -144,20 +145,13 @@ def test_order_ref_is_made_of_where_the_task_is(vendors: Sandbox, task: Task) ->
     ]
 
 
-def test_retry_after_the_start_still_attaches(vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-
+def test_retry_after_the_start_still_attaches(vendors: Sandbox, task: Task) -> None:
     first = publishing(campaign_start_date=FUTURE).execute(task.context)
-
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return datetime(2100, 1, 1, tzinfo=tz)
-
-    monkeypatch.setattr(validation, "datetime", Later)
     task.retry()
-    assert publishing(campaign_start_date=FUTURE).execute(task.context) == first
-    with pytest.raises(ValidationError, match="start_date is in the past"):
-        publishing(campaign_start_date=FUTURE).execute(Task(run_id="other").context)
+    with clock.using(MovableClock(datetime(2100, 1, 1, tzinfo=timezone.utc))):
+        assert publishing(campaign_start_date=FUTURE).execute(task.context) == first
+        with pytest.raises(ValidationError, match="start_date is in the past"):
+            publishing(campaign_start_date=FUTURE).execute(Task(run_id="other").context)
     assert len(vendors.ledger(effect="campaign.published")) == 1
 
 

@@ -30,7 +30,7 @@ def outcome(task: Task, waits: Waits) -> Callable[[Any], tuple[str, Any]]:
     """Run a sensor to its end as Airflow would, and tell how it ended."""
 
     def run(sensor: Any) -> tuple[str, Any]:
-        begun = waits.now()
+        begun = waits.utcnow()
         proceed: Callable[[], Any] = lambda: sensor.execute(task.context)  # noqa: E731
         while True:
             try:
@@ -38,7 +38,7 @@ def outcome(task: Task, waits: Waits) -> Callable[[Any], tuple[str, Any]]:
             except AirflowRescheduleException as rescheduled:
                 assert sensor.mode == "reschedule"
                 task.first_reschedule = begun
-                waits.sleep((rescheduled.reschedule_date - waits.now()).total_seconds())
+                waits.sleep((rescheduled.reschedule_date - waits.utcnow()).total_seconds())
             except TaskDeferred as deferred:
                 assert sensor.deferrable
                 proceed = _after(sensor, deferred, task, waits)

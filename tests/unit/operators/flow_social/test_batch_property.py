@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
-from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.client.redaction import Redactor
+from airflow_provider_mkt.clock import Clock, using
 from airflow_provider_mkt.exceptions import (
     ApiError,
     MalformedResponseError,
@@ -96,14 +97,21 @@ ANSWERS = st.one_of(
 )
 
 
+class At(Clock):
+    """A clock that shows what it is told to show."""
+
+    def __init__(self, show: Callable[[], float]) -> None:
+        self.now = show  # type: ignore[method-assign]
+
+
 class Posting(RuleBasedStateMachine):
     """One task with a list that its user edits, one vendor."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 1_780_000_000.0
-        self.clock = mock.patch("airflow_provider_mkt.submission.submit.time", SimpleNamespace(time=lambda: self.now))
-        self.clock.start()
+        self.clock = ExitStack()
+        self.clock.enter_context(using(At(lambda: self.now)))
         self.task = Task()
         self.vendor = Vendor(lambda: self.now)
         # One row a number for ever; what follows the number is the user's to edit.
@@ -114,7 +122,7 @@ class Posting(RuleBasedStateMachine):
         try:
             self.settled()
         finally:
-            self.clock.stop()
+            self.clock.close()
 
     def tried(self, contents: list[str]) -> BatchResult | BaseException:
         """Run one try over today's list."""

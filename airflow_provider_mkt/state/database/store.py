@@ -23,12 +23,14 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from airflow_provider_mkt.state.database.dialects import (
     READ_COMMITTED,
     begin_immediate,
+    may_hold_a_password,
     place_of,
     postgres_arguments,
     postgres_settings,
     pragma,
     set_up_sqlite,
     usable,
+    without_secrets,
 )
 from airflow_provider_mkt.state.database.file import DatabaseFile
 from airflow_provider_mkt.state.database.fork_safety import CONNECTIONS
@@ -63,7 +65,7 @@ class Store:
     """
 
     def __init__(self, url: str | URL, patience: float = PATIENCE) -> None:
-        self.url = usable(url)
+        self.url, self._secrets = without_secrets(usable(url))
         self.kind = self.url.get_backend_name()
         self.clock = CLOCK[self.kind]
         self.where = place_of(self.url)
@@ -138,10 +140,15 @@ class Store:
         try:
             return work()
         except SQLAlchemyError as error:
-            raise classify(error, self.where) from None
+            raise self._told(error) from None
         except self._driver.Error as error:
             # From connecting for plain SQL, or from a pragma: both go past SQLAlchemy.
-            raise classify(DBAPIError(None, None, error), self.where) from None
+            raise self._told(DBAPIError(None, None, error)) from None
+
+    def _told(self, error: SQLAlchemyError) -> StoreError:
+        """Say what failed; in the database's words only where the address that they quote can be no password."""
+        told = classify(error, self.where)
+        return StoreError(told.failure, self.where) if may_hold_a_password(self.url) else told
 
     def schema_version(self) -> int | None:
         """Return the version of the schema, None when there are no tables yet. Nothing is made or changed.
@@ -221,7 +228,7 @@ class Store:
         try:
             self._transact(self._migrate, durable=True)
         except DBAPIError as error:
-            failure = classify(error, self.where)
+            failure = self._told(error)
             if failure.failure is StoreFailure.NOT_ALLOWED and not error.connection_invalidated:
                 have = self._transact(schema_version, durable=False)
                 said = f"its schema has version {have or 0}, this code needs {len(STEPS)}"
@@ -264,7 +271,7 @@ class Store:
             return engine
         engine = create_engine(
             self.url,
-            connect_args=postgres_arguments(self.url, self.patience),
+            connect_args={**postgres_arguments(self.url, self.patience), **self._secrets},
             pool_size=MAX_CONNECTIONS,
             max_overflow=0,
             pool_timeout=self.patience,

@@ -61,6 +61,53 @@ def test_a_password_among_the_parameters_is_used_and_not_shown() -> None:
     assert "Pa55word" not in repr(made.url) + repr(vars(made))
 
 
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("postgresql://a1rfl0w:123/s3cr3t", ["a1rfl0w", "123", "s3cr3t"]),
+        ("postgresql+psycopg2://a1rfl0w:99999/s3cr3t", ["a1rfl0w", "99999", "s3cr3t"]),
+        ("postgres://s3cr3t/Pa55word", ["s3cr3t", "Pa55word"]),
+        ("postgresql://a1rfl0w:Pa55word/db", ["a1rfl0w", "Pa55word"]),
+        ("s3cr3t://a1rfl0w@db/airflow", ["s3cr3t", "a1rfl0w"]),
+        ("postgresql+s3cr3t://a1rfl0w@db/airflow", ["s3cr3t", "a1rfl0w"]),
+        ("s3cr3t:a1rfl0w@db/airflow", ["s3cr3t", "a1rfl0w"]),
+        ("mysql+s3cr3t://u:Pa55word@h/d", ["s3cr3t", "Pa55word"]),
+        ("postgresql://u:Pa55word@[h/d", ["Pa55word"]),
+        ("postgresql://u:Pa55word@h:70x/d", ["Pa55word"]),
+    ],
+)
+def test_nothing_is_shown_of_a_url_that_is_not_safely_read(
+    url: str, parts: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the host was forgotten, the user name looks like the host, and the password like port and database."""
+    shown = ""
+    with caplog.at_level(logging.DEBUG):
+        try:
+            made = Store(url, patience=0.2)
+            shown += f"{made!r} {made.where}"
+            made.run(lambda _: None, connection_wait=0.0)
+        except StoreError as error:
+            shown += "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
+    assert "StoreError" in shown
+    traced = "\n".join(line for line in (shown + caplog.text).splitlines() if not line.startswith("  "))
+    assert not [part for part in parts if part in traced]
+
+
+@pytest.mark.parametrize("url", ["postgresql://localhost:5433/airflow", "postgresql://127.0.0.1:5433/airflow"])
+def test_an_address_that_is_no_user_name_is_shown(url: str) -> None:
+    assert Store(url).where.endswith(":5433/airflow")
+
+
+@pytest.mark.parametrize("name", ["password", "sslpassword", "oauth_client_secret", "scram_client_key"])
+def test_no_parameter_shows_a_secret(name: str) -> None:
+    made = Store(f"postgresql://airflow@db/airflow?sslmode=require&{name}=s3cr3t%2FPa55word&{name}=s3cr3t%2FPa55word")
+    assert "Pa55word" not in repr(made.url) + repr(vars(made)) + repr(made._engine.url) + str(made._engine.url)
+    once = Store(f"postgresql://airflow@db/airflow?{name}=s3cr3t%2FPa55word")
+    sent = {"password": once.url.password, **once._secrets}
+    assert sent[name] == "s3cr3t/Pa55word"
+    assert "Pa55word" not in repr(once.url) + repr(vars(once))
+
+
 def test_an_escaped_password_is_used_and_not_shown() -> None:
     made = Store("postgresql://airflow:s3cr3t%40Pa55word@db/airflow")
     assert made.url.password == "s3cr3t@Pa55word"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
-from airflow_provider_mkt.client.durations import DAY
+from airflow_provider_mkt.client.durations import DAY, HOUR
 from airflow_provider_mkt.exceptions import (
     INCURABLE,
     ApiError,
@@ -30,7 +30,7 @@ class MarketingRetryPolicy(RetryPolicy):
     refused credentials, permission, request; not found     fails
     outcome unknown, and nothing can settle it              fails; a person has to look
     executed, but the answer cannot be read                 fails; a person has to look
-    the vendor named a waiting time (429)                   is retried after exactly that time
+    the vendor named a waiting time (429)                   is retried after exactly that time, an hour at most
     everything else                                         follows the task's own retry settings
     ======================================================  ==============================================
     """
@@ -52,8 +52,9 @@ class MarketingRetryPolicy(RetryPolicy):
         if isinstance(exception, MalformedResponseError) and exception.executed and not exception.resolvable:
             return RetryDecision.fail(reason="It was executed, but the answer cannot be read: a person has to look.")
         if isinstance(exception, (RateLimitError, OutcomeUnknownError)) and exception.retry_after is not None:
-            wait = min(exception.retry_after, DAY)
             limited = isinstance(exception, RateLimitError)
+            # NaN is less than nothing, and a negative wait is none.
+            wait = max(0.0, min(HOUR if limited else DAY, exception.retry_after))
             why = "the rate limit allows it again" if limited else "it shows at the vendor, or certainly never will"
             return RetryDecision.retry(delay=timedelta(seconds=wait), reason=f"In {wait:.0f} s, {why}.")
         return RetryDecision.default()

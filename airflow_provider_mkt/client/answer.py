@@ -22,6 +22,7 @@ TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 LOOKED_AT = 64 * 1024
 """Bytes of a body that is no JSON in which its words are looked for."""
 UNSEEN = re.compile(r"<(style|script|head)\b[^<>]{0,1000}>.{0,20000}?</\1>", re.IGNORECASE | re.DOTALL)
+CDATA = re.compile(r"<!\[CDATA\[(.{0,20000}?)\]\]>", re.DOTALL)
 TAGS = re.compile(r"<[^<>]{0,1000}>")
 
 Rows = list[dict[str, Any]]
@@ -81,7 +82,8 @@ def plain_text(body: bytes) -> str:
     """Return the words of a body that is no JSON, as proxies and gateways answer: text, or a page without its tags."""
     text = body[:LOOKED_AT].decode(errors="replace")
     if text.lstrip()[:1] == "<":
-        text = html.unescape(TAGS.sub(" ", UNSEEN.sub(" ", text)))
+        text = CDATA.sub(lambda match: html.escape(match[1]), UNSEEN.sub(" ", text))
+        text = html.unescape(TAGS.sub(" ", text))
     return " ".join(text.split())
 
 

@@ -43,6 +43,8 @@ UNCHECKED = 1.0
 """Seconds of waiting for a slot up to which no cooldown is looked for: a request that goes at once costs no more."""
 ASK_AGAIN = 15.0
 """Seconds before there is room at which a poll that was given no slot asks again, at the earliest."""
+MAX_NAP = HOUR / 2
+"""Seconds after which it asks again at the latest: a person may have lifted a cooldown meanwhile."""
 SLOTS = 3
 """Slots that an attempt takes. In the last one it goes out however late it is: on a machine that is always late, a
 launch that never happens would be worse than a 429."""
@@ -226,7 +228,7 @@ class Attempts:
                 self._say_wait(call, wait)
                 return wait
             # Those who ask again come one by one, shortly before there is room.
-            yield max(0.1, again - ASK_AGAIN * random.random())  # noqa: S311 - spreads them, protects nothing
+            yield max(0.1, min(MAX_NAP, again) - ASK_AGAIN * random.random())  # noqa: S311 - spreads them
             left = max(0.0, until - clock.monotonic())
         raise OutcomeUnknownError(lost, vendor=self.settings.vendor)
 

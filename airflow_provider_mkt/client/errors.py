@@ -6,10 +6,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from airflow_provider_mkt.client.complaints import complaints_of, texts_in
 from airflow_provider_mkt.client.endpoint import Call, Safety
 from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.client.redaction import Redactor, personal_values
 from airflow_provider_mkt.client.retry import Next
+from airflow_provider_mkt.client.retry_after import MAX_RETRY_AFTER
 from airflow_provider_mkt.exceptions import (
     ApiError,
     AuthenticationError,
@@ -23,10 +25,8 @@ from airflow_provider_mkt.exceptions import (
     ValidationError,
 )
 
-WORDS = ("message", "error_description", "error", "detail", "title", "msg")
-"""Where an entry of an error that is a list may have its words."""
 OTHERS_WORDS = ("detail", "title", "reason", "msg", "description", "faultstring")
-"""Where an object may have them that no vendor answers with, but a gateway, a proxy or a framework."""
+"""Where an object may have its words that no vendor answers with, but a gateway, a proxy or a framework."""
 ERROR = 400
 BY_STATUS: dict[int, type[ApiError]] = {
     400: ValidationError,
@@ -58,12 +58,13 @@ def failure(call: Call, outcome: Outcome, following: Next, vendor: str, redactor
     kind, told = _kind(call, outcome, following)
     contradicted = outcome.known is Certainty.CONTRADICTED
     own = f"{outcome.reason}. {words['message']}" if contradicted and words["message"] else ""
-    others = _others_words(outcome.answer) if (outcome.status or 0) >= ERROR else ""
-    said = _on_screen(redactor.text((own or words["message"] or others or outcome.reason) + _listed(words["details"])))
+    said = _on_screen(redactor.text(_said(outcome, own or words["message"], redactor)))
     message = told.format(vendor=vendor, route=f"{endpoint.method} {endpoint.path}")
     if outcome.status:
         message += f" (HTTP {outcome.status})"
     message += f": {said}" if said else ""
+    if outcome.retry_after == MAX_RETRY_AFTER:
+        message += " (It asks to wait for an hour or longer. An hour is kept; `airflow mkt budgets reset` ends it.)"
     request_id = words["request_id"] or outcome.headers.get("x-request-id")
     facts: dict[str, Any] = {
         "vendor": vendor,
@@ -135,8 +136,8 @@ def vendor_words(answer: Any) -> dict[str, Any]:
     :return: the four, ``""`` or None where the body has none
     """
     if not isinstance(answer, dict):
-        told = _said(answer) if isinstance(answer, list) else answer if isinstance(answer, str) else ""
-        return {"message": told, "code": "", "details": None, "request_id": None}
+        told = (complaints_of(answer) or json.dumps(answer[:10])) if isinstance(answer, list) else answer
+        return {"message": told if isinstance(told, str) else "", "code": "", "details": None, "request_id": None}
     inner = answer.get("error") or _first_of(answer.get("errors"))
     error: dict[str, Any] = inner if isinstance(inner, dict) else answer
     meta = answer.get("meta")
@@ -151,12 +152,26 @@ def vendor_words(answer: Any) -> dict[str, Any]:
     }
 
 
+def _said(outcome: Outcome, message: str, redactor: Redactor) -> str:
+    """Return what the answer says: its message, and the fields and problems that it names.
+
+    :param message: the message, if it is of one of the vendors' forms
+    """
+    answer = outcome.answer
+    if (outcome.status or 0) < ERROR:
+        return message or outcome.reason
+    told = message or _others_words(answer)
+    parts = complaints_of(answer)
+    if parts and told and parts != told:
+        return f"{told} ({parts})"
+    # An object of unknown form shows all its texts, but for those whose names are of secrets and people.
+    return told or parts or (texts_in(redactor.data(answer)) if isinstance(answer, dict) else "") or outcome.reason
+
+
 def _others_words(answer: Any) -> str:
     """Return the words of an error object that is not of the vendor's own form, such as RFC 9457's problem details."""
     if not isinstance(answer, dict):
         return ""
-    if isinstance(detail := answer.get("detail"), list) and detail:
-        return _said(detail)
     fault = answer.get("fault")
     return _first_text(fault if isinstance(fault, dict) else answer, *OTHERS_WORDS)
 
@@ -168,19 +183,6 @@ def _on_screen(text: str) -> str:
 
 def _first_of(errors: Any) -> Any:
     return errors[0] if isinstance(errors, list) and errors else errors
-
-
-def _said(rows: list[Any]) -> str:
-    """Return the words of an error that is a list: of texts, of objects with a message, or of anything."""
-    told = [_first_text(row, *WORDS) if isinstance(row, dict) else row for row in rows[:10]]
-    return "; ".join(each for each in told if isinstance(each, str) and each) or json.dumps(rows[:10])
-
-
-def _listed(details: Any) -> str:
-    """Return the fields and problems that an error names: without them, "Invalid request" says nothing."""
-    rows = [row for row in details if isinstance(row, dict)] if isinstance(details, list) else []
-    told = [f"{row.get('field')}: {row.get('message')}" for row in rows[:10] if row.get("message")]
-    return f" ({'; '.join(told)})" if told else ""
 
 
 def _first_text(source: dict[str, Any], *names: str) -> str:

@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any
 
 from airflow_provider_mkt.client.answer import UnreadableError, parse, plain_text, read_answer
+from airflow_provider_mkt.client.complaints import as_utf8
 from airflow_provider_mkt.client.contradiction import contradiction, named
 from airflow_provider_mkt.client.endpoint import Endpoint
 from airflow_provider_mkt.client.redirect import host_of, location_of
@@ -148,6 +149,7 @@ def judge_response(endpoint: Endpoint, status: int, headers: dict[str, str], bod
         except UnreadableError as error:
             return Outcome(Certainty.UNREADABLE, status, str(error), None, headers)
         return Outcome(Certainty.ANSWERED, status, "", answer, headers)
+    body = as_utf8(body, headers.get("content-type", ""))
     try:
         answer = parse(body)
     except UnreadableError:

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_mkt.client.durations import DAY
+from airflow_provider_mkt.client.durations import DAY, HOUR
 
 RATE_HEADERS = "x-ratelimit-"
 """What the names of most vendors' rate limit headers begin with."""
-MAX_RETRY_AFTER = DAY
-"""Seconds. A vendor that names a longer wait is not believed: nobody is kept waiting for years by one header."""
+MAX_RETRY_AFTER = HOUR
+"""Seconds. A vendor that names a longer wait is not believed: then one request finds out. One answer must not stop a
+launch for a day, nor a resolvable one for longer than its key lives."""
 MAX_RESET = 60.0
 """Seconds. A reset lies at most a window ahead, and this is the longest window of any vendor."""
 MIN_429 = 1.0
@@ -21,7 +22,7 @@ MAX_CLOCK_SKEW = DAY
 
 
 def retry_after(headers: Mapping[str, str], answer: Any, now: float, least: float = 0.0) -> float | None:
-    """Return the seconds the vendor asks to wait, in any of the forms seen, at most a day, or None.
+    """Return the seconds the vendor asks to wait, in any of the forms seen, at most an hour, or None.
 
     Read in the order of trust: ``Retry-After`` (seconds or HTTP date), ``retry_after`` inside the error object, beside
     it.

@@ -10,9 +10,12 @@ from datetime import timedelta
 
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from airflow_provider_mkt.client.durations import DAY
+from airflow_provider_mkt.client.durations import DAY, MINUTE
 from airflow_provider_mkt.clock import utcnow
 from airflow_provider_mkt.exceptions import RateLimitError
+
+MAX_AWAY = 15 * MINUTE
+"""Seconds after which a task looks again, however long it is to wait: `airflow mkt budgets reset` may have lifted it."""
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +32,14 @@ def reschedule_when_rate_limited() -> Iterator[None]:
         from airflow_provider_mkt.client.retry import MAX_WAIT
 
         refused_by_vendor = error.status is not None
-        if refused_by_vendor and (error.retry_after or 0.0) <= MAX_WAIT:
+        if refused_by_vendor and not (error.retry_after or 0.0) > MAX_WAIT:
             raise
         later = error
     else:
         return
-    log.warning("Coming back in %.0f s: %s", later.retry_after, later)
-    raise AirflowRescheduleException(utcnow() + timedelta(seconds=min(later.retry_after or 0.0, DAY)))
+    asked = min(DAY, max(0.0, later.retry_after or 0.0))
+    away = min(MAX_AWAY, asked)
+    log.warning("Coming back in %.0f s: %s", away, later)
+    if asked > away:
+        log.warning("It asks for %.0f s. `airflow mkt budgets reset` ends the wait of the whole account.", asked)
+    raise AirflowRescheduleException(utcnow() + timedelta(seconds=away))

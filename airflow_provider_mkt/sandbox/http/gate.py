@@ -229,7 +229,12 @@ def _shown_body(call: Call) -> Any:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    """Return the headers by lower-case name; one that is there twice has both values, as if it was one list."""
+    found: dict[str, str] = {}
+    for raw, value in scope["headers"]:
+        name = raw.decode("latin-1").lower()
+        found[name] = f"{found[name]}, {value.decode('latin-1')}" if name in found else value.decode("latin-1")
+    return found
 
 
 def _call(scope: Scope, prefix: str) -> Call:

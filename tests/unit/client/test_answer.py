@@ -99,6 +99,31 @@ def test_the_words_of_an_error(body: bytes, words: str) -> None:
     assert str(told(body)) == f"Vendor refused GET /things (HTTP 400): {words}"
 
 
+@pytest.mark.parametrize(
+    ("body", "content_type", "words"),
+    [
+        ('{"message": "ungültig"}'.encode("latin-1"), "application/json; charset=ISO-8859-1", "ungültig"),
+        ('{"message": "ungültig"}'.encode("latin-1"), "application/json", "ungültig"),
+        ('{"message": "ungültig"}'.encode("utf-16"), "application/json", "ungültig"),
+        ('{"message": "ungültig"}'.encode("utf-16-be"), "application/json; charset=utf-16", "ungültig"),
+        ('{"message": "ungültig"}'.encode("utf-8-sig"), "", "ungültig"),
+        ('{"errors": {"ort": ["ungültig"]}}'.encode("cp1252"), 'text/json;charset="windows-1252"', "ort: ungültig"),
+        ("閉店".encode("shift_jis"), "text/plain; charset=Shift_JIS", "閉店"),
+        ("ungültig".encode("utf-16-le"), "text/plain; charset=utf-16-le", "ungültig"),
+        ("ungültig".encode(), "text/plain; charset=no-such", "ungültig"),
+        ("ungültig".encode(), "text/plain; charset=punycode", "ungültig"),
+        (b"ungultig", "text/plain; charset=zlib", "ungultig"),
+        (b"<Error><Code>Slow</Code><Message>a &lt; b</Message></Error>", "application/xml", "Slow a < b"),
+        (b"<e><![CDATA[not <now>]]></e>", "application/xml", "not <now>"),
+        ('<?xml version="1.0" encoding="iso-8859-1"?><e>ungültig</e>'.encode("latin-1"), "text/xml", "ungültig"),
+    ],
+)
+def test_an_error_is_read_in_its_charset(body: bytes, content_type: str, words: str) -> None:
+    outcome = judge_response(READ, 400, {"content-type": content_type}, body, 0.0)
+    error = failure(READ(), outcome, Next.FAIL, "Vendor", Redactor())
+    assert str(error) == f"Vendor refused GET /things (HTTP 400): {words}"
+
+
 @pytest.mark.parametrize("piece", ["<", "<a ", "<script>", "<!--", "&lt;", "x", "</script", "<style <"])
 def test_long_pages_are_cut(piece: str) -> None:
     error = told(piece.encode() * (MEGABYTE // len(piece)))

@@ -135,12 +135,24 @@ def test_an_address_in_the_path_is_not_quoted_back() -> None:
     assert error.path == "/things/{thing}"
 
 
+SENT = "M (first_name: ***; password: ***; x: y)"
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
         ({"type": "about:blank", "title": "Not allowed", "detail": "No seats left"}, "No seats left"),
         ({"title": "Not allowed"}, "Not allowed"),
-        ({"detail": [{"loc": ["body", "x"], "msg": "field required"}]}, "field required"),
+        ({"detail": [{"loc": ["body", "x"], "msg": "field required"}]}, "body.x: field required"),
+        ({"errors": {"name": ["is empty", "is odd"], "a": {"b": ["c"]}}}, "name: is empty; name: is odd; a.b: c"),
+        ({"message": "Bad.", "errors": {"email": ["is no address"]}}, "Bad. (email: is no address)"),
+        ({"errors": {"email": "is taken"}}, "email: is taken"),
+        ({"errors": [{"title": "T", "source": {"pointer": "/data/x"}}, {"detail": "D"}]}, "/data/x: T; D"),
+        ({"message": "M", "errors": ["one", {"field": "two", "message": "three"}]}, "M (one; two: three)"),
+        ({"title": "T", "invalid-params": [{"name": "age", "reason": "is negative"}]}, "T (age: is negative)"),
+        ({"error": {"message": "M", "details": {"first_name": "Zoe", "password": "p", "x": ["y"]}}}, SENT),
+        ({"errors": {"rows": [{"index": 3, "errors": [{"field": "f", "msg": "g"}]}]}}, "rows: f: g"),
+        ({"status": "no", "why": {"text": "closed", "api_key": "k"}}, "status: no; why.text: closed; why.api_key: ***"),
         ({"msg": "no route"}, "no route"),
         ({"fault": {"faultstring": "Spike arrest", "detail": {}}}, "Spike arrest"),
         ({"message": "s3cret+1 is \x1b[31mbad\x07\u202e"}, "*** is  [31mbad"),

@@ -67,6 +67,18 @@ def test_its_own_addresses(host: str) -> None:
         "[fe80::1]:8095",
         "2130706433",
         "loc\u0430lhost",
+        "localhost:8095@evil.example",
+        "localhost:evil.example",
+        "localhost:",
+        "localhost:123456",
+        "[::1]evil.example",
+        "[::1].evil.example:8095",
+        "[::1",
+        "::1",
+        "localhost, evil.example",
+        "127.0.0.1\\@evil.example",
+        "127.0.0.1#.evil.example",
+        "169.254.169.254",
     ],
 )
 def test_foreign_hosts(host: str) -> None:
@@ -80,11 +92,56 @@ def test_its_own_pages(origin: str) -> None:
 
 @pytest.mark.parametrize(
     "origin",
-    ["null", "", "http://evil.example", "http://127.0.0.1:3000", "http://localhost:8095", "file://", "https://sandbox"],
+    [
+        *(
+            "null",
+            "",
+            "http://evil.example",
+            "http://127.0.0.1:3000",
+            "http://localhost:8095",
+            "file://",
+            "https://sandbox",
+        ),
+        *(
+            "chrome-extension://127.0.0.1:8095",
+            "127.0.0.1:8095",
+            "https://127.0.0.1",
+            "http://127.0.0.1:8095@evil.example",
+        ),
+        *(
+            "http://evil.example//127.0.0.1:8095",
+            "http://evil.example, http://127.0.0.1:8095",
+            "http://127.0.0.1:80950",
+        ),
+        *("http://127.0.0.1:8095.evil.example", "http://[::1]:8095", "http://127.0.0.1:8095/x", "http://"),
+    ],
 )
 def test_foreign_pages(origin: str) -> None:
     """Another server on this machine is another origin too."""
     assert refusal_of({"host": "127.0.0.1:8095", "origin": origin}, "127.0.0.1", [PUBLIC])
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("[::1]:8095", "http://[::1]:8095"),
+        ("LocalHost:8095", "http://localhost:8095"),
+        ("localhost", "http://localhost"),
+        ("localhost:80", "http://localhost"),
+        ("127.0.0.1", "HTTP://127.0.0.1:80"),
+    ],
+)
+def test_pages_of_every_spelling_of_its_address(host: str, origin: str) -> None:
+    assert refusal_of({"host": host, "origin": origin}, "127.0.0.1", [PUBLIC]) is None
+
+
+@pytest.mark.parametrize("name", [b"host", b"origin"])
+def test_a_header_that_is_there_twice_is_foreign(name: bytes) -> None:
+    from airflow_provider_mkt.sandbox.http.gate import _headers
+
+    own = b"127.0.0.1:8095" if name == b"host" else b"http://127.0.0.1:8095"
+    twice = [(b"host", b"127.0.0.1:8095")] * (name != b"host") + [(name, b"evil.example"), (name.title(), own)]
+    assert refusal_of(_headers({"headers": twice}), "127.0.0.1", [])
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}], ids=str)

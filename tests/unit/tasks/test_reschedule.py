@@ -111,6 +111,22 @@ def test_what_is_worth_coming_back_for(error: RateLimitError, comes_back: bool) 
         raise error
 
 
+@pytest.mark.parametrize("asked", [86_400, 10**400, 1e308, float("inf")])
+def test_no_answer_sends_a_task_away_for_a_day(asked: float, caplog: pytest.LogCaptureFixture) -> None:
+    """It looks again after a quarter of an hour: somebody may have lifted the wait."""
+    before = datetime.now(timezone.utc)
+    with pytest.raises(AirflowRescheduleException) as caught, reschedule_when_rate_limited():
+        raise RateLimitError("429", status=429, retry_after=asked)
+    assert caught.value.reschedule_date - before <= timedelta(minutes=16)
+    assert "airflow mkt budgets reset" in caplog.text
+
+
+@pytest.mark.parametrize("asked", [float("nan"), -5.0, -1e308])
+def test_what_is_no_time_is_no_reason_to_come_back(asked: float) -> None:
+    with pytest.raises(RateLimitError), reschedule_when_rate_limited():
+        raise RateLimitError("429", status=429, retry_after=asked)
+
+
 def test_other_errors_pass() -> None:
     with pytest.raises(KeyError), reschedule_when_rate_limited():
         raise KeyError

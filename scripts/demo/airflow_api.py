@@ -78,9 +78,18 @@ class AirflowApi:
                 return False
             raise
 
+    def resume(self, dag_id: str) -> None:
+        """Let the scheduler run the DAG."""
+        self._call("PATCH", f"/dags/{quote(dag_id)}", body={"is_paused": False})
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """Return everything that Airflow tells about the runs of a DAG, the first one first."""
+        found: list[dict[str, Any]] = self._call("GET", f"/dags/{quote(dag_id)}/dagRuns")["dag_runs"]
+        return found
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
         """Unpause the DAG, start a run and return its id."""
-        self._call("PATCH", f"/dags/{quote(dag_id)}", body={"is_paused": False})
+        self.resume(dag_id)
         # The default run id holds characters that make addresses and file names hard to copy.
         run_id = datetime.now(timezone.utc).strftime("launch-%Y%m%d-%H%M%S")
         body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}

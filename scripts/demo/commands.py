@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from scripts.demo import failure, processes, readback, taskview
+from scripts.demo import failure, processes, readback, taskview, webhooks
 from scripts.demo.console import Screen
 from scripts.demo.http import HttpStatusError, UnreachableError
 from scripts.demo.interrupts import Interrupts
@@ -34,6 +34,7 @@ class Launch:
     :param deferrable: wait in the triggerer instead of on workers
     :param timeout: seconds that the run may take
     :param vendors: where something must have happened afterwards
+    :param webhooks: have the vendors call, and show which run that starts
     """
 
     dag_id: str
@@ -42,6 +43,7 @@ class Launch:
     deferrable: bool
     timeout: float
     vendors: tuple[str, ...]
+    webhooks: bool = False
 
 
 def begin(layout: Layout, mode: str, launch: Launch) -> int:
@@ -128,7 +130,9 @@ def _run(layout: Layout, mode: str, launch: Launch, screen: Screen) -> int:
 
 
 def _launch(layout: Layout, launch: Launch, screen: Screen, session: Session) -> int:
-    session.wait_for_dag(launch.dag_id)
+    session.wait_for_dag(launch.dag_id, "parsing")
+    if launch.webhooks:
+        webhooks.subscribe(session)
     began = screen.elapsed()
     run_id = session.api.trigger(launch.dag_id, launch.conf)
     screen.say(f"{launch.dag_id} started: {session.addresses.airflow}/dags/{launch.dag_id}/runs/{run_id}")
@@ -136,6 +140,8 @@ def _launch(layout: Layout, launch: Launch, screen: Screen, session: Session) ->
     screen.timings.append(("run", screen.elapsed() - began))
     if state != "success":
         raise failure.explain(layout, launch.dag_id, run_id, session.api.task_states(launch.dag_id, run_id))
+    if launch.webhooks:
+        webhooks.show(session, screen)
     reader = readback.Reader(session.addresses.sandbox, session.connections)
     rows = reader.rows()
     screen.console.print(readback.table(rows))

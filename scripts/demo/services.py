@@ -53,7 +53,8 @@ def sandbox_command(addresses: Addresses, speed: float) -> tuple[str, ...]:
 
     :param speed: how many of their seconds pass in one of ours; posts go out that much sooner as well
     """
-    return (*_sandbox(addresses), "--speed", f"{speed:g}", "--switch", "flow_social.early_posts=true")
+    options = ("--speed", f"{speed:g}", "--switch", "flow_social.early_posts=true", "--webhooks-to", addresses.airflow)
+    return (*_sandbox(addresses), *options)
 
 
 def sandbox_connections_command(addresses: Addresses) -> tuple[str, ...]:

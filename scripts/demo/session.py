@@ -81,9 +81,10 @@ class Session:
             self.instance.ready = self.instance.running()
             self.instance.save(self._layout.record)
 
-    def wait_for_dag(self, dag_id: str) -> None:
+    def wait_for_dag(self, dag_id: str, step: str | None = None) -> None:
         """Wait until Airflow has parsed a DAG.
 
+        :param step: the name under which the time appears at the end
         :raises DemoError: its file does not load, or it does not appear
         """
 
@@ -95,7 +96,7 @@ class Session:
                 raise DemoError(f"a DAG file does not load, so {dag_id} may never appear", traceback.splitlines())
             return None
 
-        self._screen.wait(f"the DAG {dag_id}", parsed, DAG_TIMEOUT, "parsing")
+        self._screen.wait(f"the DAG {dag_id}", parsed, DAG_TIMEOUT, step)
 
     def check(self) -> None:
         """Make sure that all servers live.

@@ -42,6 +42,7 @@ class Effect:
 
 _SIGNED_IN = Effect("signed in", counts=False)
 _KEY_REUSED = Effect("idempotency key used for another request", fault=True)
+_SUBSCRIBED = Effect("webhook subscription")
 _SUBSCRIBER = Effect("subscriber", "/subscribers", rows="data", good=frozenset({"active", "unconfirmed"}))
 
 EFFECTS: dict[tuple[str, str], Effect] = {
@@ -59,6 +60,8 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("flokit", "sync.started"): Effect(
         "sync of integration", "/integrations", rows="integrations", good=frozenset({"connected"}), by_reference=True
     ),
+    ("flinque", "webhook.created"): _SUBSCRIBED,
+    ("flow_social", "webhook.created"): _SUBSCRIBED,
     ("flinque", "report.generated"): Effect("report", "/reports", rows="data", good=frozenset({"ready"})),
 }
 

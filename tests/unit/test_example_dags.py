@@ -65,3 +65,13 @@ def test_a_calendar_with_a_channel_that_does_not_exist(vendors: Sandbox, folder:
     states = run(folder, "mkt_social_calendar", calendar="spring.csv")
     assert states == {"read_calendar": "success", "preflight": "failed"}
     assert effects(vendors) <= {"token.issued"}
+
+
+def test_the_vendors_are_asked_to_call_once(vendors: Sandbox, folder: Path) -> None:
+    for _ in range(2):
+        assert run(folder, "mkt_webhooks") == {"reports": "success", "posts": "success"}
+    created = {entry["reference"] for entry in vendors.ledger(effect="webhook.created")}
+    assert created == {
+        f"https://airflow.example.com/mkt/webhooks/{name}_default" for name in ("flinque", "flow_social")
+    }
+    assert len(vendors.ledger(effect="webhook.created")) == 2

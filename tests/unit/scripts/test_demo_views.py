@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from scripts.demo import failure, taskview
+from scripts.demo import failure, taskview, webhooks
 from scripts.demo.airflow_api import TaskState
 from scripts.demo.layout import Layout
 
@@ -62,3 +62,15 @@ def test_failure_without_a_log_points_to_the_scheduler(tmp_path: Path) -> None:
     error = failure.explain(Layout.of(tmp_path), "launch", "r", [_state("post", "failed")])
     assert "post" in error.message
     assert "scheduler.log" in error.details[0]
+
+
+def test_a_webhook_and_its_run_are_told_in_one_line() -> None:
+    delivery = {
+        "vendor": "flinque",
+        "url": "https://airflow.example.com/hook",
+        "event": "report.ready",
+        "created_at": "2026-01-02T03:04:05.250Z",
+    }
+    line = webhooks.story(delivery, {"start_date": "2026-01-02T03:04:06.500000Z", "state": "success"})
+    assert "flinque called https://airflow.example.com/hook with report.ready" in line
+    assert "1.2 s later mkt_on_report_ready was running" in line

@@ -16,11 +16,16 @@ RUN case "${AIRFLOW_IMAGE}" in \
         *) echo "This provider is tested with Airflow 3.3.2, and the image has ${AIRFLOW_VERSION}" >&2; exit 1 ;; \
     esac
 
+USER airflow
 COPY --chown=airflow:root pyproject.toml README.md LICENSE /opt/airflow/provider/
 COPY --chown=airflow:root airflow_provider_mkt /opt/airflow/provider/airflow_provider_mkt
 
 # Naming Airflow's own version keeps pip from moving it; the image's constraints (assumed at this path, or the build
-# stops) keep everything else at what Airflow was tested with.
-RUN pip install --no-cache-dir "apache-airflow==${AIRFLOW_VERSION}" "/opt/airflow/provider[sandbox]" \
+# stops) keep everything else at what Airflow was tested with. The last look is at what the state store and the executor
+# need. The folder is where exports go: a new volume takes its owner from it.
+RUN pip install --no-cache-dir "apache-airflow==${AIRFLOW_VERSION}" "/opt/airflow/provider[celery,postgres,sandbox]" \
         --constraint "${HOME}/constraints.txt" \
-    && rm -rf /opt/airflow/provider
+    && rm -rf /opt/airflow/provider \
+    && pip check \
+    && python -c "import airflow.providers.celery, airflow.providers.fab, airflow_provider_mkt, psycopg2, redis" \
+    && mkdir -p /opt/airflow/exports

@@ -86,13 +86,15 @@ format: $(STAMP) ## put the code into the project's format
 	$(BIN)/ruff check --fix-only --quiet $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
 
-env: $(STAMP) ## write a .env with new random secrets for docker-compose (an existing one is kept)
+env: $(STAMP) ## write secrets/ with new random secrets for docker-compose (an existing one is kept)
 	@exec $(BIN)/python -m scripts.make_env
 
 LOCK := uv pip compile --universal --python-version 3.10 --generate-hashes --no-header --no-emit-index-url --no-annotate
 
 lock: $(STAMP) ## work out requirements/ anew from pyproject.toml, each package with the hashes of its files
 	$(BIN)/$(LOCK) --group dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/$(subst 3.10,3.11,$(LOCK)) --extra celery --extra postgres --extra sandbox --group distributed pyproject.toml \
+		-o requirements/distributed.txt
 	echo uv | $(BIN)/$(LOCK) - -o requirements/bootstrap.txt
 
 clean: ## remove everything that make has made, the virtual environment included

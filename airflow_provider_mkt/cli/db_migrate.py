@@ -18,7 +18,7 @@ from airflow_provider_mkt.state.errors import StoreError
 class StoreTables(BaseDBManager):
     """The tables of the shared store, which is a database of its own and brought forward without Alembic.
 
-    ``airflow db reset`` leaves them alone: they hold tokens that only a person can get anew.
+    ``airflow db reset`` leaves them alone: they hold tokens that only a person can get again.
 
     :param session: of Airflow's own database; not used
     """

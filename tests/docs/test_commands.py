@@ -162,7 +162,9 @@ def _compose(words: list[str], sandbox: Sandbox) -> None:
         if rest[2] == "airflow":
             _airflow(rest[2:], sandbox)
         return
-    assert all(word in options or word in COMPOSE["services"] for word in rest[1:])
+    known = {*options, *COMPOSE["services"]}
+    for word in rest[1:]:
+        assert word in known or word == "--scale" or re.sub(r"=\d+$", "", word) in COMPOSE["services"], word
 
 
 def _script(words: list[str], sandbox: Sandbox) -> None:

@@ -15,6 +15,8 @@ import yaml
 from scripts import make_env
 
 ROOT = Path(__file__).resolve().parents[2]
+NO_SECRETS = {"AIRFLOW__CORE__AUTH_MANAGER", "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"}
+ROLES = ROOT / "scripts" / "database_roles.sh"
 COMPOSE_FILE = ROOT / "docker-compose.yaml"
 TOOL = shutil.which("docker-compose")
 needs_tool = pytest.mark.skipif(
@@ -29,8 +31,8 @@ AIRFLOW_SERVICES = {
     "airflow-worker": "celery worker",
 }
 SERVICES = {*AIRFLOW_SERVICES, "airflow-init", "postgres", "redis"}
-VARIABLE = re.compile(r"\$\{(\w+)(:?[-?][^}]*)?\}")
-SECRET_SETTING = re.compile(r"PASSWORD|SECRET|FERNET|_KEY|AUTH$|SQL_ALCHEMY_CONN|RESULT_BACKEND|BROKER_URL")
+SECRET_FILE = re.compile(r"(?:^cat )?/run/secrets/([a-z-]+)$")
+SECRET_SETTING = re.compile(r"PASSWORD|SECRET|FERNET|_KEY|AUTH$|SQL_ALCHEMY_CONN|RESULT_BACKEND|_URL")
 
 
 def _services() -> dict[str, Any]:
@@ -53,10 +55,8 @@ def _config(env_file: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def env_file(tmp_path: Path) -> Path:
-    path = tmp_path / "secrets.env"
-    assert make_env.write(path)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"AIRFLOW_IMAGE=apache/airflow@sha256:{'0' * 64}\n")
+    path = tmp_path / "images.env"
+    path.write_text(f"AIRFLOW_IMAGE=apache/airflow@sha256:{'0' * 64}\n", encoding="utf-8")
     return path
 
 
@@ -100,11 +100,12 @@ def test_images_are_pinned_and_alike() -> None:
             assert tag == base[1], name
 
 
-def test_dags_cannot_be_changed_from_inside_and_logs_are_shared() -> None:
+def test_dags_cannot_be_changed_from_inside_and_logs_and_exports_are_shared() -> None:
     for name in AIRFLOW_SERVICES:
         volumes = _services()[name]["volumes"]
         assert "./dags:/opt/airflow/dags:ro" in volumes
         assert "airflow-logs:/opt/airflow/logs" in volumes
+        assert "airflow-exports:/opt/airflow/exports" in volumes
 
 
 def test_ports_are_open_to_this_machine_only() -> None:
@@ -113,23 +114,64 @@ def test_ports_are_open_to_this_machine_only() -> None:
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
-def test_secrets_have_no_default() -> None:
-    found: set[str] = set()
-    for name, one in _services().items():
+def test_secrets_are_files_and_go_to_those_only_who_need_them() -> None:
+    compose = yaml.safe_load(COMPOSE_FILE.read_text(encoding="utf-8"))
+    assert set(compose["secrets"]) == set(make_env.content())
+    for name, row in compose["secrets"].items():
+        assert row == {"file": f"${{MKT_SECRETS:-./secrets}}/{name}"}
+    for name, one in compose["services"].items():
+        read = set(re.findall(r"/run/secrets/([a-z-]+)", str(one.get("command")) + str(one.get("healthcheck"))))
         for setting, value in (one.get("environment") or {}).items():
-            if not SECRET_SETTING.search(setting) or setting == "AIRFLOW__CORE__AUTH_MANAGER":
-                continue
-            variables = VARIABLE.findall(str(value))
-            assert variables, f"{name}: {setting} is written into the file"
-            assert all(rest.startswith(":?") for _, rest in variables), f"{name}: {setting} has a default"
-            found.update(variable for variable, _ in variables)
-    assert found == set(make_env.SECRETS)
+            if SECRET_SETTING.search(setting) and setting not in NO_SECRETS:
+                found = SECRET_FILE.match(str(value))
+                assert found, f"{name}: {setting} is written into the file"
+                assert setting.endswith("_CMD" if value.startswith("cat ") else "_FILE"), f"{name}: {setting}"
+                read.add(found[1])
+        if name == "postgres":
+            read |= set(re.findall(r"/run/secrets/([a-z-]+)", ROLES.read_text(encoding="utf-8")))
+        assert read == set(one.get("secrets", [])), name
+
+
+def test_workers_hold_no_rights_on_airflows_database_and_none_on_tables() -> None:
+    services = _services()
+    assert not {"database-url", "mkt-owner-url", "jwt-secret", "postgres-password"} & set(
+        services["airflow-worker"]["secrets"]
+    )
+    owners = [name for name, one in services.items() if "mkt-owner-url" in one.get("secrets", [])]
+    assert owners == ["airflow-init"]
+
+
+def test_what_would_stop_a_cluster_is_set() -> None:
+    for name in AIRFLOW_SERVICES:
+        settings = _services()[name]["environment"]
+        assert settings["AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE"] == "true"
+        days = int(settings["AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"]) / 86_400
+        assert days > 60, "the calendar DAG waits for 60 days"
+    assert "/data" in _services()["redis"]["command"][-1]
+    assert "redis-data:/data" in _services()["redis"]["volumes"]
+    script = _services()["airflow-init"]["command"]
+    assert script[:2] == ["bash", "-ec"], "a failed migration must stop the start"
+    assert script[2].splitlines()[:2] == ["airflow db migrate", "airflow mkt db check"]
+
+
+def test_checks_that_start_an_airflow_are_rare() -> None:
+    for name, one in _services().items():
+        if re.search(r"airflow jobs|celery ", str(one.get("healthcheck", {}).get("test"))):
+            assert one["healthcheck"]["interval"] == "5m", name
+
+
+def test_the_image_runs_as_no_root_and_has_what_its_services_need() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE) == ["airflow"]
+    assert "[celery,postgres,sandbox]" in dockerfile
+    assert "mkdir -p /opt/airflow/exports" in dockerfile
 
 
 def test_image_is_built_without_the_secrets_of_this_folder() -> None:
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
     assert "*" in lines
-    assert not [line for line in lines if line.startswith("!") and "env" in line]
+    assert not [line for line in lines if line.startswith("!") and re.search("env|secret", line)]
+    assert "/secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
 
 
 @needs_tool
@@ -146,13 +188,3 @@ def test_docker_compose_asks_for_the_digest_of_the_base_image(env_file: Path) ->
     answer = _config(env_file)
     assert answer.returncode != 0
     assert "AIRFLOW_IMAGE is not set" in answer.stderr
-
-
-@needs_tool
-@pytest.mark.parametrize("missing", sorted(make_env.SECRETS))
-def test_docker_compose_names_a_missing_secret(env_file: Path, missing: str) -> None:
-    lines = env_file.read_text(encoding="utf-8").splitlines()
-    env_file.write_text("\n".join(line for line in lines if not line.startswith(missing)) + "\n", encoding="utf-8")
-    answer = _config(env_file)
-    assert answer.returncode != 0
-    assert f"{missing} is not set, run: make env" in answer.stderr

@@ -13,6 +13,13 @@ import pytest
 from scripts import make_env
 
 ROOT = Path(__file__).resolve().parents[3]
+URLS = {
+    "database-url": "postgres-password",
+    "mkt-owner-url": "mkt-owner-password",
+    "mkt-url": "mkt-password",
+    "result-backend-url": "celery-password",
+    "broker-url": "redis-password",
+}
 SHELL = shutil.which("sh") or "/bin/sh"
 
 
@@ -76,16 +83,20 @@ def test_help_lists_every_target() -> None:
 
 
 def test_secrets_are_new_private_and_never_shown(tmp_path: Path) -> None:
-    path = tmp_path / ".env"
-    command = [sys.executable, "-m", "scripts.make_env", str(path)]
+    folder = tmp_path / "secrets"
+    command = [sys.executable, "-m", "scripts.make_env", str(folder)]
     first = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    text = path.read_text(encoding="utf-8")
-    values = dict(line.split("=", 1) for line in text.splitlines() if not line.startswith("#"))
-    assert set(values) == set(make_env.SECRETS)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    values = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    assert set(values) == set(make_env.content())
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert all(value not in first.stdout + first.stderr for value in values.values())
-    assert all(re.fullmatch(r"[\w-]{20,}=?", value) for value in values.values())
+    words = {name: value for name, value in values.items() if not name.endswith("-url")}
+    assert len({*words.values()}) == len(words)
+    assert all(re.fullmatch(r"[\w-]{20,}=?", value) for value in words.values())
+    for url, password in URLS.items():
+        assert f":{words[password]}@" in values[url]
 
     second = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert "kept" in second.stdout
-    assert path.read_text(encoding="utf-8") == text
+    assert values == {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    assert list(tmp_path.iterdir()) == [folder]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urljoin
 
@@ -23,6 +24,10 @@ TIMEOUT = 30.0
 
 class AirflowApiError(Exception):
     """Airflow's API refused a call, or could not be reached."""
+
+
+class NotThereError(AirflowApiError):
+    """Airflow does not have what was asked for."""
 
 
 class Instance(NamedTuple):
@@ -53,22 +58,34 @@ class AirflowApi:
         self._session.auth = _signed_with(None)
         self._session.auth = _signed_with(Secret(f"Bearer {token or self._sign_in()}"))
 
-    def runs(self, dag_id: str, most: int) -> list[str]:
-        """Return the ids of the latest runs of a DAG."""
-        query = {"limit": most, "order_by": "-run_after"}
-        answer = self._call("GET", f"/dags/{_part(dag_id)}/dagRuns", query)
-        return [run["dag_run_id"] for run in self._field(answer, "dag_runs")]
+    def runs(self, dag_id: str | None, most: int | None, since: str | None = None) -> Iterator[tuple[str, str]]:
+        """Yield DAG and id of the latest runs, the newest first.
+
+        :param dag_id: of one DAG; None: of all
+        :param most: how many at most; None: all
+        :param since: only runs that were due at this moment (ISO 8601) or later
+        """
+        path = f"/dags/{'~' if dag_id is None else _part(dag_id)}/dagRuns"
+        query = {"order_by": "-run_after", **({"run_after_gte": since} if since else {})}
+        runs = self._pages(path, query, "dag_runs", PAGE if most is None else min(most, PAGE))
+        yield from ((run["dag_id"], run["dag_run_id"]) for run in islice(runs, most))
+
+    def tasks_of_airflow(self, dag_id: str) -> frozenset[str]:
+        """Return the tasks of a DAG whose class is Airflow's own or one of its providers': they submit nothing.
+
+        Empty when Airflow no longer has the DAG: then any task may have submitted.
+        """
+        try:
+            tasks = self._field(self._call("GET", f"/dags/{_part(dag_id)}/tasks"), "tasks")
+        except NotThereError:
+            return frozenset()
+        modules = {task["task_id"]: str((task.get("class_ref") or {}).get("module_path")) for task in tasks}
+        return frozenset(task_id for task_id, module in modules.items() if module.startswith("airflow."))
 
     def task_instances(self, dag_id: str, run_id: str) -> Iterator[dict[str, Any]]:
         """Yield the task instances of a run, mapped ones one by one."""
         path = f"/dags/{_part(dag_id)}/dagRuns/{_part(run_id)}/taskInstances"
-        offset, total = 0, 1
-        while offset < total:
-            answer = self._call("GET", path, {"limit": PAGE, "offset": offset})
-            found = self._field(answer, "task_instances")
-            yield from found
-            # The server may give fewer rows than were asked for: [api] maximum_page_limit.
-            offset, total = offset + len(found), self._field(answer, "total_entries") if found else 0
+        yield from self._pages(path, {}, "task_instances")
 
     def task_state(self, instance: Instance) -> str:
         """Return the state of a task instance; "" when it has none, which means that it is about to be scheduled."""
@@ -78,19 +95,23 @@ class AirflowApi:
     def state(self, instance: Instance) -> dict[str, Any]:
         """Return what the task state store holds for a task instance."""
         path = f"{_path(instance)}/state-store"
-        found: dict[str, Any] = {}
-        offset, total = 0, 1
-        while offset < total:
-            answer = self._call("GET", path, {"map_index": instance.map_index, "limit": PAGE, "offset": offset})
-            entries = self._field(answer, "task_state_store")
-            found.update({entry["key"]: entry["value"] for entry in entries})
-            offset, total = offset + len(entries), self._field(answer, "total_entries") if entries else 0
-        return found
+        entries = self._pages(path, {"map_index": instance.map_index}, "task_state_store")
+        return {entry["key"]: entry["value"] for entry in entries}
 
     def set_state(self, instance: Instance, key: str, value: Any) -> None:
         """Write an entry that never expires."""
         path = f"{_path(instance)}/state-store/{_part(key)}"
         self._call("PUT", path, {"map_index": instance.map_index}, {"value": value, "expires_at": None})
+
+    def _pages(self, path: str, query: dict[str, Any], name: str, limit: int = PAGE) -> Iterator[dict[str, Any]]:
+        """Yield the entries of a list, page by page."""
+        offset, total = 0, 1
+        while offset < total:
+            answer = self._call("GET", path, {**query, "limit": limit, "offset": offset})
+            entries = self._field(answer, name)
+            yield from entries
+            # The server may give fewer rows than were asked for: [api] maximum_page_limit.
+            offset, total = offset + len(entries), self._field(answer, "total_entries") if entries else 0
 
     def _sign_in(self) -> str:
         name, password = os.environ.get("AIRFLOW_API_USERNAME"), os.environ.get("AIRFLOW_API_PASSWORD")
@@ -134,7 +155,8 @@ class AirflowApi:
         if not response.ok:
             route = f"{method} {url.removeprefix(self._base)}"
             said = Redactor().text(plain_text(response.content), MAX_SAID)
-            raise AirflowApiError(f"{route}: HTTP {response.status_code}: {said}")
+            kind = NotThereError if response.status_code == 404 else AirflowApiError
+            raise kind(f"{route}: HTTP {response.status_code}: {said}")
         try:
             return parse(response.content) if response.content else None
         except UnreadableError as error:

@@ -11,8 +11,9 @@ import argparse
 import secrets
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from airflow.sdk.exceptions import AirflowException
+
 from airflow_provider_mkt.cli.loopback import Callback
-from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.encryption import configured_encryptor
@@ -32,7 +33,7 @@ def authorize(args: argparse.Namespace) -> None:
         configured_encryptor()
         check_writable(store())
         code = _code(_listened(args, address, state) or _pasted(address, state), state)
-    except (ApiError, StoreError) as error:
+    except (AirflowException, StoreError) as error:
         raise SystemExit(str(error)) from None
     except (KeyboardInterrupt, EOFError):
         raise SystemExit("Stopped; nothing was changed.") from None
@@ -43,7 +44,7 @@ def authorize(args: argparse.Namespace) -> None:
 def _exchange(hook: FlodeskHook, code: str, redirect_uri: str) -> None:
     try:
         hook.exchange_code(code, redirect_uri)
-    except (ApiError, StoreError) as error:
+    except (AirflowException, StoreError) as error:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit(

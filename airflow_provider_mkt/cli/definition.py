@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import argparse
+from typing import TypeVar
 
 from airflow.cli.cli_config import ARG_OUTPUT, ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
-COMMANDS = "airflow_provider_mkt.cli.submissions_command"
+Command = TypeVar("Command", bound=CLICommand)
+
+SETTLING = "airflow_provider_mkt.cli.submissions_command"
+VIEW = "airflow_provider_mkt.cli.submissions_view"
 
 DAG_ID = Arg(("dag_id",), help="The DAG")
 API_URL = Arg(
     ("--api-url",),
-    help="Address of Airflow's API server (default: base_url of section api); AIRFLOW_API_TOKEN signs in",
+    help="Address of Airflow's API server (default: [api] base_url); AIRFLOW_API_TOKEN signs in",
 )
 PLACE = (
     DAG_ID,
@@ -61,27 +65,32 @@ CHECK = ActionCommand(
 SUBMISSIONS = (
     ActionCommand(
         name="list",
-        help="What the latest runs of a DAG have submitted, and how it stands",
-        func=lazy_load_command(f"{COMMANDS}.list_submissions"),
+        help="What tasks have submitted, over all DAGs or one, by time, and how it stands",
+        func=lazy_load_command(f"{VIEW}.list_submissions"),
         args=(
-            DAG_ID,
-            Arg(("--run-id",), help="Only this run"),
-            Arg(("--runs",), type=int, default=5, help="How many runs to look at (default: %(default)s)"),
-            Arg(("--unsettled",), action="store_true", help="Only those whose outcome is unknown"),
+            Arg(("dag_id",), nargs="?", help="Only this DAG"),
+            Arg(("--run-id",), help="Only this run of the DAG"),
+            Arg(("--runs",), type=int, help="How many of the latest runs to look at (default: 5 of one DAG)"),
+            Arg(("--days",), type=float, help="Runs of how many days to look at (default: 7 over all DAGs)"),
+            Arg(
+                ("--unsettled",),
+                action="store_true",
+                help="Only those that may wait for a person; the exit status is 3 when there are any",
+            ),
             API_URL,
             ARG_OUTPUT,
         ),
     ),
     ActionCommand(
         name="show",
-        help="The record of one submission",
-        func=lazy_load_command(f"{COMMANDS}.show_submission"),
-        args=PLACE,
+        help="The record of one submission, its body without secrets and personal data",
+        func=lazy_load_command(f"{VIEW}.show_submission"),
+        args=(*PLACE, ARG_OUTPUT),
     ),
     ActionCommand(
         name="adopt",
         help="It did happen: hand over the vendor's ids, so that the next try attaches to them",
-        func=lazy_load_command(f"{COMMANDS}.adopt_submission"),
+        func=lazy_load_command(f"{SETTLING}.adopt_submission"),
         args=(
             *PLACE,
             Arg(
@@ -96,7 +105,7 @@ SUBMISSIONS = (
     ActionCommand(
         name="forget",
         help="It did not happen: void the record, so that the next try submits again",
-        func=lazy_load_command(f"{COMMANDS}.forget_submission"),
+        func=lazy_load_command(f"{SETTLING}.forget_submission"),
         args=(*PLACE, YES),
     ),
 )
@@ -134,14 +143,14 @@ ACCOUNTS = (
             Arg(
                 ("account",),
                 nargs="?",
-                help="With reset: a connection, or the beginning of a label as shown; all accounts when left out",
+                help="With reset: a connection, or an account or vendor as shown; all accounts when left out",
             ),
             ARG_OUTPUT,
         ),
     ),
     ActionCommand(
         name="rotate-fernet-key",
-        help="Encrypt the shared store's secrets with the new Fernet key, once it is put before the former one",
+        help="Encrypt the shared store's secrets with the first key in [core] fernet_key, the new one",
         func=lazy_load_command("airflow_provider_mkt.cli.shared_state_command.rotate_fernet_key"),
         args=(),
     ),
@@ -197,6 +206,7 @@ WEBHOOKS = (
         args=(
             Arg(("number",), type=int, help="The delivery, as listed"),
             Arg(("--personal",), action="store_true", help="Show personal data as well"),
+            ARG_OUTPUT,
         ),
     ),
     ActionCommand(
@@ -221,6 +231,16 @@ WEBHOOKS = (
     ),
 )
 
+DOCTOR = ActionCommand(
+    name="doctor",
+    help="Check connections, store, clock, plugin, versions and settings; the exit status is 1 when something is wrong",
+    func=lazy_load_command("airflow_provider_mkt.cli.doctor_command.doctor"),
+    args=(
+        Arg(("--offline",), action="store_true", help="Ask no vendor: check connections without trying them"),
+        ARG_OUTPUT,
+    ),
+)
+
 RECEIVER = ActionCommand(
     name="receiver",
     help="Receive webhooks in a process of its own, where Airflow's API server is not public",
@@ -237,5 +257,31 @@ def get_mkt_commands() -> list[CLICommand]:
     submissions = GroupCommand(name="submissions", help="What tasks have submitted to vendors", subcommands=SUBMISSIONS)
     database = GroupCommand(name="db", help="The tables of the shared store", subcommands=DATABASE)
     webhooks = GroupCommand(name="webhooks", help="What vendors have delivered", subcommands=WEBHOOKS)
-    commands = [CHECK, SANDBOX, RECEIVER, *ACCOUNTS, database, submissions, webhooks]
-    return [GroupCommand(name="mkt", help="Marketing platforms", subcommands=commands)]
+    commands = [CHECK, DOCTOR, SANDBOX, RECEIVER, *ACCOUNTS, database, submissions, webhooks]
+    return [_as_text(GroupCommand(name="mkt", help="Marketing platforms", subcommands=commands))]
+
+
+def _as_text(command: Command) -> Command:
+    """Return the command with helps that are shown as they are written: to Airflow's formatter, "[core]" is markup."""
+    if isinstance(command, GroupCommand):
+        inner = [_as_text(each) for each in command.subcommands]
+        return command._replace(help=_escaped(command.help), subcommands=inner)
+    return command._replace(help=_escaped(command.help), args=[_Text(arg) for arg in command.args])
+
+
+class _Text(Arg):
+    """An argument whose help is shown as it is written."""
+
+    def __init__(self, arg: Arg) -> None:
+        self._arg, self.flags, self.kwargs = arg, arg.flags, arg.kwargs
+
+    def add_to_parser(self, parser: argparse.ArgumentParser) -> None:
+        before = len(parser._actions)  # noqa: SLF001 - argparse names what it has just added in no other way
+        self._arg.add_to_parser(parser)
+        for action in parser._actions[before:]:  # noqa: SLF001
+            if action.help:
+                action.help = _escaped(action.help)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from typing import Any
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from airflow_provider_mkt.cli.console import print_rows
 from airflow_provider_mkt.hooks.account import Account, account_of, secrets_of
 from airflow_provider_mkt.state.budgets.shared import account_label, reset, snapshot
+from airflow_provider_mkt.state.budgets.table import BudgetUse
 from airflow_provider_mkt.state.database.migrations import STEPS
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.encryption import configured_encryptor
@@ -30,15 +31,48 @@ def budgets(args: argparse.Namespace) -> None:
         uses = snapshot()
     except StoreError as error:
         raise SystemExit(str(error)) from None
-    print_rows([asdict(use) for use in uses], args.output)
+    rows = [_use(use) for use in uses]
+    print_rows(rows, args.output, table=[_use_for_people(row) for row in rows])
+
+
+def _use(use: BudgetUse) -> dict[str, Any]:
+    vendor, address, account, *name = use.label.split(" ")
+    return {
+        "vendor": vendor,
+        "account": account,
+        "budget": " ".join(name),
+        "used": use.used,
+        "queued": use.queued,
+        "requests": use.requests,
+        "window": use.window,
+        "stated": use.learned,
+        "quiet": use.quiet,
+        "address": address,
+    }
+
+
+def _use_for_people(row: dict[str, Any]) -> dict[str, str]:
+    """Return "30 of 100 in 60 s": figures beside what they are figures of."""
+    stated = f", stated {row['stated']}" if row["stated"] is not None else ""
+    return {
+        "vendor": row["vendor"],
+        "account": row["account"],
+        "budget": row["budget"],
+        "used": f"{row['used']} of {row['requests']} in {row['window']:g} s{stated}",
+        "queued": str(row["queued"]),
+        "quiet for": f"{row['quiet']:.0f} s" if row["quiet"] else "-",
+        "address": row["address"],
+    }
 
 
 def _reset_budgets(account: str | None) -> None:
     done = reset(account)
     if not done and account:
-        if (label := _label_of(account)) is None:
-            known = ", ".join(sorted({use.label.rsplit(" ", 1)[0] for use in snapshot()})) or "none yet"
-            raise SystemExit(f"{account!r} is neither a connection nor the beginning of a label. There are: {known}.")
+        labels = {use.label.rsplit(" ", 1)[0] for use in snapshot()}
+        shown = [label for label in labels if label.split(" ")[2] == account]
+        if (label := next(iter(shown), None) or _label_of(account)) is None:
+            known = ", ".join(sorted(labels)) or "none yet"
+            raise SystemExit(f"{account!r} is neither a connection nor an account or vendor as shown. Known: {known}.")
         done = reset(label)
     print(f"{done} rate budgets: stated limits and waits are forgotten. What was sent stays counted.")
 

@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow.cli.simple_table import AirflowConsole
-
+from airflow_provider_mkt.cli.console import one_line, print_record, print_rows
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.inbox import STATES, Inbox, Row
@@ -21,7 +19,7 @@ def list_deliveries(args: argparse.Namespace) -> None:
         rows = Inbox().find(args.conn_id or "", args.event or "", [args.state] if args.state else STATES, args.limit)
     except StoreError as error:
         raise SystemExit(str(error)) from None
-    AirflowConsole().print_as(data=[_shown(row) for row in rows], output=args.output)
+    print_rows([_shown(row) for row in rows], args.output)
 
 
 def show_delivery(args: argparse.Namespace) -> None:
@@ -35,7 +33,7 @@ def show_delivery(args: argparse.Namespace) -> None:
     if payload is None:
         raise SystemExit(f"Delivery {row.id} cannot be read with the present [core] fernet_key. Add the former one.")
     shown = payload if args.personal else Redactor().data(payload)
-    print(json.dumps({**_shown(row), "delivery_id": row.identity, "payload": shown}, indent=2))
+    print_record({**_shown(row), "delivery_id": row.identity, "payload": shown}, args.output)
 
 
 def replay_delivery(args: argparse.Namespace) -> None:
@@ -52,13 +50,10 @@ def replay_delivery(args: argparse.Namespace) -> None:
 
 def test_receiver(args: argparse.Namespace) -> None:
     """Deliver a made-up event to a receiver, proved as the vendor would, and print the answer."""
-    from airflow_provider_mkt.exceptions import ApiError
     from airflow_provider_mkt.webhooks.trial import deliver
 
-    try:
+    with one_line():
         status = deliver(args.conn_id, args.url, args.event)
-    except (ApiError, StoreError) as error:
-        raise SystemExit(str(error)) from None
     print(f"{status}: {'received' if status == 200 else 'not received; the log of the receiver says why'}")
     raise SystemExit(status != 200)
 

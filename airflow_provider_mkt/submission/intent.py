@@ -55,6 +55,7 @@ def intent(
         conn_id=task_key.conn_id,
         deployment=task_key.deployment,
         sent=False,
+        vendor=request.vendor,
     )
 
 

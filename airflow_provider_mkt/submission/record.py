@@ -75,6 +75,7 @@ class Record:
     :param writer: what wrote it last: a try, or a person's command
     :param evidence: what was looked at after a lost answer, and what it showed
     :param version: of the record's form
+    :param vendor: the vendor's name; "" in records of earlier versions
     """
 
     key: str
@@ -103,6 +104,7 @@ class Record:
     writer: str = ""
     evidence: list[str] = field(default_factory=list)
     version: int = 1
+    vendor: str = ""
 
     @property
     def time(self) -> str:

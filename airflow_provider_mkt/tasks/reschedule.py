@@ -15,7 +15,7 @@ from airflow_provider_mkt.clock import utcnow
 from airflow_provider_mkt.exceptions import RateLimitError
 
 MAX_AWAY = 15 * MINUTE
-"""Seconds after which a task looks again, however long it is to wait: `airflow mkt budgets reset` may have lifted it."""
+"""Seconds after which a task looks again, however long its wait: `airflow mkt budgets reset` may have ended that."""
 
 log = logging.getLogger(__name__)
 

@@ -135,6 +135,8 @@ class Vendor:
     :param color: background of its tasks in Airflow's graph
     :param package: the package that has its modules: ``<package>.hooks.<conn_type>`` and so on
     :param rate_headers: what the names of its rate limit headers begin with, in lower case
+    :param amount: names of the fields in the body of a launch that hold what it may spend, and the currency where the
+        body says it
     """
 
     conn_type: str
@@ -154,6 +156,7 @@ class Vendor:
     targets: tuple[str, ...] = ()
     color: str = "#f0ede4"
     package: str = "airflow_provider_mkt"
+    amount: tuple[str, ...] = ()
 
     @property
     def page(self) -> str:

@@ -39,6 +39,7 @@ VENDOR = Vendor(
     webhooks=Webhooks(EVENTS, Signature("X-Flinque-Signature"), subject=("data.id",), sent="created_at"),
     targets=("Common IO",),
     color="#fbe5d6",
+    amount=("budget", "currency"),
 )
 
 OBJECT = {"id": str}

@@ -47,6 +47,7 @@ VENDOR = Vendor(
         subject=("campaign_tracking_id",),
     ),
     color="#d7ebdb",
+    amount=("budgetOverride",),
 )
 
 HEADERS = {"Accept-Version": "v1"}

@@ -140,7 +140,7 @@ class Outbox:
 
         :param look: called again and again, so that vendors post what has happened by itself
         """
-        import httpx  # noqa: PLC0415 - at import it would slow down every command
+        import httpx
 
         # Its lines name addresses, and some of them end with a token.
         for name in ("httpx", "httpcore"):

@@ -2,6 +2,3 @@
 """The two kinds of database that a store may be: their URLs, drivers and settings."""
 
 from __future__ import annotations
-
-
-

@@ -62,15 +62,18 @@ def _source(conf: Any) -> str | None:
     return None
 
 
-def warn_if_not_shared(used: Store) -> None:
-    """Say so when the executor spreads tasks over hosts but the store is a file on one of them."""
+def distributed_executors() -> list[str]:
+    """Return the configured executors that run tasks on other hosts too."""
     from airflow.sdk.configuration import conf
 
-    if used.kind != "sqlite":
-        return
     configured = str(conf.get("core", "executor", fallback="LocalExecutor")).split(",")
     names = [name.rsplit(":", 1)[-1].rsplit(".", 1)[-1].strip() for name in configured]
-    if distributed := [name for name in names if name not in LOCAL_EXECUTORS]:
+    return [name for name in names if name not in LOCAL_EXECUTORS]
+
+
+def warn_if_not_shared(used: Store) -> None:
+    """Say so when the executor spreads tasks over hosts but the store is a file on one of them."""
+    if used.kind == "sqlite" and (distributed := distributed_executors()):
         log.warning(
             "Rate limits and tokens are shared through a file on this host (%s), but %s runs tasks on others too: each "
             "host uses the whole rate limit, and single-use refresh tokens can be lost. Set [mkt] state_url to a "

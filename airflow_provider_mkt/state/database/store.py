@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from airflow_provider_mkt.state.database.dialects import (
@@ -158,6 +158,11 @@ class Store:
         if not self._file.exists():
             return None
         return self._guarded(lambda: self._transact(schema_version, durable=False))
+
+    def now(self) -> float:
+        """Return what the database's clock shows, in Unix time."""
+        query = text(f"SELECT {self.clock}")
+        return float(self.run(lambda connection: connection.execute(query).scalar_one()))
 
     def close(self) -> None:
         """Close pooled connections."""

@@ -37,8 +37,8 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     with Raw(answer('{"access_token": "t", "dag_runs": []}', Connection="close")) as server:
-        assert AirflowApi(server.url).runs("d", 5) == []
-        assert AirflowApi(server.url, "mine").runs("d", 5) == []
+        assert list(AirflowApi(server.url).runs("d", 5)) == []
+        assert list(AirflowApi(server.url, "mine").runs("d", 5)) == []
         first, second, third = server.requests
     assert b"Authorization" not in first
     assert b"Authorization: Bearer t\r\n" in second
@@ -49,7 +49,7 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
 def test_something_else_answers(body: str) -> None:
     with Raw(answer(body, Connection="close")) as server:
         api = AirflowApi(server.url, "t")
-        for ask in (lambda: api.runs("d", 5), lambda: api.task_state(INSTANCE), lambda: api.state(INSTANCE)):
+        for ask in (lambda: list(api.runs("d", 5)), lambda: api.task_state(INSTANCE), lambda: api.state(INSTANCE)):
             with pytest.raises(AirflowApiError, match="does not answer as Airflow's API does"):
                 ask()
 
@@ -57,6 +57,6 @@ def test_something_else_answers(body: str) -> None:
 def test_what_it_says_is_cut_and_redacted() -> None:
     page = f"<html><h1>Bad</h1>token=abcdef jane@localhost {'x ' * 1000}</html>"
     with Raw(answer(page, "500 Oh")) as server, pytest.raises(AirflowApiError) as caught:
-        AirflowApi(server.url, "t").runs("d", 5)
+        list(AirflowApi(server.url, "t").runs("d", 5))
     assert "Bad token=*** *** x x" in str(caught.value)
     assert len(str(caught.value)) < 700

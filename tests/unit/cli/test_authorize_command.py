@@ -365,3 +365,10 @@ def test_stopping_changes_nothing(unauthorized: str, run: Callable[..., Terminal
 
     with pytest.raises(SystemExit, match="nothing was changed"):
         run(interrupt, WEB)
+
+
+def test_a_connection_that_is_not_there_is_one_line() -> None:
+    args = argparse.Namespace(conn_id="nope", redirect_uri="http://127.0.0.1:8769/callback", paste=True, timeout=1.0)
+    with pytest.raises(SystemExit, match="nope") as ended:
+        authorize_command.authorize(args)
+    assert "\n" not in str(ended.value.code)

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from airflow.cli.cli_config import CLICommand, GroupCommand
 from airflow.cli.cli_parser import AirflowHelpFormatter, _add_command
 
 from airflow_provider_mkt.cli.definition import get_mkt_commands
@@ -80,3 +83,40 @@ def test_exit_code_of_the_sandbox_is_the_commands(
     assert ended.value.code == 0
     hosts = [connection["host"] for connection in json.loads(capsys.readouterr().out).values()]
     assert all(host.startswith("https://sandbox.example/") for host in hosts)
+
+
+def helps(command: CLICommand, *path: str) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """Yield what is typed for each command, and the helps that it has to show."""
+    words = (*path, command.name)
+    if isinstance(command, GroupCommand):
+        for each in command.subcommands:
+            yield from helps(each, *words)
+    else:
+        yield words, [command.help, *(arg.kwargs.get("help", "") for arg in command.args)]
+
+
+HELPS = dict(each for command in get_mkt_commands() for each in helps(command))
+
+
+@pytest.mark.parametrize("words", HELPS, ids=" ".join)
+def test_helps_are_shown_as_they_are_written(
+    words: tuple[str, ...], parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To the formatter of Airflow's CLI, "[core]" is an order to print in a colour of that name."""
+    with pytest.raises(SystemExit):
+        parser.parse_args([*words, "--help"])
+    shown = "".join(capsys.readouterr().out.split())
+    for text in HELPS[words]:
+        written = re.sub(r"%\(default\)s", "%", text.replace("\\[", "[")).split("%")
+        assert all("".join(part.split()) in shown for part in written), text
+
+
+def test_some_helps_have_brackets() -> None:
+    assert sum("[core]" in text or "[api]" in text for texts in HELPS.values() for text in texts) >= 2
+
+
+@pytest.mark.parametrize("words", [words for words in HELPS if words[-1] in ("list", "budgets", "show", "doctor")])
+def test_all_lists_have_the_formats_of_airflow(words: tuple[str, ...], parser: argparse.ArgumentParser) -> None:
+    typed = {"webhooks": ["1"], "submissions": ["d", "r", "t"]}.get(words[1], []) if words[-1] == "show" else []
+    for output in ("table", "json", "yaml", "plain"):
+        assert parser.parse_args([*words, *typed, "--output", output]).output == output

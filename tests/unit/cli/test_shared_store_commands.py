@@ -78,7 +78,7 @@ class TestReset:
 
     def test_of_none(self, run: Callable[..., str]) -> None:
         self.quieten()
-        with pytest.raises(SystemExit, match=r"'nobody' is neither.*There are: flodesk https://") as caught:
+        with pytest.raises(SystemExit, match=r"'nobody' is neither.*Known: flodesk https://") as caught:
             run("budgets", "reset", "nobody")
         assert "key" not in str(caught.value)
         assert self.quiet() == {"flow_social": True, "flodesk": True}

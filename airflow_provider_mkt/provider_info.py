@@ -55,6 +55,7 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Launches, posts, audiences, syncs and reports on marketing platforms, each exactly once.",
         **vendor_info(VENDORS),
         "config": CONFIG,
+        "notifications": [f"{PACKAGE}.notifications.LaunchNotifier"],
         "extra-links": [f"{PACKAGE}.links.submission.SubmissionLink"],
         "db-managers": [f"{PACKAGE}.cli.db_migrate.StoreTables"],
         "cli": [f"{PACKAGE}.cli.definition.get_mkt_commands"],

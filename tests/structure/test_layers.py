@@ -30,7 +30,7 @@ FLOORS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("triggers",), "the trigger waits for whatever a watch of ``waiting`` describes"),
     (("operators", "sensors"), "tasks use all of that; an operator needs no sensor, and the other way round"),
     (("transfers",), "they use the operators that write to a vendor"),
-    (("cli",), "commands may use everything, and nothing needs a command"),
+    (("cli", "notifications"), "commands and notifications may use everything, and nothing needs one"),
     (("testing",), "it puts whole DAGs to the test, so it may use everything; only tests need it"),
 )
 """From the ground up, with the reason. A room may use those below it; those of one floor know nothing of each other."""

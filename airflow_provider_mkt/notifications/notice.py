@@ -111,7 +111,7 @@ def notice_of(context: Context | Mapping[str, Any]) -> Notice:
 
 
 def _event(ti: Any, task: Any, error: Any, record: Record | None) -> str:
-    from airflow_provider_mkt.submission.summary import is_open  # noqa: PLC0415
+    from airflow_provider_mkt.submission.summary import is_open
 
     if error is None:
         asks = hasattr(task, "assigned_users") and str(getattr(ti, "state", "")) != "success"
@@ -130,8 +130,8 @@ def _said(error: Any) -> str:
 
 def _record(context: Context | Mapping[str, Any]) -> tuple[str, Record | None]:
     """Return the first record that a person may have to settle, or else the first one."""
-    from airflow_provider_mkt.submission.record import PREFIX  # noqa: PLC0415
-    from airflow_provider_mkt.submission.summary import is_open, read  # noqa: PLC0415
+    from airflow_provider_mkt.submission.record import PREFIX
+    from airflow_provider_mkt.submission.summary import is_open, read
 
     store = context.get("task_state_store")
     first, number = None, 0
@@ -143,7 +143,7 @@ def _record(context: Context | Mapping[str, Any]) -> tuple[str, Record | None]:
 
 
 def _facts(record: Record) -> dict[str, Any]:
-    from airflow_provider_mkt.submission.summary import amount_of, ids_of  # noqa: PLC0415
+    from airflow_provider_mkt.submission.summary import amount_of, ids_of
 
     ids = [each for each in ids_of(record) if each]
     return {"amount": amount_of(record), "time": record.time, "reference": record.reference, "ids": ids}

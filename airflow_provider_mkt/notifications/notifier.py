@@ -54,7 +54,7 @@ class LaunchNotifier(BaseNotifier):
             await through
 
     def _told(self, context: Context) -> Context | None:
-        from airflow_provider_mkt.notifications.notice import notice_of  # noqa: PLC0415
+        from airflow_provider_mkt.notifications.notice import notice_of
 
         notice = notice_of(context)
         if notice.event not in self.events:

@@ -37,9 +37,15 @@ class Clock:
         await asyncio.sleep(seconds)
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Return after ``seconds``, or as soon as ``event`` is set."""
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(event.wait(), seconds)
+        """Return as soon as ``event`` is set. After ``seconds`` it is set from here.
+
+        Python's own ``wait_for`` loses a cancellation that comes at the moment when the time is over, up to 3.11.
+        """
+        timer = asyncio.get_running_loop().call_later(seconds, event.set)
+        try:
+            await event.wait()
+        finally:
+            timer.cancel()
 
 
 _MACHINE = Clock()

@@ -9,27 +9,32 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mkt import clock
+from airflow_provider_mkt.state.encryption import digest
+from airflow_provider_mkt.triggers.wake import Waiter, Wake
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.client.api_client import ApiClient
     from airflow_provider_mkt.hooks.base import MarketingHook
-    from airflow_provider_mkt.triggers.wake import Waiter
     from airflow_provider_mkt.waiting.base import Watch
 
 
 class Line:
     """Asks the vendor, and hears from it, for as long as the ``with`` block lasts.
 
-    :param watch: what is watched
+    :param hook: the vendor's
     :param conn_id: connection
+    :param waiter: whom deliveries wake
     """
 
-    def __init__(self, watch: Watch, conn_id: str) -> None:
-        self._watch, self._conn_id = watch, conn_id
+    def __init__(self, hook: type[MarketingHook], conn_id: str, waiter: Waiter) -> None:
+        self._hook, self._conn_id, self._waiter = hook, conn_id, waiter
         self._client: ApiClient | None = None
-        self._waiter: Waiter | None = None
         self._open = ExitStack()
+
+    @classmethod
+    def of(cls, watch: Watch, conn_id: str) -> Line:
+        """Return the line of a trigger that looks alone."""
+        return cls(watch.hook, conn_id, Waiter("", set(subjects(watch.arguments()))))
 
     def __enter__(self) -> Line:
         return self
@@ -47,21 +52,23 @@ class Line:
         :raises StoreError: when the shared store fails
         """
         if self._client is None:
-            connection = await self._watch.hook.aget_connection(self._conn_id)
-            hook = self._watch.hook(self._conn_id, connection=connection)
+            connection = await self._hook.aget_connection(self._conn_id)
+            hook = self._hook(self._conn_id, connection=connection)
             # It imports the HTTP stack, and reads the store, which would block the loop.
             client, account = await asyncio.to_thread(_prepared, hook)
             self._client = client
             if account:
-                from airflow_provider_mkt.triggers.wake import Wake  # loads SQLAlchemy
-
-                ids = set(subjects(self._watch.arguments()))
-                self._waiter = self._open.enter_context(Wake.here().waiting(account, ids))
+                self._open.enter_context(Wake.here().waiting(account, self._waiter))
         return self._client
+
+    def hang_up(self) -> None:
+        """Forget the client: the connection may have changed. The next one is made from it as it is then."""
+        self._open.close()
+        self._client = None
 
     async def sleep(self, seconds: float) -> None:
         """Return after ``seconds``, or as soon as the vendor delivers news of what is watched."""
-        await (self._waiter.sleep(seconds) if self._waiter else clock.asleep(seconds))
+        await self._waiter.sleep(seconds)
 
 
 def _prepared(hook: MarketingHook) -> tuple[ApiClient, str]:
@@ -74,8 +81,6 @@ def _prepared(hook: MarketingHook) -> tuple[ApiClient, str]:
 
 def subjects(arguments: Mapping[str, Any]) -> Iterator[str]:
     """Yield the digests of all ids in the arguments of a watch, by which deliveries name what they are about."""
-    from airflow_provider_mkt.state.encryption import digest
-
     for value in arguments.values():
         yield from (
             digest(each)

@@ -29,15 +29,17 @@ MAX_INTERVAL = 30.0
 
 @dataclass(eq=False)
 class Waiter:
-    """One trigger that waits.
+    """One who waits: a trigger that runs alone, or the loop of many.
 
-    :param account: digest of its account's name
-    :param subjects: digests of the ids that it waits for
+    :param account: digest of its account's name; "" until that is known
+    :param subjects: digests of the ids that it waits for; they may change
+    :param heard: digests of what deliveries were about, "" for one that does not say
     """
 
     account: str
     subjects: Collection[str]
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: set[str] = field(default_factory=set)
 
     async def sleep(self, seconds: float) -> None:
         """Return after ``seconds``, or as soon as a delivery tells of what is waited for."""
@@ -73,9 +75,9 @@ class Wake:
         return cls._of_loops.setdefault(loop, cls(Inbox()))
 
     @contextlib.contextmanager
-    def waiting(self, account: str, subjects: Collection[str]) -> Iterator[Waiter]:
-        """Yield a waiter, which is woken for as long as the ``with`` block lasts."""
-        waiter = Waiter(account, subjects)
+    def waiting(self, account: str, waiter: Waiter) -> Iterator[Waiter]:
+        """Wake a waiter when something is delivered for ``account``, for as long as the ``with`` block lasts."""
+        waiter.account = account
         self._waiters.add(waiter)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
@@ -107,5 +109,6 @@ class Wake:
 
     def _tell(self, news: Collection[News]) -> None:
         for waiter in self._waiters:
-            if any(waiter.hears(each) for each in news):
+            if heard := {each.subject for each in news if waiter.hears(each)}:
+                waiter.heard |= heard
                 waiter.woken.set()

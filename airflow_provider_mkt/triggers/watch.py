@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
+from datetime import datetime, timezone
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -18,7 +19,12 @@ from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.submission.messages import resubmit_hint
 from airflow_provider_mkt.tasks.user_stop import marked_failed
+from airflow_provider_mkt.triggers.answers import Answers
 from airflow_provider_mkt.triggers.line import Line
+from airflow_provider_mkt.triggers.list_loop import ListLoop
+from airflow_provider_mkt.triggers.loop import Loop, beside, run_for_ever
+from airflow_provider_mkt.triggers.round_loop import RoundLoop
+from airflow_provider_mkt.triggers.subscribers import Group, News, Subscriber
 from airflow_provider_mkt.waiting.base import FailedPolls, Watch
 
 log = logging.getLogger(__name__)
@@ -26,10 +32,17 @@ log = logging.getLogger(__name__)
 FIRST_LOOK = 10.0
 """Seconds before the first poll: Airflow 3.3 may fail a task whose trigger fires within the first few seconds."""
 CANCEL_TIMEOUT = 25.0
+LAST_WORD = 10.0
+"""Seconds before its deadline at which a task is told that nothing could be read: the timeout would not say so."""
+END_TOLD = 5.0
+"""Seconds within which Airflow says why the loop of a shared stream ended."""
 
 
 class WatchTrigger(BaseEventTrigger):
     """Polls something at a vendor until it is settled.
+
+    In a triggerer all that wait for one resource by way of one connection share a loop, see :mod:`.loop`. ``run`` alone
+    polls for a single one, as ``dag.test()`` needs it.
 
     :param watch: where the :class:`Watch` class is found
     :param arguments: its fields
@@ -95,7 +108,7 @@ class WatchTrigger(BaseEventTrigger):
         """Poll again and again, and yield one event when there is something to tell."""
         watch = self._watch()
         await clock.asleep(FIRST_LOOK if self.first_look is None else self.first_look)
-        with Line(watch, self.conn_id) as line:
+        with Line.of(watch, self.conn_id) as line:
             async for event in self._poll(watch, line):
                 yield event
                 return
@@ -119,6 +132,62 @@ class WatchTrigger(BaseEventTrigger):
             await line.sleep(interval)
             interval = min(interval * 2, self.longest_interval) if self.longest_interval else interval
 
+    def shared_stream_key(self) -> Hashable:
+        """Return what tells this trigger's loop from others: the class, the connection, and what is read.
+
+        Airflow compares keys and nothing else, so the class is part of it.
+        """
+        listing = self._watch().listing
+        return f"{__name__}.{type(self).__qualname__}", self.conn_id, self.watch.rpartition(".")[0], _name_of(listing)
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Any]:
+        """Look for all who share the stream, until Airflow ends it.
+
+        Nothing is yielded: the loop tells each task by itself what concerns it, see :mod:`.subscribers`.
+        """
+        trigger = cls(**kwargs)
+        watch = trigger._watch()
+        with Group.looked_after(trigger.shared_stream_key()) as group:
+            try:
+                while True:
+                    async with beside(run_for_ever(lambda: _loop(group, watch, trigger.conn_id))) as running:
+                        await asyncio.wait({running})
+            except Exception:
+                group.end()
+                raise
+        yield  # It is a generator that never comes to this.
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
+        """Yield one event when there is something to tell."""
+        first = FIRST_LOOK if self.first_look is None else self.first_look
+        subscriber = Subscriber(self._watch(), self.poll_interval, self.longest_interval, clock.monotonic() + first)
+        with Group.joined(self.shared_stream_key(), subscriber):
+            payload = await self._wait(subscriber, shared_stream)
+        yield TriggerEvent(payload)
+
+    async def _wait(self, subscriber: Subscriber, shared_stream: AsyncIterator[Any]) -> dict[str, Any]:
+        """Return the event that ends the wait, and log in this task's own log what is told before."""
+        until = _moment_of(getattr(self, "timeout_after", None))
+        polls, error = FailedPolls(), None
+        while True:
+            news = await subscriber.news(until)
+            if news is None:
+                if error is not None:
+                    return ApiError(f"The wait ends at its deadline. Nothing could be read lately: {error}").to_event()
+                until = None
+                continue
+            if news.verdict is not None:
+                polls.reset(news.verdict)
+                error = None
+            elif news.error is not None:
+                error = news.error
+                log.warning("The poll failed: %s", error)
+            else:
+                return await _ended(shared_stream)
+            if news.over:
+                return _payload(news)
+
     async def on_kill(self) -> None:
         """Stop it at the vendor. Airflow cancels this method again and again, so the work is shielded from that."""
         if not self.cancel_on_kill:
@@ -137,6 +206,48 @@ class WatchTrigger(BaseEventTrigger):
         watch = self._watch()
         conversation = watch.cancel()
         if conversation is not None:
-            with Line(watch, self.conn_id) as line:
+            with Line.of(watch, self.conn_id) as line:
                 client = await line.client()
             log.warning("The task was stopped by a user: %s. %s", await client.arun(conversation), resubmit_hint())
+
+
+def _name_of(listing: Any) -> str:
+    return listing.name if listing is not None else ""
+
+
+def _loop(group: Group, watch: Watch, conn_id: str) -> Loop:
+    from airflow_provider_mkt.state.answers import SharedAnswers
+
+    answers = Answers(SharedAnswers())
+    if watch.listing is not None:
+        return ListLoop(group, watch, conn_id, answers, watch.listing)
+    return RoundLoop(group, watch, conn_id, answers)
+
+
+def _payload(news: News) -> dict[str, Any]:
+    if news.verdict is not None:
+        return news.verdict.event()
+    if news.error is None:
+        raise ValueError("there is nothing to tell")
+    return news.error.to_event()
+
+
+def _moment_of(deadline: datetime | None) -> float | None:
+    """Return when the last word is due, by this process's clock. Airflow sets the deadline on the trigger."""
+    if deadline is None:
+        return None
+    aware = deadline if deadline.tzinfo else deadline.replace(tzinfo=timezone.utc)
+    return clock.monotonic() + (aware - clock.utcnow()).total_seconds() - LAST_WORD
+
+
+async def _ended(shared_stream: AsyncIterator[Any]) -> dict[str, Any]:
+    """Return the event for a loop that has ended, although somebody waits; Airflow may say why."""
+    try:
+        await asyncio.wait_for(anext(shared_stream), END_TOLD)
+    except asyncio.TimeoutError:
+        why = "Airflow does not say why"
+    except Exception as error:  # noqa: BLE001 - whatever Airflow gives as the reason is told to the task
+        why = repr(error)
+    else:
+        why = "another one may have begun"
+    return ApiError(f"The triggerer's loop that looked for this task has ended ({why}).").to_event()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,6 +17,7 @@ from airflow_provider_mkt.hooks.base import MarketingHook
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.client.redaction import Redactor
+    from airflow_provider_mkt.waiting.listing import Listing
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +83,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Watch(ABC):
-    """Something to wait for. Subclasses are frozen dataclasses of plain data: ids, never secrets."""
+    """Something to wait for. Subclasses are frozen dataclasses of plain data: ids, never secrets.
+
+    One that names a ``listing`` is looked at together with all others of the account that are in that list. It then
+    says in :meth:`ids` and :meth:`judge` what :meth:`poll` says for one that looks alone.
+    """
 
     hook: ClassVar[type[MarketingHook]]
+    listing: ClassVar[Listing | None] = None
 
     @abstractmethod
     def poll(self) -> Generator[Call, Any, Verdict]:
@@ -93,6 +99,18 @@ class Watch(ABC):
     def cancel(self) -> Generator[Call, Any, str] | None:
         """Stop it at the vendor, where that is possible: yield the calls, return what was done. None: impossible."""
         return None
+
+    def ids(self) -> Sequence[str]:
+        """Return the ids of the rows that :meth:`judge` needs."""
+        raise NotImplementedError
+
+    def judge(self, rows: Mapping[str, Any]) -> Verdict:
+        """Return the verdict on the rows of a list, by id; None is what the list does not show."""
+        raise NotImplementedError
+
+    def settled(self, row: Any) -> bool:  # noqa: ARG002 - for watches of several things
+        """Tell whether one of several things has come to its end, so that it need not be read again."""
+        return False
 
     def arguments(self) -> dict[str, Any]:
         """Return the fields, to rebuild this watch elsewhere."""

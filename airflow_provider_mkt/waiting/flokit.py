@@ -4,20 +4,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from airflow_provider_mkt import clock, validation
 from airflow_provider_mkt.client.endpoint import Call, Priority
+from airflow_provider_mkt.client.paging import Unpaged
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.vendors import flokit
 from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch
+from airflow_provider_mkt.waiting.listing import Known, Listing, Part
 
 GRACE = 60.0
 """Seconds for which an error that was there before the sync may still be shown after it was requested (assumed)."""
+
+
+class Integrations(Listing):
+    """All integrations of a workspace, in one answer. The single read has figures besides."""
+
+    name = "integrations"
+    abridged = True
+
+    def parts(self, wanted: Known, now: float) -> Sequence[Part]:  # noqa: ARG002 - the base's signature
+        """Return the whole list."""
+        return [Part(flokit.LIST_INTEGRATIONS(priority=Priority.POLL), Unpaged(), wanted)]
+
+    def single(self, thing: str) -> Call:
+        """Return the request that reads one integration."""
+        return flokit.GET_INTEGRATION(path={"integration_id": thing}, priority=Priority.POLL)
 
 
 @dataclass(frozen=True)
@@ -37,10 +54,22 @@ class SyncWatch(Watch):
     requested_at: float | None = None
 
     hook = FlokitHook
+    listing = Integrations()
 
     def poll(self) -> Generator[Call, Any, Verdict]:
         """Read the integration."""
-        answer = yield flokit.GET_INTEGRATION(path={"integration_id": self.integration_id}, priority=Priority.POLL)
+        answer = yield self.listing.single(self.integration_id)
+        return self._judged(answer)
+
+    def ids(self) -> list[str]:
+        """Return the integration."""
+        return [self.integration_id]
+
+    def judge(self, rows: Mapping[str, Any]) -> Verdict:
+        """Judge the integration's row."""
+        return self._judged(rows[self.integration_id])
+
+    def _judged(self, answer: Mapping[str, Any]) -> Verdict:
         status, error = answer["status"], answer.get("error_message")
         message = f"FloKit integration {self.integration_id}: {status}" + (f" ({error})" if error else "")
         return Verdict(self._state(status, error, answer.get("last_synced_at")), status, message, answer)

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,8 @@ from airflow_provider_mkt.exceptions import ApiError, NotFoundError
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 from airflow_provider_mkt.hooks.flow_social.posts import filter_query
 from airflow_provider_mkt.vendors import flow_social
-from airflow_provider_mkt.waiting.base import Verdict, WaitState, Watch, overall, state_of
+from airflow_provider_mkt.waiting.base import FINAL, Verdict, WaitState, Watch, overall, state_of
+from airflow_provider_mkt.waiting.listing import Known, Listing, Part
 
 FEW = 10
 """Posts up to which each is read by itself; more are looked for in the list of posts, a hundred to a request."""
@@ -23,6 +25,49 @@ LIST_MARGIN = 2 * CLOCK_SKEW
 """Seconds before ``since`` from which posts are listed. A few more rows cost little; posts that are not among them are
 read one by one."""
 SHOWN = 20
+AHEAD = 30.0
+"""Seconds before its time from which a post is looked for among those that go out now: clocks differ."""
+GRID = 60
+"""Seconds to which the time in a list's filter is rounded, so that all who ask within a minute ask the same."""
+MAX_QUIET = 900.0
+"""Seconds after which a post is looked at although its time is further off: people move and delete posts."""
+
+
+class Posts(Listing):
+    """The list of posts: those that go out now, the latest first; for the others all posts, the newest first."""
+
+    name = "posts"
+
+    def parts(self, wanted: Known, now: float) -> Sequence[Part]:
+        """Return the walks: posts whose time has come lie close together, so a page or two show them all."""
+        times = {thing: _time_of(row) for thing, row in wanted.items()}
+        due = {thing: at for thing, at in times.items() if at is not None and at <= now + AHEAD}
+        parts = []
+        if due:
+            until = math.ceil((now + AHEAD) / GRID) * GRID
+            query = {**filter_query({"scheduledFor": {"lte": until * 1000}}), "sort": "-scheduledFor"}
+            call = flow_social.LIST_POSTS(query=query, priority=Priority.POLL)
+            parts.append(Part(call, PageNumbers(), due, "scheduledFor", min(due.values()) * 1000))
+        if others := [thing for thing in wanted if thing not in due]:
+            call = flow_social.LIST_POSTS(query={"sort": "-createdAt"}, priority=Priority.POLL)
+            parts.append(Part(call, PageNumbers(), others))
+        return parts
+
+    def single(self, thing: str) -> Call:
+        """Return the request that reads one post."""
+        return flow_social.GET_POST(path={"post_id": thing}, priority=Priority.POLL)
+
+    def quiet_for(self, row: Any, now: float) -> float:
+        """Return half the time until a queued post goes out, at most a quarter of an hour."""
+        at = _time_of(row)
+        quiet = at is not None and row.get("status") == "queued"
+        return min(MAX_QUIET, max(0.0, (at - now) / 2)) if quiet and at is not None else 0.0
+
+
+def _time_of(row: Any) -> float | None:
+    """Return when a post goes out, as Unix time."""
+    at = row.get("scheduledFor") if isinstance(row, dict) else None
+    return at / 1000 if isinstance(at, (int, float)) else None
 
 
 @dataclass(frozen=True)
@@ -39,6 +84,7 @@ class PostWatch(Watch):
     since: float | None = None
 
     hook = FlowSocialHook
+    listing = Posts()
 
     def poll(self) -> Generator[Call, Any, Verdict]:
         """Read every post. Of many, one that is under way is enough to know that waiting is not over."""
@@ -54,6 +100,29 @@ class PostWatch(Watch):
                 answer = yield flow_social.GET_POST(path={"post_id": post_id}, priority=Priority.POLL)
                 statuses[post_id] = answer["status"]
         return self._judged({post_id: statuses[post_id] for post_id in self.post_ids})
+
+    def ids(self) -> list[str]:
+        """Return the posts."""
+        return self.post_ids
+
+    def judge(self, rows: Mapping[str, Any]) -> Verdict:
+        """Judge the posts' rows as :meth:`poll` does."""
+        statuses = {post_id: str(rows[post_id].get("status")) for post_id in self.post_ids}
+        waiting = flow_social.PENDING - set(self.targets)
+        if len(self.post_ids) > FEW:
+            for post_id, status in statuses.items():
+                if status in waiting:
+                    return self._waiting({post_id: status})
+        return self._judged(statuses)
+
+    def settled(self, row: Any) -> bool:
+        """Tell whether one of the posts has reached its end."""
+        status = row.get("status") if isinstance(row, dict) else None
+        return isinstance(status, str) and self._state(status) in FINAL
+
+    def _state(self, status: str) -> WaitState:
+        failed = (flow_social.FAILED | set(flow_social.DELIVERED)) - set(self.targets)
+        return state_of(status, self.targets, flow_social.PENDING, failed)
 
     def _listed(
         self, priority: Priority, most: int, statuses: Sequence[str] = ()
@@ -81,10 +150,7 @@ class PostWatch(Watch):
         return Verdict(WaitState.PENDING, ", ".join(found.values()), message, found)
 
     def _judged(self, statuses: dict[str, str]) -> Verdict:
-        failed = (flow_social.FAILED | set(flow_social.DELIVERED)) - set(self.targets)
-        states = {
-            post_id: state_of(status, self.targets, flow_social.PENDING, failed) for post_id, status in statuses.items()
-        }
+        states = {post_id: self._state(status) for post_id, status in statuses.items()}
         told = ", ".join(f"{post_id}: {status}" for post_id, status in statuses.items())
         if len(statuses) > FEW:
             counts = ", ".join(f"{number} {status}" for status, number in sorted(Counter(statuses.values()).items()))

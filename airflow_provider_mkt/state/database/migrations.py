@@ -83,6 +83,18 @@ STEPS: Sequence[Sequence[str]] = (
         """,
         "CREATE INDEX mkt_inbox_state ON mkt_inbox (state, id)",
     ),
+    (
+        """
+        CREATE TABLE mkt_answer (
+            account VARCHAR(64) NOT NULL,
+            question VARCHAR(64) NOT NULL,
+            answer TEXT,
+            read_at DOUBLE PRECISION NOT NULL,
+            asked_until DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (account, question)
+        )
+        """,
+    ),
 )
 
 VERSION_TABLE = "mkt_version"

@@ -17,7 +17,9 @@ def clean_postgres(postgres: str) -> str:
     """The same database without our tables."""
     engine = create_engine(postgres)
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE IF EXISTS mkt_version, mkt_budget, mkt_token, mkt_webhook, mkt_inbox"))
+        connection.execute(
+            text("DROP TABLE IF EXISTS mkt_version, mkt_budget, mkt_token, mkt_webhook, mkt_inbox, mkt_answer")
+        )
     engine.dispose()
     return postgres
 

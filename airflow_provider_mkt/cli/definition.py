@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from airflow.cli.cli_config import ARG_OUTPUT, ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
+from airflow_provider_mkt.cli.desk_definition import desk_commands
+
 Command = TypeVar("Command", bound=CLICommand)
 
 SETTLING = "airflow_provider_mkt.cli.submissions_command"
@@ -257,7 +259,7 @@ def get_mkt_commands() -> list[CLICommand]:
     submissions = GroupCommand(name="submissions", help="What tasks have submitted to vendors", subcommands=SUBMISSIONS)
     database = GroupCommand(name="db", help="The tables of the shared store", subcommands=DATABASE)
     webhooks = GroupCommand(name="webhooks", help="What vendors have delivered", subcommands=WEBHOOKS)
-    commands = [CHECK, DOCTOR, SANDBOX, RECEIVER, *ACCOUNTS, database, submissions, webhooks]
+    commands = [CHECK, DOCTOR, SANDBOX, RECEIVER, *ACCOUNTS, database, submissions, webhooks, *desk_commands()]
     return [_as_text(GroupCommand(name="mkt", help="Marketing platforms", subcommands=commands))]
 
 

@@ -19,6 +19,7 @@ from airflow_provider_mkt.vendors import flow_living
 if TYPE_CHECKING:
     from airflow_provider_mkt.client.api_client import ApiClient
     from airflow_provider_mkt.client.auth import Auth, Token
+    from airflow_provider_mkt.state.launches.launch import Effect
 
 
 class FlowLivingHook(MarketingHook):
@@ -265,6 +266,21 @@ def publish_body(
         "dryRun": True if dry_run else None,
     }
     return {name: value for name, value in body.items() if value is not None}
+
+
+def campaign_effect(body: dict[str, Any]) -> Effect:
+    """Return what publishing ``body`` means to a marketer."""
+    from airflow_provider_mkt.state.launches.launch import Effect
+
+    number = len(body["listingExternalIds"])
+    homes = "1 home" if number == 1 else f"{number} homes"
+    return Effect(
+        f"campaign for {homes} of branch {body['branchId']}, plan {body['planRef']}",
+        spends=True,
+        amount=body.get("budgetOverride"),
+        plan=body["planRef"],
+        goes_live=str(body.get("startDate") or ""),
+    )
 
 
 def check_dates(body: dict[str, Any]) -> None:

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_mkt.waiting.base import Verdict
     from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 
-SEEN_IN_ANALYTICS = "seen in analytics"
-"""Status of an order whose answer was lost, and whose campaigns the analytics host shows."""
+SEEN_IN_ANALYTICS = "seen in analytics"  # an order whose answer was lost, and whose campaigns that host shows
 UNKNOWN_BEFORE = "which ones there were before is not known"
 
 
@@ -113,7 +112,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
 
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the publish request."""
-        from airflow_provider_mkt.hooks.flow_living import check_dates
+        from airflow_provider_mkt.hooks.flow_living import campaign_effect, check_dates
         from airflow_provider_mkt.submission.request import OURS, OURS_RECEIPT, SETTLED, SubmissionRequest
 
         self._targets()
@@ -141,6 +140,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
             untraceable=untraceable,
             settled=max(SETTLED, self._analytics_delay),
             echoed=frozenset({"orderRef", "planRef", "branchId", "listingExternalIds"}),
+            effect=campaign_effect(body),
         )
 
     @property
@@ -226,7 +226,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
 
 
 def _shows(row: dict[str, Any], body: dict[str, Any]) -> bool:
-    """Tell whether an analytics row is about one of the listings and names the reference, not merely one like it."""
+    """Tell whether an analytics row is about one of the listings and names this very reference."""
     named = re.search(rf"(?<![\w/-]){re.escape(body['orderRef'])}(?![\w/-])", str(row.get("campaignName")))
     return named is not None and row.get("listingReference") in body["listingExternalIds"]
 

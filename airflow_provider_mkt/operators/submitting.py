@@ -98,11 +98,13 @@ class SubmitOnce(RecordingOperator[Hook]):
 
     def submission(self, context: Context, task_key: TaskKey | None = None) -> Submission:
         """Return the submission of the running task."""
+        from airflow_provider_mkt.submission.desk import Desk
         from airflow_provider_mkt.submission.request import TaskKey
         from airflow_provider_mkt.submission.submit import Submission
 
         key = task_key or TaskKey.of(context, self.conn_id)
-        return Submission(context["task_state_store"], key, guard=self.guard(context), clock=self.clock)
+        desk = Desk.of(context, self.hook.account, key)
+        return Submission(context["task_state_store"], key, guard=self.guard(context), desk=desk, clock=self.clock)
 
 
 class InstantOperator(SubmitOnce[Hook]):
@@ -193,6 +195,7 @@ class SubmittingOperator(SubmitOnce[Hook], WaitingOperator[Hook]):
                 f"{verdict.message}. {messages.resubmit_hint()}"
             )
         if verdict.state is WaitState.DONE:
+            submission.done(record)
             return self.result(record, verdict)
         if not verdict.untouched:
             raise AirflowFailException(

@@ -4,11 +4,12 @@
 Between the intent and the first byte lie a token, a wait for the rate budget and a connect. A process can stand still
 in each of them for an hour, and Airflow starts the next try meanwhile. So a request leaves only through here:
 
-1. Airflow still has this task as running.
-2. The record is what this try wrote. A try that was given up reads nothing, since its id is gone.
-3. The record says that the request is about to leave. A try that was given up cannot write that.
-4. All this was a moment ago; if not, it is asked again.
-5. No signal has arrived.
+1. The launch desk lets it begin: it is in the register, and nothing has been stopped in the last seconds.
+2. Airflow still has this task as running.
+3. The record is what this try wrote. A try that was given up reads nothing, since its id is gone.
+4. The record says that the request is about to leave. A try that was given up cannot write that.
+5. All this was a moment ago; if not, it is asked again.
+6. No signal has arrived.
 
 A later try that finds ``sent: false`` therefore knows that nothing left and nothing will. What stays open is the time
 between the answers and the first byte: some microseconds, see ``benchmarks/fence.py``.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
@@ -27,8 +29,13 @@ from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.submission.record_file import RecordFile
 from airflow_provider_mkt.tasks.guard import Guard
 
+if TYPE_CHECKING:
+    from airflow_provider_mkt.submission.desk import Desk
+
 FRESH = 1.0
 """Seconds that the answers may be old when the request leaves. The next try of a task takes longer to start."""
+DESK_FRESH = 4.0
+"""Seconds that the desk's answer may be old. What is stopped begins nothing five seconds later."""
 MAX_ROUNDS = 5
 """Times that they are asked for, on a machine or with an API server that takes longer than that."""
 
@@ -40,6 +47,7 @@ class Fence:
     :param record: as this try has written it
     :param guard: whether Airflow still wants this try
     :param confirm: what else has to hold; raises when it does not
+    :param desk: lets a record's launch begin, or not, and is told when nothing left; None where there is none
     :param once: whether the client sends it again only when it certainly was not executed
     :param clock: Unix time
     :param elapsed: seconds, to tell how long something took
@@ -54,10 +62,11 @@ class Fence:
         *,
         once: bool,
         clock: Callable[[], float],
+        desk: Desk | None = None,
         elapsed: Callable[[], float] = elapsed,
     ) -> None:
         self._file, self._guard, self._also, self._once = file, guard, confirm, once
-        self._clock, self._elapsed = clock, elapsed
+        self._clock, self._elapsed, self._desk = clock, elapsed, desk
         self._before = record
         self.record = record
         self.passed = False
@@ -78,7 +87,11 @@ class Fence:
 
     def _confirm(self) -> None:
         self._guard.check_signal()
+        asked = float("-inf")
         for turn in range(MAX_ROUNDS):
+            if self._desk is not None and self._elapsed() - asked > DESK_FRESH - FRESH:
+                asked = self._elapsed()
+                self._desk.admit(self._before, self._file.writer)
             began = self._elapsed()
             self._guard.check_state()
             self._also()
@@ -86,16 +99,21 @@ class Fence:
                 self.record = self._file.write(replace(self._before, sent=True, sent_at=self._clock()))
             elif not self._file.is_unchanged():
                 raise StoppedError("This process stood still, and another try or a person went on. Nothing was sent.")
-            if self._elapsed() - began <= FRESH:
+            now = self._elapsed()
+            if now - began <= FRESH and (self._desk is None or now - asked <= DESK_FRESH):
                 return
         raise StoppedError(
-            f"Airflow's API took longer than {FRESH:.0f} s to confirm this try, {MAX_ROUNDS} times in a row. Nothing "
-            "was sent."
+            f"Airflow's API took longer than {FRESH:.0f} s to confirm this try, or the shared store longer than "
+            f"{DESK_FRESH:.0f} s, {MAX_ROUNDS} times in a row. Nothing was sent."
         )
 
     def _take_back(self) -> None:
         """Note that nothing left after all, if that is certain and the record is still ours."""
         may_have_left = self.passed and not self._once
-        if may_have_left or self.record is self._before or not self._file.is_unchanged():
+        if may_have_left or not self._file.is_unchanged():
+            return
+        if self.record is self._before:
+            if self._desk is not None:
+                self._desk.note(self._before, self._file.writer)
             return
         self.record = self._file.overwrite(self._before)

@@ -28,7 +28,15 @@ from airflow_provider_mkt.client.paging import ENDS, LargePages, Paging, Walk, t
 from airflow_provider_mkt.exceptions import NotFoundError, ValidationError
 from airflow_provider_mkt.submission.echo import alike, differing
 from airflow_provider_mkt.submission.record import Record
-from airflow_provider_mkt.submission.request import ABSENT, OURS, Finding, SubmissionRequest, TaskKey
+from airflow_provider_mkt.submission.request import (
+    ABSENT,
+    OURS,
+    Effect,
+    Finding,
+    SubmissionRequest,
+    TaskKey,
+    first_words,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.hooks.base import MarketingHook
@@ -57,6 +65,22 @@ class EveryPage(LargePages):
     def begin(self, call: Call) -> Call:
         """Return the call as it is, without paging parameters."""
         return call
+
+
+def _effect(what: str, body: Mapping[str, Any]) -> Effect:
+    """Return what creating ``body`` means. Fields of money are taken for that; what a vendor has is not published."""
+    budget = body.get("budget")
+    try:
+        amount = None if budget is None else float(budget)
+    except (TypeError, ValueError):
+        amount = None
+    return Effect(
+        f"{what} {first_words(body['name'])}",
+        spends=budget is not None,
+        amount=amount,
+        currency=str(body.get("currency") or ""),
+        goes_live=str(body.get("start_date") or ""),
+    )
 
 
 @dataclass(frozen=True)
@@ -108,6 +132,7 @@ class ListLookup:
             prepare=lambda: {**self._before(hook, body, task_key), "own_name": named},
             trace=self.trace,
             echoed=frozenset(body) - {"status"},
+            effect=_effect(self.what, body),
         )
 
     def _before(self, hook: MarketingHook, body: dict[str, Any], task_key: TaskKey) -> dict[str, Any]:

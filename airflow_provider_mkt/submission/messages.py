@@ -6,11 +6,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_provider_mkt.exceptions import MalformedResponseError, OutcomeUnknownError
+from airflow_provider_mkt.submission.decisions import Found
+from airflow_provider_mkt.submission.deployment import deployment
 from airflow_provider_mkt.submission.record import Record, moment
 from airflow_provider_mkt.submission.request import SubmissionRequest
 
 FACTS = ("method", "path", "status", "request_id", "retry_after")
 """What an error takes over from the one that caused it."""
+
+
+def refusal(found: Found, record: Record, request: SubmissionRequest, conn_id: str) -> str:
+    """Return what is said of a record that is not gone on from.
+
+    :param found: what it was taken for
+    :param conn_id: the connection of this try
+    """
+    if found is Found.CHANGED:
+        return changed(record, request)
+    if found is Found.COPIED:
+        return copied(record, request, deployment())
+    return elsewhere(record, request, conn_id)
 
 
 def error(

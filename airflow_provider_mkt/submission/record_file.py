@@ -9,6 +9,7 @@ something else than they left there is not the only one at work, and stops.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -28,10 +29,17 @@ class RecordFile:
     :param store: the task state store
     :param operation: number or name of the submission within its task
     :param writer: names the try that writes
+    :param written: called after each write, with the record and who wrote it before
     """
 
-    def __init__(self, store: Store, operation: int | str, writer: str) -> None:
-        self._store, self._writer = store, writer
+    def __init__(
+        self,
+        store: Store,
+        operation: int | str,
+        writer: str,
+        written: Callable[[Record, str], None] | None = None,
+    ) -> None:
+        self._store, self.writer, self._written = store, writer, written
         WRITERS.add(writer)
         self._operation = operation
         self._name = f"{PREFIX}{operation}"
@@ -81,7 +89,8 @@ class RecordFile:
         """
         from airflow.sdk.exceptions import AirflowRuntimeError
 
-        record = replace(record, writer=self._writer, version=VERSION)
+        record = replace(record, writer=self.writer, version=VERSION)
+        former = str(self._seen.get("writer", "")) if isinstance(self._seen, dict) else ""
         value = dict(vars(record))
         try:
             keep(self._store, self._name, value)
@@ -90,6 +99,8 @@ class RecordFile:
                 raise
         else:
             self._seen = json.loads(json.dumps(value))
+            if self._written is not None:
+                self._written(record, former)
             return record
         raise StoppedError("Airflow has given this try up: another one takes its place, or the task was cleared.")
 

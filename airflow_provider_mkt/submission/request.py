@@ -4,14 +4,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.state.launches.launch import Effect
 from airflow_provider_mkt.submission.record import OURS, OURS_RECEIPT, SETTLED, Record
 from airflow_provider_mkt.submission.task_key import TaskKey
 
-__all__ = ["ABSENT", "OURS", "OURS_RECEIPT", "SETTLED", "Finding", "SubmissionRequest", "TaskKey"]
+__all__ = [
+    "ABSENT",
+    "OURS",
+    "OURS_RECEIPT",
+    "SETTLED",
+    "Effect",
+    "Finding",
+    "SubmissionRequest",
+    "TaskKey",
+    "first_words",
+]
 
 ABSENT: dict[str, Any] = {}
 """What a trace returns when the vendor shows that the submission never happened; recognised by identity."""
@@ -36,6 +47,16 @@ class Finding:
         if isinstance(found, Finding):
             return found
         return cls(absent=True) if found is ABSENT else cls(receipt=found or None)
+
+
+SHOWN = 60
+"""Characters of a text that a summary shows."""
+
+
+def first_words(text: str) -> str:
+    """Return the beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 
 
 Trace = Callable[[Record], Generator[Call, Any, "Finding | dict[str, Any] | None"]]
@@ -68,6 +89,7 @@ class SubmissionRequest:
     :param follows: key of the record that this request goes on from, when it sends what that one left undone
     :param parts: for a batch: of how many parts it consists, each with an id of its own
     :param echoed: fields of the body that the answer may show: an answer that shows another value is not ours
+    :param effect: what it means to a marketer
     """
 
     vendor: str
@@ -85,3 +107,4 @@ class SubmissionRequest:
     follows: str = ""
     parts: int = 0
     echoed: frozenset[str] = frozenset()
+    effect: Effect = field(default_factory=Effect)

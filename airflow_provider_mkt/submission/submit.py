@@ -17,7 +17,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client.endpoint import Safety
@@ -29,6 +29,7 @@ from airflow_provider_mkt.exceptions import (
     StoppedError,
     ValidationError,
 )
+from airflow_provider_mkt.state.launches.launch import DONE
 from airflow_provider_mkt.submission import messages
 from airflow_provider_mkt.submission.decisions import (
     CLOSING,
@@ -66,16 +67,12 @@ from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
 from airflow_provider_mkt.tasks.guard import Guard
 from airflow_provider_mkt.tasks.state_store import Store
 
+if TYPE_CHECKING:
+    from airflow_provider_mkt.submission.desk import Desk
+
 __all__ = ["SETTLED", "Send", "Store", "Submission"]
 
 log = logging.getLogger(__name__)
-
-REFUSALS: dict[Found, Callable[[Record, SubmissionRequest, str], str]] = {
-    Found.CHANGED: lambda record, request, _: messages.changed(record, request),
-    Found.COPIED: lambda record, request, _: messages.copied(record, request, deployment()),
-    Found.ELSEWHERE: messages.elsewhere,
-}
-"""What is said of a record that is not gone on from."""
 
 Send = Callable[..., Any]
 """Sends a call, like :meth:`ApiClient.send`: it takes the call, and the ``fence`` that its first byte has to pass."""
@@ -90,6 +87,7 @@ class Submission:
     :param task_key: where it belongs
     :param operation: number or name of the submission within the task, for batches
     :param guard: whether Airflow still wants this try
+    :param desk: the launch desk; None where there is none
     :param clock: Unix time, by default this machine's
     """
 
@@ -100,17 +98,15 @@ class Submission:
         operation: int | str = 0,
         *,
         guard: Guard,
+        desk: Desk | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._task_key, self._operation = task_key, operation
-        self._guard, self._clock = guard, clock or now
-        self._file = RecordFile(store, operation, writer=uuid.uuid4().hex)
+        self._guard, self._clock, self._desk = guard, clock or now, desk
+        self._file = RecordFile(store, operation, uuid.uuid4().hex, desk.note if desk else None)
 
     def record(self) -> Record | None:
-        """Return what earlier tries left behind.
-
-        :raises ValidationError: when nothing can be concluded from it
-        """
+        """Return what earlier tries left behind, as :meth:`RecordFile.read` does."""
         return self._file.read()
 
     def current(self, *, follows: str = "", resubmit: bool = False) -> Record | None:
@@ -140,14 +136,15 @@ class Submission:
         :raises ApiError: when it certainly did not happen
         """
         record = self.record()
-        found = Found.NOTHING
-        if record is not None:
-            found = find(Situation(record, request, self._task_key, deployment(), resubmit))
+        if self._desk is not None:
+            self._desk.request = request
+        situation = record and Situation(record, request, self._task_key, deployment(), resubmit)
+        found = find(situation) if situation else Found.NOTHING
         opening = OPENING[found]
         if record is None or opening in (Opening.SUBMIT, Opening.SUBMIT_STILL):
             return self._send(self._intend(request, record, found), request, send)
         if opening is Opening.REFUSE:
-            why = REFUSALS[found](record, request, self._task_key.conn_id)
+            why = messages.refusal(found, record, request, self._task_key.conn_id)
             then = "" if found is Found.CHANGED else f" {self.remedies(record, request.vendor)}"
             raise ValidationError(why + then, vendor=request.vendor)
         if opening is Opening.ATTACH:
@@ -159,10 +156,17 @@ class Submission:
 
         :raises StoppedError: when the record has changed since ``record`` was read
         """
-        if self.record() == record:
-            self._file.write(replace(record, state=FAILED))
-        else:
+        if self.record() != record:
             raise StoppedError("The record of this submission has changed meanwhile, so this try stops.")
+        self._file.write(replace(record, state=FAILED))
+
+    def done(self, record: Record) -> None:
+        """Note in the register that the vendor has carried it out."""
+        self._enter(record, DONE)
+
+    def _enter(self, record: Record, state: str = "") -> None:
+        if self._desk is not None:
+            self._desk.note(record, record.writer, state)
 
     def remedies(self, record: Record, vendor: str, untraceable: str = "") -> str:
         """Return what a person can do about an unsettled record."""
@@ -175,13 +179,16 @@ class Submission:
             "%s %s was submitted at %s; attaching to %s.", request.vendor, request.what, record.time, record.receipt
         )
         metrics.submission(request.vendor, "attached")
+        self._enter(record)
         return self._attached(record)
 
     def _attached(self, record: Record) -> Record:
         """Let what a person handed over count for this clearing of the task, and not for the next one."""
-        if record.clear_count != ADOPTED:
-            return record
-        return self._file.write(replace(record, clear_count=self._task_key.clear_count))
+        return (
+            record
+            if record.clear_count != ADOPTED
+            else self._file.write(replace(record, clear_count=self._task_key.clear_count))
+        )
 
     def _intend(self, request: SubmissionRequest, previous: Record | None, found: Found) -> Record:
         """Write down what is about to be sent.
@@ -219,6 +226,7 @@ class Submission:
             return self._submitted(record, request, finding.receipt)
         if settling is Settling.SUBMIT:
             log.info("%s does not have the %s of %s; submitting it.", request.vendor, request.what, record.time)
+            self._enter(replace(record, state=REFUSED))
             return self._send(self._intend(request, record, Found.OVER), request, send)
         record = self._file.write(record.with_evidence(f"{moment(self._clock())}: {observer.told(finding)}"))
         raise self._told(record, request, pending=settling is Settling.LATER)
@@ -236,7 +244,7 @@ class Submission:
         """Send what was recorded, through the fence, and write down how that ended."""
         call = request.call(record.body, record.key)
         once = call.safety is Safety.ONCE
-        fence = Fence(self._file, record, self._guard, request.confirm, once=once, clock=self._clock)
+        fence = Fence(self._file, record, self._guard, request.confirm, once=once, clock=self._clock, desk=self._desk)
         try:
             receipt = receipt_of(request, send(call, fence=fence))
         except ApiError as error:
@@ -276,15 +284,10 @@ class Submission:
         metrics.submission(request.vendor, "reconciled" if record.doubtful else "submitted")
         return saved
 
-    # Saying what is not known
-
     def _told(
         self, record: Record, request: SubmissionRequest, cause: Exception | None = None, *, pending: bool
     ) -> OutcomeUnknownError | MalformedResponseError:
-        """Return the error that says what is not known: the next try settles it, or a person has to.
-
-        :param pending: whether the next try may settle it
-        """
+        """Return the error that says what is not known: the next try settles it (``pending``), or a person has to."""
         if pending:
             then = messages.next_try(request.vendor, repeated=self._repeatable(record, request))
         else:

@@ -29,6 +29,11 @@ CONNECTION = re.compile(r"AIRFLOW_CONN_(\w+)")
 SETTING = re.compile(r"AIRFLOW__[A-Z_]+__[A-Z_]+|AIRFLOW_HOME|AIRFLOW_API_[A-Z]+")
 SERVED = (
     "mkt submissions",
+    "mkt launches show",
+    "mkt stop",
+    "mkt resume",
+    "mkt approvals",
+    "mkt plan",
     "mkt authorize",
     "mkt webhook-secret",
     "mkt sandbox",

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,13 @@ from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.flow_social.posts import check_time
 from airflow_provider_mkt.operators.flow_social.answers import SHOWN_ROWS, VENDOR, receipt_of
 from airflow_provider_mkt.submission.record import INTENT, Record
-from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+from airflow_provider_mkt.submission.request import Effect, SubmissionRequest, TaskKey, first_words
 from airflow_provider_mkt.submission.submit import Store, Submission
 from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.hooks.base import MarketingHook
+    from airflow_provider_mkt.submission.desk import Desk
     from airflow_provider_mkt.tasks.guard import Guard
 
 NOT_THERE = "it is not at the vendor, as a person found out"
@@ -32,6 +33,7 @@ class Batch:
     :param hook: sends the requests
     :param size: rows in a chunk
     :param guard: whether Airflow still wants this try
+    :param desk: the launch desk; None where there is none
     :param resubmit: schedule all of it again, once per clearing of the task
     """
 
@@ -41,6 +43,7 @@ class Batch:
     size: int
     guard: Guard
     resubmit: bool = False
+    desk: Desk | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,8 @@ class Chunk:
         """Yield the submission of the whole chunk, then those of what the ones before left undone."""
         for turn in count():
             operation = f"{self.number}.{turn}" if turn else self.number
-            yield Submission(self.batch.store, self.batch.task_key, operation, guard=self.batch.guard)
+            desk = self.batch.desk and replace(self.batch.desk, operation=operation)
+            yield Submission(self.batch.store, self.batch.task_key, operation, guard=self.batch.guard, desk=desk)
 
     def _verify(self, submission: Submission, record: Record) -> None:
         """Compare a record with today's rows.
@@ -205,6 +209,11 @@ class Chunk:
             prepare=lambda: {"rows": positions, "size": self.batch.size},
             follows=follows,
             parts=len(posts),
+            effect=Effect(
+                f"{len(posts)} posts, the first to {posts[0]['channelId']}: {first_words(posts[0]['content'])}",
+                goes_live=min(str(each.get("scheduledFor") or "") for each in posts),
+                audience=len(posts),
+            ),
         )
         return submission.submit(request, hook.client.send, hook.client.run, resubmit=self.batch.resubmit)
 

@@ -55,7 +55,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator["FlowSocialHook"]):
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the post."""
         from airflow_provider_mkt.hooks.flow_social.posts import check_time, post_body
-        from airflow_provider_mkt.submission.request import SubmissionRequest
+        from airflow_provider_mkt.submission.request import Effect, SubmissionRequest, first_words
 
         post = {
             "channelId": self.channel_id,
@@ -79,6 +79,11 @@ class FlowSocialSchedulePostOperator(SubmittingOperator["FlowSocialHook"]):
             id_field="post_id",
             prepare=prepare,
             echoed=flow_social.POST_SHOWN,
+            effect=Effect(
+                f"post to {self.channel_id}: {first_words(body['content'])}",
+                goes_live=str(body.get("scheduledFor") or ""),
+                audience=1,
+            ),
         )
 
     def watch(self, record: Record) -> PostWatch:

@@ -69,19 +69,22 @@ class SchedulesPosts(RecordingOperator["FlowSocialHook"], WaitingOperator["FlowS
         """Schedule all that is not done yet, then wait or return."""
         from airflow_provider_mkt.operators.flow_social.batch import schedule
         from airflow_provider_mkt.operators.flow_social.chunk import Batch
+        from airflow_provider_mkt.submission.desk import Desk
         from airflow_provider_mkt.submission.request import TaskKey
 
         with self.running(context):
             read = self.source()
             if self.wait_for_completion:
                 read = _few(read())
+            key = TaskKey.of(context, self.conn_id)
             batch = Batch(
                 context["task_state_store"],
-                TaskKey.of(context, self.conn_id),
+                key,
                 self.hook,
                 self.chunk_size,
                 self.guard(context),
                 resubmit=self.resubmit_asked(context),
+                desk=Desk.of(context, self.hook.account, key),
             )
             with reschedule_when_rate_limited():
                 outcome = schedule(batch, read)

@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """The store's tables, as the steps that lead to them. A step that was released is never changed; new ones are appended.
 
-Names are digests, secrets are encrypted, moments are Unix seconds by the database's clock.
+Names are digests, except where people look for them. Secrets are encrypted, moments are Unix seconds by the database's
+clock.
 """
 
 from __future__ import annotations
@@ -94,6 +95,43 @@ STEPS: Sequence[Sequence[str]] = (
             PRIMARY KEY (account, question)
         )
         """,
+    ),
+    (
+        """
+        CREATE TABLE mkt_launch (
+            launch VARCHAR(36) PRIMARY KEY,
+            deployment VARCHAR(40) NOT NULL,
+            vendor VARCHAR(100) NOT NULL,
+            account TEXT NOT NULL,
+            conn_id VARCHAR(250) NOT NULL,
+            dag_id VARCHAR(250) NOT NULL,
+            run_id VARCHAR(250) NOT NULL,
+            task_id VARCHAR(250) NOT NULL,
+            map_index INTEGER NOT NULL,
+            number VARCHAR(40) NOT NULL,
+            generation INTEGER NOT NULL,
+            what TEXT NOT NULL,
+            amount BIGINT,
+            currency VARCHAR(10) NOT NULL,
+            goes_live VARCHAR(40) NOT NULL,
+            audience BIGINT,
+            reference TEXT NOT NULL,
+            content VARCHAR(64) NOT NULL,
+            triggered_by TEXT NOT NULL,
+            approved_by TEXT NOT NULL,
+            vendor_ids TEXT NOT NULL,
+            state VARCHAR(20) NOT NULL,
+            writer VARCHAR(64) NOT NULL,
+            begun_at DOUBLE PRECISION NOT NULL,
+            changed_at DOUBLE PRECISION NOT NULL,
+            counted_at DOUBLE PRECISION
+        )
+        """,
+        "CREATE INDEX mkt_launch_begun ON mkt_launch (begun_at)",
+        "CREATE INDEX mkt_launch_run ON mkt_launch (dag_id, run_id)",
+        "CREATE INDEX mkt_launch_state ON mkt_launch (state, changed_at)",
+        "CREATE INDEX mkt_launch_content ON mkt_launch (content)",
+        "CREATE INDEX mkt_launch_counted ON mkt_launch (currency, counted_at)",
     ),
 )
 

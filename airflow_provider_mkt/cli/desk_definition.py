@@ -1,0 +1,44 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The commands of the launch desk. Imported at every start of the Airflow CLI, as :mod:`.definition` is."""
+
+from __future__ import annotations
+
+from airflow.cli.cli_config import ARG_OUTPUT, ActionCommand, Arg, GroupCommand, lazy_load_command
+
+LAUNCHES = "airflow_provider_mkt.cli.launches_command"
+LAUNCH_STATES = ("not sent", "leaving", "unknown", "accepted", "done", "refused", "failed", "held", "stopped")
+
+LAUNCHES_LIST = ActionCommand(
+    name="list",
+    help="What was launched, by all DAGs, the latest first",
+    func=lazy_load_command(f"{LAUNCHES}.list_launches"),
+    args=(
+        Arg(("--vendor",), help="Only at this vendor, such as 'Flow Living'"),
+        Arg(("--conn-id",), help="Only through this connection"),
+        Arg(("--dag-id",), help="Only by this DAG"),
+        Arg(("--run-id",), help="Only by this run"),
+        Arg(
+            ("--state",),
+            nargs="+",
+            choices=LAUNCH_STATES,
+            metavar="STATE",
+            help="Only in these states, such as unknown",
+        ),
+        Arg(("--since",), help="Only those that began since then: 7d, or a moment such as 2026-06-08T09:00"),
+        Arg(("--limit",), type=int, default=100, help="How many at most (default: %(default)s)"),
+        ARG_OUTPUT,
+    ),
+)
+LAUNCHES_SHOW = ActionCommand(
+    name="show",
+    help="All that the register has of one launch",
+    func=lazy_load_command(f"{LAUNCHES}.show_launch"),
+    args=(Arg(("launch",), help="Its name, or the beginning of it, as listed"), ARG_OUTPUT),
+)
+
+
+def desk_commands() -> list[ActionCommand | GroupCommand]:
+    """Return the commands of the launch desk."""
+    return [
+        GroupCommand(name="launches", help="What was launched, by all DAGs", subcommands=(LAUNCHES_LIST, LAUNCHES_SHOW))
+    ]

@@ -1,0 +1,36 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Letting a launch begin: one transaction at the fence, right before the request leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from airflow_provider_mkt.state.database.shared import store
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.launches.launch import Launch
+from airflow_provider_mkt.state.launches.register import now, prune, write
+
+PRUNING = "00"
+"""End of the names of those launches, one in 256, that old ones are deleted with."""
+
+
+def admit(launch: Launch, get_store: Callable[[], Store] = store) -> None:
+    """Enter a launch that is about to leave into the register.
+
+    It may be done again for the same launch: a later try, or the same request sent again, takes the row over.
+
+    :param launch: the launch
+    :param get_store: returns the store
+    :raises StoreError: when the store fails
+    """
+    used = get_store()
+
+    def work(connection: Connection) -> None:
+        if launch.launch.endswith(PRUNING):
+            prune(connection, used.clock)
+        write(connection, replace(launch, counted_at=now(connection, used.clock)), used.clock)
+
+    used.run(work)

@@ -1,0 +1,171 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The launch desk, as one submission sees it: asked at the fence, and told of every change after it.
+
+It never makes a launch fail that has left: what cannot be written to the register is written by the next change, or by
+the next try. docs/launch-desk-operations.md says whether a launch may begin while the shared store is away.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_mkt.client.durations import elapsed
+from airflow_provider_mkt.hooks.account import account_name
+from airflow_provider_mkt.state.errors import StoreError
+from airflow_provider_mkt.state.launches.admission import admit
+from airflow_provider_mkt.state.launches.launch import (
+    ACCEPTED,
+    FAILED,
+    HELD,
+    LEAVING,
+    MILLS,
+    NOT_SENT,
+    REFUSED,
+    UNKNOWN,
+    Launch,
+)
+from airflow_provider_mkt.state.launches.register import Register
+from airflow_provider_mkt.submission import record as records
+from airflow_provider_mkt.submission.record import Record
+from airflow_provider_mkt.submission.request import SubmissionRequest
+from airflow_provider_mkt.submission.task_key import TaskKey
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_mkt.hooks.account import Account
+
+log = logging.getLogger(__name__)
+
+PAUSE = 30.0
+"""Seconds for which a store that failed is not asked again by this process."""
+MAX_IDS = 2_000
+"""Characters of the vendor's ids that are kept."""
+STATES = {
+    records.SUBMITTED: ACCEPTED,
+    records.REFUSED: REFUSED,
+    records.FAILED: FAILED,
+    records.HELD: HELD,
+}
+"""States of the register, by those of a record."""
+
+
+def state_of(record: Record) -> str:
+    """Return what the register says of a record."""
+    if record.state != records.INTENT:
+        return STATES[record.state]
+    if record.doubtful:
+        return UNKNOWN
+    return LEAVING if record.sent else NOT_SENT
+
+
+@dataclass
+class Desk:
+    """What the desk knows of one submission.
+
+    :param account: through which it is sent
+    :param task_key: where it belongs
+    :param operation: number or name of the submission within the task
+    :param triggered_by: who started the run, "" when nobody did
+    :param request: what is to be submitted; None as long as that is not known
+    """
+
+    account: Account
+    task_key: TaskKey
+    operation: int | str = 0
+    triggered_by: str = ""
+    request: SubmissionRequest | None = None
+    register: Register = Register()  # noqa: RUF009 - it has no state
+    elapsed: Callable[[], float] = elapsed
+
+    @classmethod
+    def of(cls, context: Context, account: Account, task_key: TaskKey, operation: int | str = 0) -> Desk:
+        """Return the desk for a submission of the running task."""
+        who = getattr(context["dag_run"], "triggering_user_name", None)
+        return cls(account, task_key, operation, str(who or ""))
+
+    def admit(self, record: Record, writer: str) -> None:
+        """Let a launch begin, and enter it into the register.
+
+        :param record: as it is before it leaves
+        :param writer: the try
+        """
+        if not AWAY.lasts(self.elapsed()):
+            try:
+                admit(self._launch(record, LEAVING, writer))
+            except StoreError as error:
+                AWAY.begin(self.elapsed(), error)
+
+    def note(self, record: Record, former: str, state: str = "") -> None:
+        """Enter what has become of a launch.
+
+        :param record: as it was just written
+        :param former: who wrote it before
+        :param state: what the register is to say; "" for what the record says
+        """
+        state = state or state_of(record)
+        never_left = state == NOT_SENT and not former
+        if never_left or AWAY.lasts(self.elapsed()):
+            return
+        try:
+            launch = self._launch(record, state, record.writer)
+            self.register.note(launch, former, described=self.request is not None)
+        except StoreError as error:
+            AWAY.begin(self.elapsed(), error)
+
+    def _launch(self, record: Record, state: str, writer: str) -> Launch:
+        key, request = self.task_key, self.request
+        effect = request.effect if request else None
+        ids = record.receipt.get(record.id_field) or {
+            name: value for name, value in record.receipt.items() if name.endswith(("_id", "_ids"))
+        }
+        return Launch(
+            launch=record.key,
+            deployment=record.deployment,
+            vendor=self.account.vendor.name,
+            account=account_name(self.account),
+            conn_id=record.conn_id or key.conn_id,
+            dag_id=key.dag_id,
+            run_id=key.run_id,
+            task_id=key.task_id,
+            map_index=key.map_index,
+            number=str(self.operation),
+            generation=record.generation,
+            what=((effect.summary if effect else "") or (request.what if request else "")),
+            amount=None if effect is None or effect.amount is None else round(effect.amount * MILLS),
+            currency=effect.currency if effect else "",
+            goes_live=effect.goes_live if effect else "",
+            audience=effect.audience if effect else None,
+            reference=record.reference,
+            content=record.fingerprint,
+            triggered_by=self.triggered_by,
+            vendor_ids=json.dumps(ids)[:MAX_IDS] if record.receipt else "",
+            state=state,
+            writer=writer,
+        )
+
+
+class Away:
+    """Whether the store failed a moment ago: asking it again would keep each launch waiting."""
+
+    def __init__(self) -> None:
+        self._until = float("-inf")
+
+    def begin(self, now: float, error: StoreError) -> None:
+        """Note that it failed."""
+        log.warning(
+            "%s Until it works again, the register of launches is not complete; a retry of the task completes it.",
+            error,
+        )
+        self._until = now + PAUSE
+
+    def lasts(self, now: float) -> bool:
+        """Tell whether it is not to be asked yet."""
+        return now < self._until
+
+
+AWAY = Away()

@@ -1,0 +1,48 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""A register of 100,000 launches answers within a second, on both databases."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from sqlalchemy import text
+
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.launches.register import NAMES, Register
+
+ROWS = 100_000
+MAX_SECONDS = 1.0
+_FILL = """
+    WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :rows)
+    INSERT INTO mkt_launch ({names})
+    SELECT {hex}, 'production', 'Vendor ' || (n % 5), 'account ' || (n % 7), 'conn_' || (n % 9), 'dag_' || (n % 50),
+        'run_' || (n / 20), 'publish', -1, '0', 1, 'campaign for 3 homes', 1450500, 'GBP', '', NULL, 'reference',
+        'content_' || n, 'ana', '', '', CASE n % 100 WHEN 0 THEN 'unknown' ELSE 'accepted' END, 'writer',
+        {clock} - n, {clock} - n, {clock} - n
+    FROM counted
+"""
+HEX = {"sqlite": "printf('%036x', n)", "postgresql": "lpad(to_hex(n), 36, '0')"}
+
+
+def test_every_question_is_answered_within_a_second(url: str) -> None:
+    store = Store(url, 60.0)
+    fill = _FILL.format(names=", ".join(NAMES), hex=HEX[store.kind], clock=store.clock)
+    store.run(lambda connection: connection.execute(text(fill), {"rows": ROWS}))
+    register = Register(lambda: store)
+    questions: dict[str, Callable[[], int]] = {
+        "the latest": lambda: len(register.find()),
+        "of one vendor": lambda: len(register.find(vendor="Vendor 3")),
+        "of nobody": lambda: len(register.find(conn_id="nobody")) + 100,
+        "of a run, without its DAG": lambda: len(register.find(run_id="run_77")) + 80,
+        "in doubt": lambda: len(register.find(states=["unknown"])),
+        "one": lambda: len(register.starting_with(f"{77:036x}")) + 99,
+    }
+    took = {}
+    for name, ask in questions.items():
+        began = time.monotonic()
+        assert ask() == 100, name
+        took[name] = round(time.monotonic() - began, 3)
+    print(store.kind, took)  # noqa: T201 - the measurement
+    store.close()
+    assert max(took.values()) < MAX_SECONDS, took

@@ -1,0 +1,93 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""``airflow mkt launches``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from airflow.cli.cli_parser import AirflowHelpFormatter, _add_command
+
+from airflow_provider_mkt.cli.definition import get_mkt_commands
+from airflow_provider_mkt.cli.desk_definition import LAUNCH_STATES
+from airflow_provider_mkt.state.database import shared as stores
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.launches.admission import admit
+from airflow_provider_mkt.state.launches.launch import STATES, UNKNOWN
+from airflow_provider_mkt.state.launches.register import Register
+from tests.unit.state.launches.test_register import launch
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Type ``airflow mkt …`` and return what it prints."""
+    parser = argparse.ArgumentParser(prog="airflow", formatter_class=AirflowHelpFormatter)
+    subparsers = parser.add_subparsers(dest="subcommand", required=True)
+    for each in get_mkt_commands():
+        _add_command(subparsers, each)
+
+    def run(*words: str) -> str:
+        args = parser.parse_args(["mkt", *words])
+        capsys.readouterr()
+        args.func(args)
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _two_launches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    made: dict[int, Store] = {}
+    monkeypatch.setattr(stores, "_stores", made)
+    monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", f"sqlite:///{tmp_path / 'shared.db'}")
+    admit(launch(1, launch="aa" + "0" * 33 + "1", amount=1_450_500, currency="GBP"))
+    admit(launch(2, launch="ab" + "0" * 33 + "2", what="post [bold]\x1b[2J", dag_id="summer", map_index=3))
+    Register().note(launch(2, launch="ab" + "0" * 33 + "2", state=UNKNOWN, vendor_ids='["p_1"]'))
+    yield
+    for each in made.values():
+        each.close()
+
+
+def test_all_the_latest_first(run: Callable[..., str]) -> None:
+    rows = json.loads(run("launches", "list", "--output", "json"))
+    assert [(row["launch"], row["state"], row["amount"], row["task"]) for row in rows] == [
+        ("ab000000", "unknown", "", "publish [3]"),
+        ("aa000000", "leaving", "1,450.50 GBP", "publish"),
+    ]
+
+
+@pytest.mark.parametrize("output", ["table", "plain", "yaml"])
+def test_texts_do_nothing_to_the_terminal(output: str, run: Callable[..., str]) -> None:
+    told = run("launches", "list", "--output", output)
+    assert "\x1b[2J" not in told
+    assert "bold" in told
+
+
+def test_filters(run: Callable[..., str]) -> None:
+    def found(*words: str) -> list[str]:
+        return [row["launch"][:2] for row in json.loads(run("launches", "list", *words, "--output", "json"))]
+
+    assert found("--dag-id", "summer") == ["ab"]
+    assert found("--state", "leaving", "refused") == ["aa"]
+    assert found("--limit", "1") == ["ab"]
+    assert found("--since", "1d") == ["ab", "aa"]
+    assert found("--since", "2050-01-01") == []
+    with pytest.raises(SystemExit, match="--since"):
+        run("launches", "list", "--since", "yesterday")
+
+
+def test_one_by_the_beginning_of_its_name(run: Callable[..., str]) -> None:
+    [shown] = json.loads(run("launches", "show", "ab", "--output", "json"))
+    assert (shown["dag_id"], shown["vendor_ids"], shown["state"]) == ("summer", ["p_1"], "unknown")
+    assert "1450.5" in run("launches", "show", "aa")
+    with pytest.raises(SystemExit, match="several launches begin with 'a'"):
+        run("launches", "show", "a")
+    with pytest.raises(SystemExit, match="no launch begins with 'x'"):
+        run("launches", "show", "x")
+
+
+def test_states_of_the_command_are_those_of_the_register() -> None:
+    assert LAUNCH_STATES == STATES

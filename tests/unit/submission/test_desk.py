@@ -1,0 +1,179 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The launch desk beside a submission: what the register shows after everything that can become of a launch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+
+from airflow_provider_mkt.exceptions import ApiError, NotSentError, ValidationError
+from airflow_provider_mkt.hooks.account import Account
+from airflow_provider_mkt.state.database import shared as stores
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
+from airflow_provider_mkt.state.launches.launch import Effect, Launch
+from airflow_provider_mkt.state.launches.register import Register
+from airflow_provider_mkt.submission import desk as desks
+from airflow_provider_mkt.submission.desk import Desk
+from airflow_provider_mkt.submission.record import Record
+from airflow_provider_mkt.submission.submit import Submission
+from airflow_provider_mkt.tasks.guard import Guard
+from airflow_provider_mkt.vendors import VENDORS
+from tests.unit.context import Task, WorkerDiedError
+from tests.unit.submission.vendor import Clock, Vendor, task_key, unknown
+
+EFFECT = Effect("campaign for 3 homes", spends=True, amount=1450.5, goes_live="2026-06-08T09:00:00Z", audience=3)
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    made = Store(URL.create("sqlite", database=str(tmp_path / "state.db")))
+    monkeypatch.setattr(desks, "AWAY", desks.Away())
+    monkeypatch.setattr(stores, "store", lambda: made)
+    monkeypatch.setattr(desks, "admit", lambda launch: desks_admit(launch, made))
+    yield made
+    made.close()
+
+
+def desks_admit(launch: Launch, made: Store) -> None:
+    from airflow_provider_mkt.state.launches.admission import admit
+
+    admit(launch, lambda: made)
+
+
+def submission(task: Task, made: Store, stopped: Any = None, clock: Any = None) -> Submission:
+    context: Any = task.context
+    key = task_key(task)
+    account = Account(VENDORS[0], key.conn_id, "https://vendor.example", "login", "secret", {})
+    desk = Desk(account, key, 0, "ana", register=Register(lambda: made))
+    guard = Guard(context["ti"], stopped or (lambda: False))
+    return Submission(context["task_state_store"], key, guard=guard, desk=desk, clock=clock or Clock())
+
+
+def submit(task: Task, vendor: Vendor, made: Store, **parts: Any) -> Record:
+    return submission(task, made, **parts).submit(vendor.request(effect=EFFECT), vendor.send, vendor.run)
+
+
+def entered(made: Store) -> list[Launch]:
+    return Register(lambda: made).find()
+
+
+def test_a_launch_that_was_accepted(store: Store) -> None:
+    task = Task()
+    record = submit(task, Vendor(), store)
+    [found] = entered(store)
+    assert (found.launch, found.state, found.vendor_ids) == (record.key, "accepted", '"id_1"')
+    assert (found.what, found.amount, found.audience) == ("campaign for 3 homes", 1_450_500, 3)
+    assert (found.dag_id, found.run_id, found.task_id, found.map_index) == ("launch", task.run_id, "publish", -1)
+    assert (found.account, found.triggered_by) == (f"{VENDORS[0].conn_type}/https://vendor.example/login", "ana")
+    assert "secret" not in repr(found)
+    submission(task, store).done(record)
+    assert [each.state for each in entered(store)] == ["done"]
+
+
+def test_one_that_is_refused_does_not_count(store: Store) -> None:
+    with pytest.raises(ValidationError):
+        submit(Task(), Vendor(script=[(False, ValidationError("no"))]), store)
+    assert [(each.state, each.counted_at) for each in entered(store)] == [("refused", None)]
+
+
+def test_a_lost_answer_counts_and_is_settled_by_the_next_try(store: Store) -> None:
+    task, vendor = Task(), Vendor(keyed=False, traceable=True, script=[(True, unknown())])
+    with pytest.raises(ApiError):
+        submit(task, vendor, store)
+    [found] = entered(store)
+    assert found.state == "unknown"
+    assert found.counted_at is not None
+    task.retry()
+    submit(task, vendor, store)
+    assert [each.state for each in entered(store)] == ["accepted"]
+
+
+def test_what_the_vendor_never_executed_is_given_back(store: Store) -> None:
+    task, vendor, clock = Task(), Vendor(keyed=False, traceable=True, conclusive=True), Clock()
+    vendor.script = [(False, unknown())]
+    with pytest.raises(ApiError):
+        submit(task, vendor, store, clock=clock)
+    clock.now += 1_000
+    task.retry()
+    submit(task, vendor, store, clock=clock)
+    assert sorted((each.generation, each.state, each.counted_at is None) for each in entered(store)) == [
+        (1, "refused", True),
+        (2, "accepted", False),
+    ]
+
+
+def test_nothing_is_entered_of_what_never_came_to_the_fence(store: Store) -> None:
+    with pytest.raises(NotSentError):
+        submit(Task(), Vendor(script=[(False, NotSentError("no connection"))]), store)
+    assert entered(store) == []
+
+
+def test_a_worker_that_dies_between_desk_and_record_leaves_the_row_to_the_next_try(store: Store) -> None:
+    task, vendor = Task(), Vendor()
+
+    def die(when: str, value: Any) -> None:
+        if when == "before" and value.get("sent"):
+            raise WorkerDiedError
+
+    task.store.interrupt = die
+    with pytest.raises(WorkerDiedError):
+        submit(task, vendor, store)
+    assert [each.state for each in entered(store)] == ["leaving"]
+    task.store.interrupt = None
+    task.retry()
+    submit(task, vendor, store)
+    assert [(each.state, each.generation) for each in entered(store)] == [("accepted", 1)]
+    assert len(vendor.executed) == 1
+
+
+def test_a_signal_at_the_last_moment_gives_it_back(store: Store) -> None:
+    task, vendor = Task(), Vendor()
+    looks = iter([False, True])
+    with pytest.raises(ApiError, match="othing was sent"):
+        submit(task, vendor, store, stopped=lambda: next(looks, True))
+    assert [(each.state, each.counted_at) for each in entered(store)] == [("not sent", None)]
+    task.retry()
+    submit(task, vendor, store)
+    assert [each.state for each in entered(store)] == ["accepted"]
+
+
+def test_a_store_that_is_away_keeps_no_launch_from_beginning(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    task, vendor, away = Task(), Vendor(), StoreError(StoreFailure.UNREACHABLE)
+
+    def fail(*_: Any) -> None:
+        raise away
+
+    with monkeypatch.context() as broken:
+        broken.setattr(desks, "admit", fail)
+        submit(task, vendor, store)
+    assert len(vendor.executed) == 1
+    assert "the register of launches is not complete" in caplog.text
+    assert entered(store) == []
+    # It is not asked again for a while; then the next try makes the row.
+    monkeypatch.setattr(desks, "AWAY", desks.Away())
+    task.retry()
+    submit(task, vendor, store)
+    assert [each.state for each in entered(store)] == ["accepted"]
+    assert len(vendor.executed) == 1
+
+
+def test_a_store_that_is_away_makes_no_launch_fail_that_has_left(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    task, vendor = Task(), Vendor()
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise StoreError(StoreFailure.UNREACHABLE)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Register, "note", fail)
+        assert submit(task, vendor, store).receipt == {"id": "id_1"}
+    assert "the register of launches is not complete" in caplog.text
+    assert [each.state for each in entered(store)] == ["leaving"]

@@ -23,7 +23,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from airflow_provider_mkt.clock import now
@@ -44,6 +44,8 @@ MAX_HELD = 64 * MAX_BODY
 """Bytes of bodies that are held at one moment; what comes beyond that is to be sent again."""
 BODY_PATIENCE = 10.0
 """Seconds for a body to arrive."""
+LOOK_AGAIN = 0.25
+"""Seconds after which the secrets are looked up once more for a delivery that seems forged: its secret may be new."""
 JSON = ("application/json", "text/json")
 
 Scope = MutableMapping[str, Any]
@@ -81,6 +83,7 @@ class Receiver:
         self._senders = senders or Senders()
         self._clock = clock
         self._held = 0
+        self._looks: dict[str, asyncio.Task[Sender | None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -108,15 +111,10 @@ class Receiver:
     async def _take(self, scope: Scope, receive: Receive, conn_id: str, token: str) -> None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         _check_headers(scope["method"], headers)
-        sender = await self._sender(conn_id)
-        if sender is None:
-            raise RefusedError(404, "nobody may deliver to this connection: it is unknown, or has no secret or token")
-        if sender.facts.signed is bool(token):
-            raise RefusedError(
-                404, "signed deliveries have no token in the address" if token else "the token is missing"
-            )
-        if token and not has_token(token, sender.proofs):
-            raise RefusedError(404, "the token is wrong")
+        try:
+            sender = _admitted(await self._sender(conn_id), token)
+        except RefusedError:
+            sender = _admitted(await self._newer_sender(conn_id), token)
         signature = sender.facts.signature
         if signature and signature.header.lower() not in headers:
             raise RefusedError(401, "the signature is missing")
@@ -125,8 +123,11 @@ class Receiver:
         except asyncio.TimeoutError:
             raise RefusedError(408, f"the body took longer than {BODY_PATIENCE:.0f} s") from None
         now = self._clock()
-        if signature and not is_signed(signature, headers[signature.header.lower()], body, sender.proofs, now):
-            raise RefusedError(401, "the signature does not fit, or its time is too far from this machine's")
+        try:
+            _check_signature(sender, headers, body, now)
+        except RefusedError:
+            sender = _admitted(await self._newer_sender(conn_id), token)
+            _check_signature(sender, headers, body, now)
         try:
             delivery = read(sender.facts, body, account=sender.account, conn_id=conn_id, now=now)
         except ValidationError as error:
@@ -136,8 +137,20 @@ class Receiver:
 
     async def _sender(self, conn_id: str) -> Sender | None:
         sender, known = self._senders.recent(conn_id)
-        if known:
-            return sender
+        return sender if known else await self._look_up(conn_id)
+
+    async def _newer_sender(self, conn_id: str) -> Sender | None:
+        """Look it up later than now, once for all that ask meanwhile: many forged deliveries cost one look."""
+        if conn_id not in self._looks:
+            self._looks[conn_id] = asyncio.create_task(self._look_later(conn_id))
+        return await asyncio.shield(self._looks[conn_id])
+
+    async def _look_later(self, conn_id: str) -> Sender | None:
+        await asyncio.sleep(LOOK_AGAIN)
+        del self._looks[conn_id]
+        return await self._look_up(conn_id)
+
+    async def _look_up(self, conn_id: str) -> Sender | None:
         try:
             return await asyncio.to_thread(self._senders.look_up, conn_id)
         except ApiError as error:
@@ -176,6 +189,23 @@ def _check_headers(method: str, headers: dict[str, str]) -> None:
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()) or len(length) > 12 or int(length) > MAX_BODY:
         raise RefusedError(413, f"the body is larger than {MAX_BODY} bytes")
+
+
+def _admitted(sender: Sender | None, token: str) -> Sender:
+    """Return the sender, if it may deliver to the address with this token, "" for none."""
+    if sender is None:
+        raise RefusedError(404, "nobody may deliver to this connection: it is unknown, or has no secret or token")
+    if sender.facts.signed is bool(token):
+        raise RefusedError(404, "signed deliveries have no token in the address" if token else "the token is missing")
+    if token and not has_token(token, sender.proofs):
+        raise RefusedError(404, "the token is wrong")
+    return sender
+
+
+def _check_signature(sender: Sender, headers: Mapping[str, str], body: bytes, now: float) -> None:
+    signature = sender.facts.signature
+    if signature and not is_signed(signature, headers.get(signature.header.lower(), ""), body, sender.proofs, now):
+        raise RefusedError(401, "the signature does not fit, or its time is too far from this machine's")
 
 
 async def _answer(send: Send, status: int) -> None:

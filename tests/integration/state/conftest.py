@@ -19,8 +19,8 @@ def clean_postgres(postgres: str) -> str:
     with engine.begin() as connection:
         connection.execute(
             text(
-                "DROP TABLE IF EXISTS mkt_version, mkt_budget, mkt_token, mkt_webhook, mkt_inbox, mkt_answer, mkt_launch, "
-                "mkt_stop, mkt_approval"
+                "DROP TABLE IF EXISTS mkt_version, mkt_budget, mkt_token, mkt_webhook, mkt_inbox, mkt_answer, "
+                "mkt_launch, mkt_stop, mkt_approval"
             )
         )
     engine.dispose()

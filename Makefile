@@ -35,8 +35,9 @@ down: $(STAMP) ## end what `make up` (or a demo that was killed) left running
 status: $(STAMP) ## tell what is running
 	@exec $(BIN)/python -m scripts.demo status
 
-test-fast: $(STAMP) ## run the unit tests that need no process of their own (about two minutes)
-	@exec $(BIN)/python -m pytest -q -n 2 --dist loadfile -m 'not slow' tests/structure tests/unit
+test-fast: $(STAMP) ## run a part of the unit tests: a few cases of each, none that takes seconds (under a minute)
+	@exec $(BIN)/python -m pytest -q -n 2 --dist loadfile -m 'not slow' --cases 2 \
+		--hypothesis-profile few -p no:schemathesis tests/structure tests/unit
 
 # Two tables: a worker that is killed, and one that is frozen, at every step of every launch.
 FREEZES := tests/chaos/test_freeze_matrix.py

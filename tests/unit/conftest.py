@@ -10,11 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.context import FIRST_LOOK, Task, Waits
 
+settings.register_profile("few", max_examples=15)
 TESTS = itertools.count()
 STANDSTILL = 1e-4
 """Vendor seconds in one real second."""

@@ -13,6 +13,8 @@ import pytest
 
 from airflow_provider_mkt.sandbox.server import Sandbox
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = Path(__file__).parents[2] / "dags"
 
 

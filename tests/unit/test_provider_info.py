@@ -179,6 +179,7 @@ def test_telling_is_cheap() -> None:
     assert not loaded & heavy
 
 
+@pytest.mark.slow
 def test_reading_a_dag_loads_no_http_client() -> None:
     """Operators and sensors import it at their first request."""
     modules = ", ".join(name for name in _modules() if ".operators." in name or ".sensors." in name)

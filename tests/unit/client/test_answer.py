@@ -50,6 +50,7 @@ def test_what_is_refused_before_it_is_unpacked(body: bytes, problem: str) -> Non
     assert peak < 45 * MEGABYTE
 
 
+@pytest.mark.slow
 def test_the_largest_answer_has_a_bound() -> None:
     """The costliest value for its size, as often as it may be there."""
     tracemalloc.start()

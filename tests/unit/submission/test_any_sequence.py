@@ -238,7 +238,7 @@ class ConclusiveAttempts(TraceableAttempts):
 
 
 QUICK = settings(
-    max_examples=50,
+    max_examples=min(50, settings.default.max_examples),
     stateful_step_count=25,
     deadline=None,
     derandomize=True,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -39,20 +39,6 @@ class Counting(Unlimited):
     def reserve(self, *args: Any, **kwargs: Any) -> float:
         self.slots += 1
         return 0.0
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Raw]]:
-    running: list[Raw] = []
-
-    def start(reply: bytes | Callable[[socket.socket], None]) -> Raw:
-        server = Raw(reply)
-        running.append(server.__enter__())
-        return server
-
-    yield start
-    for server in running:
-        server.__exit__()
 
 
 def client(url: str, budget: Counting | None = None, seconds: float = 10.0) -> ApiClient:

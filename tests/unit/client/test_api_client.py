@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -44,21 +44,6 @@ MEGABYTE = 1024 * 1024
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Raw]]:
-    """Start servers that give one answer to every request; ended with the test."""
-    running: list[Raw] = []
-
-    def start(reply: bytes | Callable[[socket.socket], None]) -> Raw:
-        server = Raw(reply)
-        running.append(server.__enter__())
-        return server
-
-    yield start
-    for server in running:
-        server.__exit__()
 
 
 def client(url: str, auth: Auth | None = None, **settings: Any) -> ApiClient:

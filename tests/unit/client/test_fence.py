@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -24,20 +24,6 @@ OK = answer('{"id": "x"}')
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Raw]]:
-    running: list[Raw] = []
-
-    def start(reply: bytes | Callable[[socket.socket], None]) -> Raw:
-        server = Raw(reply)
-        running.append(server.__enter__())
-        return server
-
-    yield start
-    for server in running:
-        server.__exit__()
 
 
 def client(url: str) -> ApiClient:

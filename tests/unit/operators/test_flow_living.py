@@ -16,24 +16,12 @@ from airflow_provider_mkt.exceptions import (
     ValidationError,
 )
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
-from airflow_provider_mkt.operators.flow_living import (
-    FlowLivingPublishCampaignOperator,
-)
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.testing.movable_clock import MovableClock
 from tests.unit.context import Task, deferral
-
-CAMPAIGN = {"plan_ref": "facebookv2", "listing_external_ids": ["listing_1001"], "branch_id": "branch_harbour"}
-PUBLISH = "POST /flow-living/campaigns/publish"
-FUTURE, LATER = "2099-06-08T09:00:00Z", "2099-06-22T09:00:00Z"
-
-
-def publishing(**arguments: Any) -> FlowLivingPublishCampaignOperator:
-    options = {"wait_for_completion": False, **CAMPAIGN, **arguments}
-    return FlowLivingPublishCampaignOperator(task_id="publish", **options)
-
+from tests.unit.publishing import CAMPAIGN, FUTURE, LATER, PUBLISH, publishing
 
 BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "end before start": (

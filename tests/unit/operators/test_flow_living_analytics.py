@@ -12,20 +12,9 @@ from airflow_provider_mkt.exceptions import (
     ApiError,
     OutcomeUnknownError,
 )
-from airflow_provider_mkt.operators.flow_living import (
-    FlowLivingPublishCampaignOperator,
-)
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.context import Task
-
-CAMPAIGN = {"plan_ref": "facebookv2", "listing_external_ids": ["listing_1001"], "branch_id": "branch_harbour"}
-PUBLISH = "POST /flow-living/campaigns/publish"
-FUTURE, LATER = "2099-06-08T09:00:00Z", "2099-06-22T09:00:00Z"
-
-
-def publishing(**arguments: Any) -> FlowLivingPublishCampaignOperator:
-    options = {"wait_for_completion": False, **CAMPAIGN, **arguments}
-    return FlowLivingPublishCampaignOperator(task_id="publish", **options)
+from tests.unit.publishing import PUBLISH, publishing
 
 
 def lost(vendors: Sandbox, task: Task, fault: str, **arguments: Any) -> None:

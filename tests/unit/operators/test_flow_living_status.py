@@ -14,26 +14,17 @@ from airflow_provider_mkt.exceptions import (
 )
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.operators.flow_living import (
-    FlowLivingPublishCampaignOperator,
     FlowLivingUpdateCampaignStatusOperator,
 )
 from airflow_provider_mkt.retry_policy import DEFAULT
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.context import Task
-
-CAMPAIGN = {"plan_ref": "facebookv2", "listing_external_ids": ["listing_1001"], "branch_id": "branch_harbour"}
-PUBLISH = "POST /flow-living/campaigns/publish"
-FUTURE, LATER = "2099-06-08T09:00:00Z", "2099-06-22T09:00:00Z"
-
-
-def publishing(**arguments: Any) -> FlowLivingPublishCampaignOperator:
-    options = {"wait_for_completion": False, **CAMPAIGN, **arguments}
-    return FlowLivingPublishCampaignOperator(task_id="publish", **options)
+from tests.unit.publishing import CAMPAIGN, publishing
 
 
 @pytest.fixture
 def live(vendors: Sandbox) -> list[str]:
-    ids: list[str] = FlowLivingHook().publish_campaign(**CAMPAIGN)["campaign_tracking_ids"]  # type: ignore[arg-type]
+    ids: list[str] = FlowLivingHook().publish_campaign(**CAMPAIGN)["campaign_tracking_ids"]
     vendors.advance(700)
     return ids
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
@@ -18,23 +17,10 @@ from airflow_provider_mkt.operators.flodesk import (
     FlodeskUnsubscribeOperator,
     FlodeskUpsertSubscribersOperator,
 )
-from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from tests.unit.context import Task
-
-PUBLISH = "POST /flow-living/campaigns/publish"
-
-
-def publishing(**more: Any) -> FlowLivingPublishCampaignOperator:
-    return FlowLivingPublishCampaignOperator(
-        task_id="publish",
-        plan_ref="facebookv2",
-        listing_external_ids=["listing_1001"],
-        branch_id="branch_harbour",
-        wait_for_completion=False,
-        **more,
-    )
+from tests.unit.publishing import PUBLISH, publishing
 
 
 def test_a_long_wait_hands_the_worker_back_and_publishes_once(

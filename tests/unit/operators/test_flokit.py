@@ -74,7 +74,7 @@ def test_error_of_before_is_no_result(vendors: Sandbox, task: Task, waits: Waits
     old = {"status": "error", "error_message": "The password was changed"}
     shown(vendors, old, count=3)
     waits.happenings = [lambda: None, lambda: vendors.advance(301)]
-    result = syncing().execute(task.context)
+    result = syncing(poll_interval=20.0).execute(task.context)
     assert result["integration"]["status"] == "connected"
     assert "password" not in "".join(task.store.values.values())
 

@@ -96,7 +96,7 @@ def test_tells_a_bad_connection(ids: list[str], connect: Callable[..., str]) -> 
 
 def test_tells_a_missing_connection_after_ten_looks(ids: list[str], waits: Waits) -> None:
     """Airflow says the same of one that it cannot read for a moment, so it is nothing that a retry could not cure."""
-    payload = fired(trigger(ids, conn_id="nowhere")).payload
+    payload = fired(trigger(ids, conn_id="nowhere", poll_interval=60.0)).payload
     assert (payload["state"], payload["kind"]) == ("error", "ApiError")
     assert "nowhere" in payload["message"]
     assert DEFAULT.evaluate(ApiError.from_event(payload), 1, 2).action.value == "default"

@@ -44,6 +44,9 @@ class DatabaseFile:
             found = Path(self.path).stat()
         except OSError as error:
             raise StoreError(_failure(error), where, str(error.strerror)) from None
+        if not stat.S_ISREG(found.st_mode):
+            # A folder or a device must not get the mode of a file either.
+            raise StoreError(StoreFailure.MISCONFIGURED, where, "its path is that of something else than a file")
         if not os.access(self.path, os.R_OK | os.W_OK):
             raise StoreError(StoreFailure.READ_ONLY, where)
         if found.st_mode & OTHERS:
@@ -67,8 +70,9 @@ class DatabaseFile:
     def _close_to_others(self, where: str) -> None:
         try:
             for suffix in BESIDE:
-                with suppress(FileNotFoundError):
-                    Path(f"{os.path.realpath(self.path or '')}{suffix}").chmod(0o600)
+                beside = Path(f"{os.path.realpath(self.path or '')}{suffix}")
+                if beside.exists() and not beside.is_symlink():
+                    beside.chmod(0o600)
         except OSError:
             raise StoreError(StoreFailure.EXPOSED, where) from None
         log.warning("The shared state store was open to every user of this host (%s); now it is not.", where)

@@ -117,6 +117,10 @@ class Store:
             try:
                 return self._done_once(transaction)
             except StoreError as error:
+                if error.failure is StoreFailure.DAMAGED:
+                    # A file that was emptied gets its tables again, and one that was put back is read afresh.
+                    self._engine.dispose()
+                    self._prepared = False
                 # Others have all connections, and give them back: to go on without the store would not be right.
                 if error.failure is not StoreFailure.BUSY or time.monotonic() + pause > deadline:
                     raise

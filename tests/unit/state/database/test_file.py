@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -107,3 +108,48 @@ def test_one_that_cannot_be_closed_is_refused_in_words(
         make_store().run(versions)
     assert caught.value.failure is StoreFailure.EXPOSED
     assert str(path) in str(caught.value)
+
+
+def test_one_that_is_emptied_while_open_is_told_and_made_anew(make_store: MakeStore, path: Path) -> None:
+    former = make_store()
+    former.run(lambda connection: add_budget(connection, "old"))
+    former.close()
+    made = Store(f"sqlite:///{path}")
+    made.run(count)
+    os.truncate(path, 0)
+    with pytest.raises(StoreError) as caught:
+        made.run(count)
+    assert caught.value.failure is StoreFailure.DAMAGED
+    assert str(path) in str(caught.value)
+    made.run(lambda connection: add_budget(connection, "new"))
+    assert made.run(names) == ["new"]
+
+
+@pytest.mark.parametrize("size", [100, 4_096, 12_288])
+def test_one_that_is_cut_while_open_is_told_until_it_is_put_back(make_store: MakeStore, path: Path, size: int) -> None:
+    former = make_store()
+    former.run(lambda connection: add_budget(connection, "old"))
+    former.close()
+    whole = path.read_bytes()
+    made = Store(f"sqlite:///{path}")
+    made.run(count)
+    os.truncate(path, size)
+    for _ in "ab":
+        with pytest.raises(StoreError) as caught:
+            made.run(count)
+        assert caught.value.failure is StoreFailure.DAMAGED
+    delete(path)
+    path.write_bytes(whole)
+    assert made.run(names) == ["old"]
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_refused_and_keeps_its_mode(
+    make_store: MakeStore, path: Path, make: Callable[[Path], None]
+) -> None:
+    """As root, a chmod of what a link leads to would close a device to everybody."""
+    make(path)
+    before = path.stat().st_mode
+    with pytest.raises(StoreError, match="something else than a file"):
+        make_store().run(count)
+    assert path.stat().st_mode == before

@@ -41,14 +41,15 @@ class Bulkheads:
         return await asyncio.get_running_loop().run_in_executor(pool, function, *args)
 
     async def share(self, account: str, key: str, function: Callable[[], T]) -> T:
-        """Run ``function`` on a thread of ``account``, once for all who ask for ``key`` while it runs.
+        """Run ``function`` once for all who ask for ``key`` while it runs. They wait without a thread.
 
-        They wait without a thread. What it raises is raised for each of them.
+        It may repeat a call and wait in between, so it holds none of the threads on which the account's calls run, but
+        one of a few that are kept for this. What it raises is raised for each of them.
         """
         with self._lock:
             flight: Future[T] | None = self._flights.get(key)
             if flight is None:
-                flight = self._flights[key] = self._pool(account).submit(function)
+                flight = self._flights[key] = self._pool(f"{account} shared").submit(function)
                 landed = flight
             else:
                 landed = None

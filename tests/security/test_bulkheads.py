@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -110,6 +111,31 @@ def test_one_failed_token_call_answers_all(reply: bytes, kind: type[ApiError], c
         assert len(server.requests) == calls
     assert [type(end) for end in ended] == [type(ended[0])] * WAITS
     assert isinstance(ended[0], kind)
+
+
+def test_token_calls_that_are_repeated_hold_no_thread_of_their_account() -> None:
+    """As many connections of one account wait for another token call as it has threads; its other calls go on."""
+    release = threading.Event()
+    waiting: list[str] = []
+
+    def between_two_tries(key: str) -> None:
+        waiting.append(key)
+        release.wait(GENEROUS)
+
+    async def scene(url: str) -> Any:
+        flights = [
+            asyncio.create_task(BULKHEADS.share(url, f"{url}/{number}", partial(between_two_tries, str(number))))
+            for number in range(2 * THREADS)
+        ]
+        await until(lambda: len(waiting) >= THREADS)
+        try:
+            return await asyncio.wait_for(client(url, account=url).asend(READ()), GENEROUS / 2)
+        finally:
+            release.set()
+            await asyncio.gather(*flights)
+
+    with Raw(OK) as healthy:
+        assert asyncio.run(scene(healthy.url)) == {"id": "x"}
 
 
 def test_a_vendor_that_hangs_has_so_many_threads() -> None:

@@ -12,7 +12,9 @@ LOCAL, LABEL = r"[^\s@<>\"(),:;&?=/]{1,128}", r"[\w-]{1,63}"
 BLANK = r" \u00a0\u2007\u2009\u202f"
 """The blanks that stand in numbers, also those at which no line breaks; hyphens likewise."""
 HYPHEN = r"\u2010\u2011-"
-GAP = f"[{BLANK}{HYPHEN}]?"
+GAP = f"[{BLANK}._{HYPHEN}]?"
+WIDE = {**{0xFF01 + offset: 0x21 + offset for offset in range(94)}, 0x3000: 0x20}
+"""The full width forms of East Asian keyboards, and what they are: one character each. To be translated first."""
 NAMES = r"api_?key|(?:access|refresh)_?token|client_secret|code|token"
 
 PATTERNS = (
@@ -43,6 +45,12 @@ PATTERNS = (
         rf"(?<![\w.:+/-])(?P<hide>(?:1[{BLANK}.{HYPHEN}])?(?:\(\d{{3}}\)[{BLANK}]?|\d{{3}}[{BLANK}.{HYPHEN}])"
         rf"\d{{3}}[{BLANK}.{HYPHEN}]\d{{4}})(?![\w:-])"
     ),
+    # One that is called so.
+    re.compile(
+        r"(?<![a-z])(?:tele)?(?:phone|fax|tel|mobile|whatsapp|sms)(?:[ _]?(?:number|no))?[\"']?\.?[ :=]{1,3}[\"']?"
+        rf"(?P<hide>\d(?:[{BLANK}()./{HYPHEN}]{{0,2}}\d){{6,14}})(?!\d)",
+        re.IGNORECASE,
+    ),
     # An IBAN, in one piece or in groups of four.
     re.compile(
         rf"(?<![A-Za-z0-9])(?P<hide>[A-Za-z]{{2}}\d{{2}}(?:(?:{GAP}[A-Z0-9]{{4}}){{3,7}}(?:{GAP}[A-Z0-9]{{1,3}})?"
@@ -50,7 +58,7 @@ PATTERNS = (
     ),
     re.compile(
         rf"(?<![A-Za-z0-9])(?P<hide>[a-z]{{2}}\d{{2}}{GAP}[a-z0-9]{{4}}"
-        rf"(?:{GAP}\d{{4}}){{2,6}}(?:{GAP}\d{{1,3}})?)(?!\w)"
+        rf"(?:{GAP}(?=[a-z]{{0,3}}\d)[a-z0-9]{{4}}){{2,6}}(?:{GAP}\d{{1,3}})?)(?!\w)"
     ),
 )
 """Each hides its group ``hide``."""

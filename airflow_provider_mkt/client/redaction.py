@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from airflow_provider_mkt.client.occurrences import HEAD, MAX_TEXT, Occurrences, Span
-from airflow_provider_mkt.client.personal import PATTERNS
+from airflow_provider_mkt.client.personal import PATTERNS, WIDE
 from airflow_provider_mkt.client.spelling import FOLD, Reading, base64_cores, needles, readings
 
 HIDDEN = "***"
@@ -103,8 +103,9 @@ class Redactor:
                 rest = IN_BASE64.match(encoded, end)
                 until = rest.end() if rest else end
             yield begin, until
+        plain = reading.text.translate(WIDE)
         for pattern in PATTERNS:
-            yield from (match.span("hide") for match in pattern.finditer(reading.text))
+            yield from (match.span("hide") for match in pattern.finditer(plain))
 
     def data(self, data: Any, depth: int = 8) -> Any:
         """Return a copy of JSON-like ``data`` in which secret and personal fields are hidden, cut where it is long."""

@@ -156,6 +156,12 @@ def test_lengths_and_numbers_have_caps() -> None:
         "NO93 8601 1117 947",
         "GB82-WEST-1234-5698-7654-32",
         '"jane doe"@example.com',
+        "jane\uff20example.com",
+        "\uff10\uff17\uff19\u3000\uff11\uff12\uff13\u3000\uff14\uff15\u3000\uff16\uff17",
+        "DE89.3704.0044.0532.0130.00",
+        "DE89_3704_0044_0532_0130_00",
+        "fr14 2004 1010 0505 0001 3m02 606",
+        "mt84malt011000012345mtlcast001s".upper(),
         "+49\u00a030\u00a0901820",
         "030\u202f901820\u201115",
         "555\u2011123\u20114567",
@@ -168,7 +174,18 @@ def test_what_is_personal_wherever_it_comes_from(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
+    ["phone 41791234567", 'Mobile: "0791234567"', "tel. 41 79 123 45 67", "fax number=5551234567", "SMS 5551234567"],
+)
+def test_a_number_that_is_called_one_of_a_telephone(text: str) -> None:
+    shown = Redactor().text(f"we know of {text}, sorry")
+    assert HIDDEN in shown
+    assert not any(each.isdigit() for each in shown)
+
+
+@pytest.mark.parametrize(
+    "text",
     [
+        "hotel 12345678, telegram 1234567, microphone 1234567, SMS 3 of 10",
         "at 2026-06-08 09:30:00, 2026-06-08T09:30:00+02:00, 08/06/2026 and 08.06.2026",
         "listing_1001 of branch_harbour, plan facebookv2, seq 17 of 1200",
         "550e8400-e29b-41d4-a716-446655440000 and 01234567-89ab-cdef-0123-456789abcdef",

@@ -13,13 +13,17 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from airflow.sdk.exceptions import AirflowException
 
+from airflow_provider_mkt.cli.console import printable
 from airflow_provider_mkt.cli.loopback import Callback
+from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.encryption import configured_encryptor
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.tokens.table import check_writable
 
+MAX_SAID = 200
+"""Characters of what the browser brought that are shown."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -83,7 +87,8 @@ def _pasted(address: str, state: str) -> dict[str, list[str]]:
     pasted = input("Paste the whole address that the browser was sent back to: ").strip()
     if pasted and "?" not in pasted:
         raise SystemExit("Paste the whole address: what stands beside the code proves that it answers this consent.")
-    return parse_qs(urlsplit(pasted).query) if pasted else {"code": [""], "state": [state]}
+    # What stands before the question mark may be anything: only the query counts.
+    return parse_qs(pasted.partition("?")[2].partition("#")[0]) if pasted else {"code": [""], "state": [state]}
 
 
 def _ask(address: str) -> None:
@@ -95,7 +100,10 @@ def _code(query: dict[str, list[str]], state: str) -> str:
     if query.get("state") != [state]:
         raise SystemExit("That address does not belong to this consent (its state differs). Start again.")
     if "code" not in query:
-        raise SystemExit(f"The consent was not given: {query.get('error', ['no code in the address'])[0]}.")
+        why = Redactor().text(query.get("error", ["no code in the address"])[0], MAX_SAID)
+        raise SystemExit(f"The consent was not given: {printable(why)}.")
+    if len(query["code"]) > 1:
+        raise SystemExit("That address has more than one code. Start again.")
     if not query["code"][0]:
         raise SystemExit("Nothing was pasted. Start again.")
     return query["code"][0]

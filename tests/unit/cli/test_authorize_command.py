@@ -235,6 +235,27 @@ def test_the_state_of_what_is_pasted_is_checked(unauthorized: str, run: Callable
         run(lambda address: come_back(address).replace("state=", "state=x"), WEB)
 
 
+@pytest.mark.parametrize(
+    ("pasted", "told"),
+    [
+        ("http://[::1/cb?error=%1b[2Jdenied%0d[/b]&state={state}", r"not given: \\x1b\[2Jdenied\\r\[/b\]\.$"),
+        ("https://x/?error=" + "e" * 5_000 + "&state={state}", r"not given: e{199}…\.$"),
+        ("https://x/?code=mine&code=another&state={state}", "more than one code"),
+        ("https://x/?code=mine&state={state}&state=x", "its state differs"),
+        ("https://x/?code=mine", "its state differs"),
+        ("?", "its state differs"),
+    ],
+)
+def test_what_is_pasted_may_be_anything(
+    unauthorized: str, run: Callable[..., Terminal], pasted: str, told: str
+) -> None:
+    def paste(address: str) -> str:
+        return pasted.replace("{state}", parse_qs(urlsplit(address).query)["state"][0])
+
+    with pytest.raises(SystemExit, match=told):
+        run(paste, WEB)
+
+
 def test_localhost_is_both_addresses_or_neither() -> None:
     """Which one a browser takes is its own choice, and on the other one somebody else might listen."""
     with Callback("localhost", 0, "/callback", "state") as callback:

@@ -50,7 +50,13 @@ class Settings:
 
 
 class DirectSession(requests.Session):
-    """A session that follows no redirect, and reads the body of none."""
+    """A session that follows no redirect and reads the body of none, and of which no debug output shows anything."""
+
+    def __init__(self) -> None:
+        guard_urllib3_logs()
+        super().__init__()
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, Adapter(pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return None: :mod:`.redirect` decides."""
@@ -69,12 +75,8 @@ class Wire:
     @cached_property
     def session(self) -> requests.Session:
         """The one session of this client."""
-        guard_urllib3_logs()
         session = DirectSession()
         session.headers.update(self._headers)
-        adapter = Adapter(pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0)
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
         return session
 
     def close(self) -> None:

@@ -30,6 +30,8 @@ PATTERNS = (
     ),
     # The vendors' keys.
     re.compile(r"\b(?P<hide>(?:flow_sk_(?:live|test)|fd_[a-z]{1,16}|whsec)_[A-Za-z0-9_-]{1,8192})"),
+    # The token in the address of a webhook whose deliveries are not signed.
+    re.compile(r"/mkt/webhooks/[^\s/?#]{1,250}/(?P<hide>[^\s/?#\"'<>]{1,1024})"),
     # An e-mail address, also of a host without a dot.
     re.compile(rf"(?P<hide>{LOCAL}@(?:\[[\w.:]{{1,64}}\]|{LABEL}(?:\.{LABEL}){{0,8}}))"),
     # One whose name is in quotes.

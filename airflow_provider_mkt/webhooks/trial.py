@@ -29,6 +29,8 @@ def deliver(conn_id: str, url: str, event: str = EVENT) -> int:
     """
     import requests
 
+    from airflow_provider_mkt.client.exchange import DirectSession
+
     sender = sender_of(conn_id)
     if sender is None:
         raise ValidationError(
@@ -38,13 +40,13 @@ def deliver(conn_id: str, url: str, event: str = EVENT) -> int:
     address = f"{url.rstrip('/')}/webhooks/{conn_id}"
     proof = sender.proofs[0]
     try:
-        answer = requests.post(
-            address if sender.facts.signed else f"{address}/{proof}",
-            data=body,
-            headers={"Content-Type": "application/json", **_signed(sender, proof, body)},
-            timeout=TIMEOUT,
-            allow_redirects=False,
-        )
+        with DirectSession() as session:
+            answer = session.post(
+                address if sender.facts.signed else f"{address}/{proof}",
+                data=body,
+                headers={"Content-Type": "application/json", **_signed(sender, proof, body)},
+                timeout=TIMEOUT,
+            )
     except requests.RequestException as error:
         raise ApiError(f"No receiver answers at {address}: {type(error).__name__}") from None
     return answer.status_code

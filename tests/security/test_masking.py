@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 
 import pytest
 
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
+from airflow_provider_mkt.webhooks.trial import deliver
 from tests.contract.wire import Raw, answer
 
 KEY = "k\"e'y/+=%&\\1"
@@ -50,3 +52,19 @@ def test_debug_output_of_http_client(monkeypatch: pytest.MonkeyPatch, capfd: pyt
         assert server.requests
     printed = capfd.readouterr()
     assert not any(word in printed.out + printed.err for word in ("jane", "fd_key", "Basic"))
+
+
+def test_a_made_up_delivery_does_not_show_the_token_in_its_address(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Deliveries of a vendor that signs nothing are proved by a token in their path."""
+    token = "t0ken-of-the-webhook"
+    connection = {"conn_type": "flokit", "password": "key-1234", "extra": {"webhook_token": token}}
+    monkeypatch.setenv("AIRFLOW_CONN_UNSIGNED", json.dumps(connection))
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    with caplog.at_level(logging.DEBUG), Raw(answer("")) as server:
+        assert deliver("unsigned", f"{server.url}/mkt") == 200
+        assert token in server.requests[0].decode()
+    printed = capfd.readouterr()
+    assert "/mkt/webhooks/unsigned/" in caplog.text
+    assert token not in printed.out + printed.err + caplog.text

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import http.client
+import logging
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,23 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
     assert b"Authorization" not in first
     assert b"Authorization: Bearer t\r\n" in second
     assert b"Authorization: Bearer mine\r\n" in third
+
+
+def test_debug_output_shows_neither_password_nor_token(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    with caplog.at_level(logging.DEBUG), Raw(answer('{"access_token": "t0ken-1234", "dag_runs": []}')) as server:
+        assert list(AirflowApi(server.url).runs("d", 5)) == []
+    printed = capfd.readouterr()
+    assert not any(word in printed.out + printed.err + caplog.text for word in ("Pa55word", "t0ken-1234"))
+
+
+def test_nobody_is_there() -> None:
+    with Raw(answer("{}")) as server:
+        url = server.url
+    with pytest.raises(AirflowApiError, match="cannot be reached"):
+        AirflowApi(url)
 
 
 @pytest.mark.parametrize("body", ["<html><body>Sign in</body></html>", "text", "[]", '{"other": 1}', "[" * 5000])

@@ -24,6 +24,8 @@ PARTS = (
 DATA = ("details", "detail", "error_details")
 """Parts that may be what was sent, rather than what is wrong with it."""
 MAX_COMPLAINTS = 20
+MAX_LOOKED_AT = 2_000
+"""Values of an answer in which they are looked for."""
 MAX_DEPTH = 8
 CHARSETS = re.compile(r"(utf|iso8859|latin|cp\d|ascii|shift|euc|gb|big5|koi8|mac)", re.IGNORECASE)
 """Beginnings of the charsets that take linear time to read; ``idna`` and ``punycode`` do not."""
@@ -39,39 +41,45 @@ def complaints_of(answer: Any) -> str:
     inner = answer.get("error") if isinstance(answer, Mapping) else None
     bodies = [body for body in (inner, answer) if isinstance(body, Mapping)]
     parts = [(name, body[name]) for body in bodies for name in PARTS if name in body]
-    found = (_complaints(part, data=name in DATA) for name, part in parts if not isinstance(part, str))
-    return _line(_complaints(answer) if isinstance(answer, list) else chain.from_iterable(found))
+    left = iter(range(MAX_LOOKED_AT))
+    found = (_complaints(part, left, data=name in DATA) for name, part in parts if not isinstance(part, str))
+    return _line(_complaints(answer, left) if isinstance(answer, list) else chain.from_iterable(found))
 
 
 def texts_in(data: Any) -> str:
     """Return all texts of JSON-like data in a line, each with the name of its field."""
-    return _line(_complaints(data))
+    return _line(_complaints(data, iter(range(MAX_LOOKED_AT))))
 
 
 def _line(complaints: Iterator[str]) -> str:
     return "; ".join(dict.fromkeys(islice(complaints, MAX_COMPLAINTS)))
 
 
-def _complaints(value: Any, name: str = "", depth: int = MAX_DEPTH, *, data: bool = False) -> Iterator[str]:
+def _complaints(
+    value: Any, left: Iterator[int], name: str = "", depth: int = MAX_DEPTH, *, data: bool = False
+) -> Iterator[str]:
     """Yield ``field: problem`` for every text, however lists and objects are nested.
 
+    :param left: gives a number for each value that may still be looked at
     :param data: a text may be the field's value, so that those of people are not shown; those of secrets never are
     """
+    if next(left, None) is None:
+        return
     if isinstance(value, str) and value.strip():
         yield f"{name}: {value}" if name else value
     elif depth and isinstance(value, list):
-        for each in value:
-            yield from _complaints(each, name, depth - 1, data=data)
+        for each in islice(value, MAX_LOOKED_AT):
+            yield from _complaints(each, left, name, depth - 1, data=data)
     elif depth and isinstance(value, Mapping):
         told = next((text for word in WORDS if isinstance(text := value.get(word), str) and text), None)
         if told is not None:
             place = _place(value)
             yield ": ".join(each for each in (name, place, told) if each)
-        for key, each in value.items():
+        for key, each in islice(value.items(), MAX_LOOKED_AT):
             if key in PLACES and (told is not None or key == "loc"):
                 continue
             if isinstance(each, (list, Mapping)):
-                yield from _complaints(each, name if key in PARTS else _within(name, key), depth - 1, data=data)
+                yield from _complaints(each, left, name if key in PARTS else _within(name, key), depth - 1, data=data)
             elif told is None and isinstance(each, str) and each:
                 private = SECRET_FIELDS.search(str(key)) or (data and PERSONAL_FIELDS.search(str(key)))
                 yield f"{_within(name, key)}: {HIDDEN if private else each}"

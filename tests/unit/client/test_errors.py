@@ -162,3 +162,19 @@ SENT = "M (first_name: ***; password: ***; x: y)"
 def test_objects_of_gateways_and_frameworks_have_words(answer: Any, told: str) -> None:
     error = failed(Outcome(Certainty.REFUSED, 400, "answered 400", answer))
     assert str(error).partition("(HTTP 400): ")[2].strip() == told
+
+
+def test_no_more_of_an_answer_is_looked_at_than_is_shown() -> None:
+    """An answer may hold half a million values."""
+    looked_at = 0
+
+    class Counting(dict[str, Any]):
+        def get(self, *args: Any) -> Any:
+            nonlocal looked_at
+            looked_at += 1
+            return super().get(*args)
+
+    deep: Any = [[Counting(n=1)] for _ in range(50_000)]
+    error = failed(Outcome(Certainty.REFUSED, 400, "answered 400", {"message": "M", "errors": deep}))
+    assert str(error).endswith(": M")
+    assert looked_at < 50_000

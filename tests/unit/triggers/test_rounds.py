@@ -175,7 +175,7 @@ def test_an_order_is_found_by_each_of_its_ids() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["flokit", "flow_social", "flow_living"])
 def test_a_thousand_tasks_do_not_block_the_loop(kind: str, vendors: Sandbox) -> None:
-    """The longest block between two beats, of three runs the best: what else the machine does is no fault of ours."""
+    """The longest work between two beats, of two runs the best: garbage is collected in some."""
     from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
 
     watches: list[Any] = [SyncWatch(("int_adjust", "int_stripe")[each % 2], "2999-01-01") for each in range(1000)]
@@ -194,11 +194,11 @@ def test_a_thousand_tasks_do_not_block_the_loop(kind: str, vendors: Sandbox) -> 
                 running.run(each)
                 if number % 20 == 0:
                     await asyncio.sleep(0)
-            async with heartbeat() as blocks:
+            async with heartbeat(time.thread_time, 0.0) as blocks:
                 # Posts that are due in years are read once, in two pages.
                 await until(lambda: len(vendors.requests()) >= before + (2 if kind == "flow_social" else 4))
                 await asyncio.sleep(1.0)
             assert not any(each.done() for each in running.tasks)
         return max(blocks)
 
-    assert min(asyncio.run(longest()) for _ in range(3)) < MAX_BLOCK
+    assert min(asyncio.run(longest()) for _ in range(2)) < MAX_BLOCK

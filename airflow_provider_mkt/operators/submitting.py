@@ -124,6 +124,7 @@ class InstantOperator(SubmitOnce[Hook]):
         poll_interval: float | None = None,
         wait_timeout: float | timedelta | None = None,
         cancel_on_kill: bool = True,
+        on_timeout: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -145,6 +146,7 @@ class SubmittingOperator(SubmitOnce[Hook], WaitingOperator[Hook]):
     :param wait_timeout: seconds after which waiting is given up; what was started goes on, and a retry attaches to it
     :param resubmit: submit again when a finished task is cleared, instead of attaching to what was submitted
     :param cancel_on_kill: stop it at the vendor, where that is possible, when a user marks the waiting task as failed
+    :param on_timeout: ``leave`` it at the vendor when ``wait_timeout`` is over, or ``stop`` it there
     """
 
     def watch(self, record: Record) -> Watch | None:
@@ -179,6 +181,12 @@ class SubmittingOperator(SubmitOnce[Hook], WaitingOperator[Hook]):
             )
             return None
         return self.watch(record) if self.wait_for_completion else None
+
+    def following(self, context: Context) -> Watch | None:
+        """Return what was accepted; what another deployment has submitted is left to it."""
+        if (record := self.submission(context).record()) is not None:
+            self.leave_to_the_original(record)
+        return self.accepted(context)
 
     def conclude(self, context: Context, verdict: Verdict) -> Any:
         """Return the result; or say what failed, and whether a retry submits again."""

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import conf
-from airflow.sdk.exceptions import AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout, TaskDeferralTimeout
 
 from airflow_provider_mkt import clock
 from airflow_provider_mkt.client.durations import DAY
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_mkt.waiting.base import Verdict, Watch
 
 
+LEAVE, STOP = "leave", "stop"
+"""What ``on_timeout`` may be."""
 CANCEL_TIMEOUT = 4.0
 """Seconds. Airflow kills a task five seconds after it has asked it to stop."""
 
@@ -41,6 +43,8 @@ class WaitingOperator(MarketingOperator[Hook]):
     :param poll_interval: seconds between polls while waiting
     :param wait_timeout: seconds after which waiting is given up; what was started goes on, and a retry attaches to it
     :param cancel_on_kill: stop it at the vendor, where that is possible, when a user marks the waiting task as failed
+    :param on_timeout: what becomes of it at the vendor when ``wait_timeout`` is over: ``leave`` it, or ``stop`` it
+        there as a user's stop does; the task then fails without a retry
     """
 
     def __init__(
@@ -51,9 +55,13 @@ class WaitingOperator(MarketingOperator[Hook]):
         poll_interval: float = 60.0,
         wait_timeout: float | timedelta = DAY,
         cancel_on_kill: bool = True,
+        on_timeout: str = LEAVE,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if on_timeout not in (LEAVE, STOP):
+            raise ValueError(f"on_timeout must be '{LEAVE}' or '{STOP}', got {on_timeout!r}")
+        self.on_timeout = on_timeout
         self.wait_for_completion = wait_for_completion
         self.deferrable = (
             conf.getboolean("operators", "default_deferrable", fallback=False) if deferrable is None else deferrable
@@ -71,6 +79,10 @@ class WaitingOperator(MarketingOperator[Hook]):
     def accepted(self, context: Context) -> Watch | None:
         """Return what the vendor has accepted and is not waited for yet, but will be; None when there is nothing."""
         raise NotImplementedError
+
+    def following(self, context: Context) -> Watch | None:
+        """Return what a task waits for that was deferred; None when that is not known any more."""
+        return self.accepted(context)
 
     @contextmanager
     def running(self, context: Context) -> Iterator[None]:
@@ -98,6 +110,7 @@ class WaitingOperator(MarketingOperator[Hook]):
                 "The deployment %r submitted this. It is followed here, and not cancelled.", record.deployment
             )
             self.cancel_on_kill = False
+            self.on_timeout = LEAVE
 
     def wait(self, watch: Watch) -> Verdict:
         """Wait until the verdict is final, or leave that to the triggerer.
@@ -129,11 +142,7 @@ class WaitingOperator(MarketingOperator[Hook]):
                     trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.wait_timeout)
                 )
             if clock.monotonic() + self.poll_interval > deadline:
-                raise ApiError(
-                    f"{self.hook.vendor.name} was not done after {self.wait_timeout:.0f} s. It goes on there; a retry "
-                    "of this task attaches to it and waits again. Raise wait_timeout if that is normal.",
-                    vendor=self.hook.vendor.name,
-                )
+                raise self._timed_out(watch)
             clock.sleep(self.poll_interval)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
@@ -141,9 +150,53 @@ class WaitingOperator(MarketingOperator[Hook]):
         from airflow_provider_mkt.waiting.base import Verdict
 
         if (error := ApiError.from_event(event)) is not None:
+            if event.get("timed_out") and self.on_timeout == STOP:
+                return self._stop_waiting(context)
             self._say_remedies(error)
             raise error
         return self.conclude(context, Verdict.of(event))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a deferral, also when its time is over."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            if self.on_timeout != STOP:
+                raise
+        return self._stop_waiting(context)
+
+    def _stop_waiting(self, context: Context) -> Any:
+        """Stop at the vendor what a deferral waited for in vain, unless it has come to its end this very moment."""
+        from airflow_provider_mkt.client.retry import MAX_WAIT
+
+        with self.running(context):
+            watch = self.following(context)
+            if watch is not None:
+                verdict = self.hook.client.run(watch.poll(), longest=MAX_WAIT).redacted(self.hook.client.redactor)
+                if verdict.final:
+                    return self.conclude(context, verdict)
+            raise self._timed_out(watch)
+
+    def _timed_out(self, watch: Watch | None) -> Exception:
+        """Return the error that ends the wait, after stopping it at the vendor if that is wished for and possible."""
+        name = self.hook.vendor.name
+        over = f"{name} was not done after {self.wait_timeout:.0f} s."
+        if self.on_timeout == STOP:
+            cancelling = watch.cancel() if watch is not None else None
+            if cancelling is None:
+                return ApiError(f"{over} It cannot be stopped there from here, and goes on.", vendor=name)
+            try:
+                done = self.hook.client.run(cancelling)
+            except ApiError as error:
+                return ApiError(f"{over} It could not be stopped there, and may go on: {error}", vendor=name)
+            from airflow_provider_mkt.submission import messages
+
+            return AirflowFailException(f"{over} on_timeout is '{STOP}': {done}. {messages.resubmit_hint()}")
+        return ApiError(
+            f"{over} It goes on there; a retry of this task attaches to it and waits again. Raise wait_timeout if that "
+            "is normal.",
+            vendor=name,
+        )
 
     def _say_remedies(self, error: ApiError) -> None:
         """Say what can be done about a wait that ended with an error, unless the next try goes on with it."""

@@ -174,7 +174,8 @@ class WatchTrigger(BaseEventTrigger):
             news = await subscriber.news(until)
             if news is None:
                 if error is not None:
-                    return ApiError(f"The wait ends at its deadline. Nothing could be read lately: {error}").to_event()
+                    why = f"The wait ends at its deadline. Nothing could be read lately: {error}"
+                    return {**ApiError(why).to_event(), "timed_out": True}
                 until = None
                 continue
             if news.verdict is not None:

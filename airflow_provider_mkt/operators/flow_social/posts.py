@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.operators.submitting import RecordingOperator
-from airflow_provider_mkt.operators.waiting import WaitingOperator
+from airflow_provider_mkt.operators.waiting import STOP, WaitingOperator
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.tasks.state_store import keep
 from airflow_provider_mkt.vendors import flow_social
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from airflow_provider_mkt.operators.flow_social.chunk import Row
     from airflow_provider_mkt.submission.record import Record
     from airflow_provider_mkt.waiting.base import Verdict
+    from airflow_provider_mkt.waiting.flow_social import PostWatch
 
+STOPPABLE = "mkt.posts.stoppable"
+"""Set when the posts may be deleted once the wait is over: they were scheduled from here, and the user wants it."""
 SUMMARY = "mkt.posts"
 """Where the result stands in the task state store while the task waits."""
 SPELLINGS = {
@@ -101,11 +104,22 @@ class SchedulesPosts(RecordingOperator["FlowSocialHook"], WaitingOperator["FlowS
         from airflow_provider_mkt.waiting.flow_social import PostWatch
 
         keep(context["task_state_store"], SUMMARY, outcome.result())
+        if self.on_timeout == STOP:
+            keep(context["task_state_store"], STOPPABLE, True)
         ids = [each for each in outcome.ids if each is not None]
         return self.wait(PostWatch(ids, list(flow_social.DELIVERED), record.intent_at))
 
     def accepted(self, context: Context) -> None:
         """Return None: what is not yet waited for is not yet all sent."""
+
+    def following(self, context: Context) -> PostWatch | None:
+        """Return the posts that were scheduled from here; None when another deployment has scheduled them."""
+        from airflow_provider_mkt.waiting.flow_social import PostWatch
+
+        store = context["task_state_store"]
+        summary: Any = store.get(SUMMARY) if store.get(STOPPABLE) else None
+        ids = [each for each in (summary or {}).get("post_ids", ()) if each is not None]
+        return PostWatch(ids, list(flow_social.DELIVERED)) if ids else None
 
     def conclude(self, context: Context, verdict: Verdict) -> dict[str, Any]:
         """Return the numbers and ids, or say what failed."""

@@ -62,8 +62,8 @@ class Budget(Protocol):
     def cooldown(self, names: tuple[str, ...]) -> float:
         """Return how many seconds are left of the cooldown that a 429 began for any of the named budgets."""
 
-    def missed(self, names: tuple[str, ...]) -> None:
-        """Note that a request was not sent in its slot, which stays taken."""
+    def missed(self, names: tuple[str, ...], late: float) -> None:
+        """Give back the slot that began ``late`` seconds ago: nothing was sent in it."""
 
     def give_back(self, names: tuple[str, ...], wait: float) -> None:
         """Give back the slot that begins in ``wait`` seconds: nothing will be sent in it."""
@@ -139,13 +139,13 @@ class Attempts:
             wait = yield from self._reserve(progress)
             due = clock.monotonic() + wait
             request = yield from self._wait(progress, request, wait, due)
-            if wait > UNCHECKED and self._cooling(progress.call):
+            if wait > UNCHECKED and self._cooling(progress.call, clock.monotonic() - due):
                 progress.in_vain += wait
                 continue
             late = clock.monotonic() - due
             if late <= LATE or slots == SLOTS:
                 break
-            self._miss(progress.call, f"{late:.1f} s late for its slot of the rate budget")
+            self._miss(progress.call, f"{late:.1f} s late for its slot of the rate budget", late)
             slots += 1
         self._send(progress, request)
 
@@ -232,18 +232,18 @@ class Attempts:
             left = max(0.0, until - clock.monotonic())
         raise OutcomeUnknownError(lost, vendor=self.settings.vendor)
 
-    def _cooling(self, call: Call) -> bool:
+    def _cooling(self, call: Call, late: float) -> bool:
         """Whether another's 429 began a cooldown while this request waited; its slot is given up then."""
         left = self.budget.cooldown(call.endpoint.budgets)
         if left > 0:
-            self._miss(call, f"its slot of the rate budget lies in a cooldown of another {left:.1f} s")
+            self._miss(call, f"its slot of the rate budget lies in a cooldown of another {left:.1f} s", late)
         return left > 0
 
-    def _miss(self, call: Call, why: str) -> None:
+    def _miss(self, call: Call, why: str, late: float) -> None:
         endpoint = call.endpoint
         route = f"{self.settings.vendor} {endpoint.method} {endpoint.path}"
         log.info("%s: %s, so it takes another one", route, why)
-        self.budget.missed(endpoint.budgets)
+        self.budget.missed(endpoint.budgets, late)
 
     def _say_wait(self, call: Call, wait: float) -> None:
         if wait > WORTH_A_LINE:

@@ -139,12 +139,17 @@ class SharedBudget:
         left = self._cooldown(names)
         return left if left > MARGIN else 0.0
 
-    def missed(self, names: tuple[str, ...]) -> None:
-        """Note that a request was not sent in its slot, which stays taken: no answer will come.
+    def missed(self, names: tuple[str, ...], late: float) -> None:
+        """Give back a slot that has begun, and in which nothing was sent.
+
+        The store is told with the next slot that is asked for. So of many that begin at one moment, and do not all get a
+        processor in time, none has to wait for the next window.
 
         :param names: budget names of the request
+        :param late: seconds since the slot began
         """
-        self._in_flight.answered(names)
+        if (sent := self._in_flight.unsent(names, -late)) is not None:
+            self._return([sent])
 
     def give_back(self, names: tuple[str, ...], wait: float) -> None:
         """Give back a slot in which nothing will be sent, because whoever waited for it was cancelled.

@@ -45,7 +45,7 @@ class Cooling:
         self.asked += 1
         return max(0.0, self.cooldown_until() - self.clock.at)
 
-    def missed(self, names: tuple[str, ...]) -> None:
+    def missed(self, *_: Any) -> None:
         self.marked_failed += 1
 
     def give_back(self, *_: Any) -> None:

@@ -142,8 +142,8 @@ class SharedBudget:
     def missed(self, names: tuple[str, ...], late: float) -> None:
         """Give back a slot that has begun, and in which nothing was sent.
 
-        The store is told with the next slot that is asked for. So of many that begin at one moment, and do not all get a
-        processor in time, none has to wait for the next window.
+        The store is told with the next slot that is asked for. So of many that begin at one moment, those that get no
+        processor in time need not wait for the next window.
 
         :param names: budget names of the request
         :param late: seconds since the slot began

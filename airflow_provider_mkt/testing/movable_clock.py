@@ -6,12 +6,17 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 from airflow_provider_mkt.clock import Clock
 
 TURNS = 3
 """Turns of the event loop for which a wait lets others go on before it jumps."""
+
+
+class DeadlineError(Exception):
+    """What waits would wait for longer than it may."""
 
 
 class MovableClock(Clock):
@@ -23,9 +28,15 @@ class MovableClock(Clock):
     moved = True
 
     def __init__(self, start: datetime | None = None) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._ahead = 0.0
-        self._shift = 0.0 if start is None else _unix(start) - time.time()
+        self._shift = 0.0 if start is None else unix(start) - time.time()
+        self._happenings: list[tuple[float, Callable[[], object]]] = []
+        self.deadline: float | None = None
+        """Unix time up to which a coroutine may wait."""
+
+    def __repr__(self) -> str:
+        return f"<MovableClock at {self.utcnow():%Y-%m-%dT%H:%M:%SZ}>"
 
     @property
     def waited(self) -> float:
@@ -36,9 +47,23 @@ class MovableClock(Clock):
         """Return Unix time in seconds."""
         return time.time() + self._shift + self._ahead
 
+    def utcnow(self) -> datetime:
+        """Return the moment, in UTC."""
+        return datetime.fromtimestamp(self.now(), timezone.utc)
+
     def monotonic(self) -> float:
         """Return seconds that only go forward."""
         return time.monotonic() + self._ahead
+
+    def at(self, moment: datetime, happening: Callable[[], object]) -> None:
+        """Have something happen when time comes to ``moment``, also in the middle of a wait.
+
+        :param moment: with a time zone
+        :param happening: called without arguments
+        """
+        with self._lock:
+            self._happenings.append((unix(moment), happening))
+            self._happenings.sort(key=lambda each: each[0])
 
     def move(self, by: timedelta | float) -> None:
         """Let time pass.
@@ -50,36 +75,56 @@ class MovableClock(Clock):
         if not seconds >= 0:
             raise ValueError(f"time can only move forward, not by {seconds:g} s")
         with self._lock:
-            self._ahead += seconds
+            end = self.now() + seconds
+            while self._happenings and self._happenings[0][0] <= end:
+                moment, happening = self._happenings.pop(0)
+                self._ahead += max(0.0, moment - self.now())
+                happening()
+            self._ahead += max(0.0, end - self.now())
 
     def move_to(self, moment: datetime) -> None:
         """Let time pass until ``moment``.
 
+        :param moment: with a time zone
         :raises ValueError: when the moment is over, or names no time zone
         """
-        self.move(_unix(moment) - self.now())
+        self.move(unix(moment) - self.now())
 
     def sleep(self, seconds: float) -> None:
         """Let the time pass at once."""
         self.move(max(0.0, seconds))
 
     async def asleep(self, seconds: float) -> None:
-        """Let the time pass at once."""
+        """Let the time pass at once.
+
+        :raises DeadlineError: when that would be later than the deadline; the time until then has passed
+        """
         await asyncio.sleep(0)
-        self.sleep(seconds)
+        self._spend(seconds)
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Let the time pass at once, unless ``event`` is set before."""
+        """Let the time pass at once, unless ``event`` is set before.
+
+        :raises DeadlineError: as :meth:`asleep`
+        """
         for _ in range(TURNS):
             await asyncio.sleep(0)
             if event.is_set():
                 return
+        self._spend(seconds)
+
+    def _spend(self, seconds: float) -> None:
+        if self.deadline is not None and self.now() + seconds > self.deadline:
+            self.sleep(self.deadline - self.now())
+            raise DeadlineError
         self.sleep(seconds)
 
 
-def _unix(moment: datetime) -> float:
+def unix(moment: datetime) -> float:
+    """Return a moment as Unix time in seconds.
+
+    :raises ValueError: when it names no time zone
+    """
     if moment.tzinfo is None:
-        raise ValueError(
-            f"{moment} names no time zone; write for example datetime(2026, 3, 29, 9, tzinfo=timezone.utc)"
-        )
-    return moment.astimezone(timezone.utc).timestamp()
+        raise ValueError(f"{moment} names no time zone; add one, for example tzinfo=timezone.utc")
+    return moment.timestamp()

@@ -7,7 +7,8 @@ import logging
 import os
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,3 +123,21 @@ def store() -> Store:
         if _stores.setdefault(mine, made) is made:
             warn_if_not_shared(made)
     return _stores[mine]
+
+
+@contextmanager
+def separate_store(url: str | URL) -> Iterator[Store]:
+    """Have :func:`store` return a store of its own in this process, for as long as the ``with`` block lasts: for tests.
+
+    :raises StoreError: when ``url`` cannot be used
+    """
+    mine, made = os.getpid(), Store(url)
+    before = _stores.get(mine)
+    _stores[mine] = made
+    try:
+        yield made
+    finally:
+        made.close()
+        _stores.pop(mine)
+        if before is not None:
+            _stores[mine] = before

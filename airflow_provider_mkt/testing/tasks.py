@@ -1,0 +1,110 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Running a task of a test's DAG, and the trigger that it leaves its waiting to, in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import traceback
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from airflow_provider_mkt.testing.movable_clock import DeadlineError
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+    from sqlalchemy.orm import Session
+
+    from airflow_provider_mkt.testing.movable_clock import MovableClock
+
+LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class Tasks:
+    """The tasks of one run.
+
+    :param dag: the DAG, with its functions
+    :param clock: the test's clock
+    """
+
+    def __init__(self, dag: DAG, clock: MovableClock) -> None:
+        self._dag, self._clock = dag, clock
+        self.logs: dict[tuple[str, int], str] = defaultdict(str)
+        self.errors: dict[tuple[str, int], BaseException] = {}
+
+    def run(self, instance: Any, session: Session) -> None:
+        """Run a task instance that is scheduled, and the trigger that it leaves its waiting to."""
+        from airflow.models.taskinstance import TaskInstance as Instance
+        from airflow.sdk.api.datamodels._generated import TaskInstance
+        from airflow.sdk.execution_time.supervisor import run_task_in_process
+        from airflow.utils.state import TaskInstanceState
+        from sqlalchemy import select
+
+        instance.set_state(TaskInstanceState.QUEUED, session=session)
+        session.commit()
+        here = instance.task_id, instance.map_index
+        described = TaskInstance(
+            id=UUID(str(instance.id)),
+            task_id=instance.task_id,
+            dag_id=instance.dag_id,
+            run_id=instance.run_id,
+            try_number=instance.try_number,
+            map_index=instance.map_index,
+            dag_version_id=UUID(str(instance.dag_version_id)),
+        )
+        self.errors.pop(here, None)
+        with self._logged(here):
+            ended = run_task_in_process(ti=described, task=self._dag.task_dict[instance.task_id])
+        if ended.error is not None:
+            self.errors[here] = ended.error
+            self.logs[here] += "".join(traceback.format_exception(ended.error))
+        # The next try has another id, so the instance is looked up by its name.
+        session.expire_all()
+        named = {"task_id": here[0], "map_index": here[1], "dag_id": described.dag_id, "run_id": described.run_id}
+        current = session.scalars(select(Instance).filter_by(**named)).one()
+        if current.state == TaskInstanceState.DEFERRED:
+            with self._logged(here):
+                self._trigger(current, described, ended.msg, session)
+
+    def _trigger(self, instance: Any, described: Any, deferral: Any, session: Session) -> None:
+        """Run the trigger until it has something to tell, and hand that on as the triggerer does."""
+        from airflow.models.trigger import TriggerFailureReason, handle_event_submit
+        from airflow.sdk._shared.module_loading import import_string
+        from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor
+        from airflow.sdk.serde import deserialize
+        from airflow.utils.state import TaskInstanceState
+
+        arguments: Any = deserialize(deferral.trigger_kwargs)
+        trigger = import_string(deferral.classpath)(**arguments)
+        deadline = instance.trigger_timeout
+        self._clock.deadline = deadline.timestamp() if deadline else None
+        try:
+            event = InProcessTestSupervisor.run_trigger_in_process(trigger=trigger, ti=described)
+        except DeadlineError:
+            instance.next_method, instance.next_kwargs = "__fail__", {"error": TriggerFailureReason.TRIGGER_TIMEOUT}
+            instance.trigger_id, instance.state = None, TaskInstanceState.SCHEDULED
+        else:
+            handle_event_submit(event, task_instance=instance, session=session)
+        finally:
+            self._clock.deadline = None
+        session.commit()
+
+    @contextlib.contextmanager
+    def _logged(self, here: tuple[str, int]) -> Iterator[None]:
+        """Keep what is logged and printed."""
+        text = io.StringIO()
+        handler = logging.StreamHandler(text)
+        handler.setFormatter(logging.Formatter(LINE))
+        root, level = logging.getLogger(), logging.getLogger().level
+        root.addHandler(handler)
+        root.setLevel(min(level, logging.INFO))
+        try:
+            with contextlib.redirect_stdout(text):
+                yield
+        finally:
+            root.removeHandler(handler)
+            root.setLevel(level)
+            self.logs[here] += text.getvalue()

@@ -122,6 +122,10 @@ class StoppedError(ApiError):
     """
 
 
+class LaunchRefusedError(StoppedError):
+    """The launch desk does not let a launch begin: it is stopped. Nothing was sent, and a person has to decide."""
+
+
 class OutcomeUnknownError(ApiError):
     """The request may or may not have been executed. It is not repeated; a person has to look.
 
@@ -162,6 +166,7 @@ KINDS: dict[str, type[ApiError]] = {
         ServerError,
         NotSentError,
         StoppedError,
+        LaunchRefusedError,
         OutcomeUnknownError,
         MalformedResponseError,
     )

@@ -12,6 +12,7 @@ from airflow_provider_mkt.client.durations import DAY, HOUR
 from airflow_provider_mkt.exceptions import (
     INCURABLE,
     ApiError,
+    LaunchRefusedError,
     MalformedResponseError,
     OutcomeUnknownError,
     RateLimitError,
@@ -28,6 +29,7 @@ class MarketingRetryPolicy(RetryPolicy):
     error                                                   the task
     ======================================================  ==============================================
     refused credentials, permission, request; not found     fails
+    stopped by a person                                     fails; a person has to decide
     outcome unknown, and nothing can settle it              fails; a person has to look
     executed, but the answer cannot be read                 fails; a person has to look
     the vendor named a waiting time (429)                   is retried after exactly that time, an hour at most
@@ -47,6 +49,8 @@ class MarketingRetryPolicy(RetryPolicy):
             return RetryDecision.default()
         if isinstance(exception, INCURABLE):
             return RetryDecision.fail(reason=f"{type(exception).__name__}: a retry cannot cure it.")
+        if isinstance(exception, LaunchRefusedError):
+            return RetryDecision.fail(reason="The launch desk does not let it begin; a person has to decide.")
         if isinstance(exception, OutcomeUnknownError) and not exception.resolvable:
             return RetryDecision.fail(reason="The outcome is unknown: a person has to look.")
         if isinstance(exception, MalformedResponseError) and exception.executed and not exception.resolvable:

@@ -36,9 +36,46 @@ LAUNCHES_SHOW = ActionCommand(
     args=(Arg(("launch",), help="Its name, or the beginning of it, as listed"), ARG_OUTPUT),
 )
 
+STOPPING = "airflow_provider_mkt.cli.stop_command"
+REASON = Arg(("--reason",), required=True, help="Why, for the audit trail and for those whose launch is refused")
+STOP = ActionCommand(
+    name="stop",
+    help="Let no launch begin any more, and pause or delete what is live; exit with 1 if that is not confirmed",
+    func=lazy_load_command(f"{STOPPING}.stop"),
+    args=(
+        Arg(("--all",), action="store_true", help="Everything"),
+        Arg(("--vendor",), help="Only at this vendor, such as 'Flow Living'"),
+        Arg(("--connection",), help="Only through this connection"),
+        Arg(("--dag",), help="Only by this DAG"),
+        Arg(("--run",), help="Only by this run"),
+        REASON,
+        Arg(("--keep-running",), action="store_true", help="Leave alone what is live at the vendors"),
+        Arg(
+            ("--patience",),
+            type=float,
+            default=60.0,
+            help="Seconds for which what is not confirmed is tried again (default: %(default)s)",
+        ),
+        ARG_OUTPUT,
+    ),
+)
+RESUME = ActionCommand(
+    name="resume",
+    help="Let launches begin again; what was paused or deleted stays so",
+    func=lazy_load_command(f"{STOPPING}.resume"),
+    args=(Arg(("number",), nargs="*", type=int, help="The stops to lift, as listed; all when left out"), REASON),
+)
+STOPS = ActionCommand(
+    name="stops",
+    help="Every stop there was, who said it, and who lifted it",
+    func=lazy_load_command(f"{STOPPING}.list_stops"),
+    args=(ARG_OUTPUT,),
+)
+
 
 def desk_commands() -> list[ActionCommand | GroupCommand]:
     """Return the commands of the launch desk."""
-    return [
-        GroupCommand(name="launches", help="What was launched, by all DAGs", subcommands=(LAUNCHES_LIST, LAUNCHES_SHOW))
-    ]
+    launches = GroupCommand(
+        name="launches", help="What was launched, by all DAGs", subcommands=(LAUNCHES_LIST, LAUNCHES_SHOW)
+    )
+    return [launches, STOP, RESUME, STOPS]

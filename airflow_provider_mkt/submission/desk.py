@@ -29,6 +29,7 @@ from airflow_provider_mkt.state.launches.launch import (
     Launch,
 )
 from airflow_provider_mkt.state.launches.register import Register
+from airflow_provider_mkt.state.launches.stops import check_variable
 from airflow_provider_mkt.submission import record as records
 from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.submission.request import SubmissionRequest
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 
 PAUSE = 30.0
 """Seconds for which a store that failed is not asked again by this process."""
-MAX_IDS = 2_000
+MAX_IDS = 20_000
 """Characters of the vendor's ids that are kept."""
 STATES = {
     records.SUBMITTED: ACCEPTED,
@@ -93,12 +94,17 @@ class Desk:
 
         :param record: as it is before it leaves
         :param writer: the try
+        :raises LaunchRefusedError: when it may not begin
         """
+        launch = self._launch(record, LEAVING, writer)
         if not AWAY.lasts(self.elapsed()):
             try:
-                admit(self._launch(record, LEAVING, writer))
+                admit(launch)
             except StoreError as error:
                 AWAY.begin(self.elapsed(), error)
+            else:
+                return
+        check_variable(launch)
 
     def note(self, record: Record, former: str, state: str = "") -> None:
         """Enter what has become of a launch.
@@ -120,9 +126,8 @@ class Desk:
     def _launch(self, record: Record, state: str, writer: str) -> Launch:
         key, request = self.task_key, self.request
         effect = request.effect if request else None
-        ids = record.receipt.get(record.id_field) or {
-            name: value for name, value in record.receipt.items() if name.endswith(("_id", "_ids"))
-        }
+        named = (record.id_field, *(name for name in record.receipt if name.endswith(("_id", "_ids"))))
+        ids = {name: record.receipt[name] for name in named if name in record.receipt}
         return Launch(
             launch=record.key,
             deployment=record.deployment,

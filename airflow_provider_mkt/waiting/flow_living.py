@@ -103,3 +103,9 @@ def _stop(tracking_id: str) -> Generator[Call, Any, str]:
     if refusal is not None:
         raise refusal
     return now
+
+
+def to_stop(receipt: dict[str, Any]) -> CampaignWatch | None:
+    """Return what stops a launch with these ids; None when nothing does."""
+    ids = receipt.get("campaign_tracking_ids")
+    return CampaignWatch(list(ids), sorted(STOPPED)) if ids else None

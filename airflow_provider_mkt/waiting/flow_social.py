@@ -219,3 +219,10 @@ def _deletions(post_ids: Sequence[str]) -> list[tuple[Call, list[str]]]:
 def _shown(texts: Sequence[str]) -> str:
     more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
     return (", ".join(texts[:SHOWN]) or "nothing") + more
+
+
+def to_stop(receipt: dict[str, Any]) -> PostWatch | None:
+    """Return what stops a launch with these ids; None when nothing does."""
+    ids = receipt.get("post_ids") or [receipt.get("post_id")]
+    posts = [str(each) for each in ids if each]
+    return PostWatch(posts, []) if posts else None

@@ -133,6 +133,23 @@ STEPS: Sequence[Sequence[str]] = (
         "CREATE INDEX mkt_launch_content ON mkt_launch (content)",
         "CREATE INDEX mkt_launch_counted ON mkt_launch (currency, counted_at)",
     ),
+    (
+        """
+        CREATE TABLE mkt_stop (
+            id {number},
+            vendor VARCHAR(100) NOT NULL,
+            conn_id VARCHAR(250) NOT NULL,
+            dag_id VARCHAR(250) NOT NULL,
+            run_id VARCHAR(250) NOT NULL,
+            reason TEXT NOT NULL,
+            stopped_by TEXT NOT NULL,
+            stopped_at DOUBLE PRECISION NOT NULL,
+            lift_reason TEXT,
+            lifted_by TEXT,
+            lifted_at DOUBLE PRECISION
+        )
+        """,
+    ),
 )
 
 VERSION_TABLE = "mkt_version"

@@ -12,6 +12,7 @@ from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.launches.launch import Launch
 from airflow_provider_mkt.state.launches.register import now, prune, write
+from airflow_provider_mkt.state.launches.stops import check_stops
 
 PRUNING = "00"
 """End of the names of those launches, one in 256, that old ones are deleted with."""
@@ -24,11 +25,13 @@ def admit(launch: Launch, get_store: Callable[[], Store] = store) -> None:
 
     :param launch: the launch
     :param get_store: returns the store
+    :raises LaunchRefusedError: when it may not begin
     :raises StoreError: when the store fails
     """
     used = get_store()
 
     def work(connection: Connection) -> None:
+        check_stops(connection, launch)
         if launch.launch.endswith(PRUNING):
             prune(connection, used.clock)
         write(connection, replace(launch, counted_at=now(connection, used.clock)), used.clock)

@@ -66,7 +66,7 @@ def test_a_launch_that_was_accepted(store: Store) -> None:
     task = Task()
     record = submit(task, Vendor(), store)
     [found] = entered(store)
-    assert (found.launch, found.state, found.vendor_ids) == (record.key, "accepted", '"id_1"')
+    assert (found.launch, found.state, found.vendor_ids) == (record.key, "accepted", '{"id": "id_1"}')
     assert (found.what, found.amount, found.audience) == ("campaign for 3 homes", 1_450_500, 3)
     assert (found.dag_id, found.run_id, found.task_id, found.map_index) == ("launch", task.run_id, "publish", -1)
     assert (found.account, found.triggered_by) == (f"{VENDORS[0].conn_type}/https://vendor.example/login", "ana")

@@ -1,0 +1,205 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""``airflow mkt stop`` and ``resume``, with launches that are live at the simulated vendors."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.cli.cli_parser import AirflowHelpFormatter, _add_command
+
+from airflow_provider_mkt.cli import stop_command
+from airflow_provider_mkt.cli.definition import get_mkt_commands
+from airflow_provider_mkt.exceptions import LaunchRefusedError
+from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
+from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
+from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
+from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.state.database import shared as stores
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
+from airflow_provider_mkt.state.launches.admission import admit
+from airflow_provider_mkt.state.launches.register import Register
+from airflow_provider_mkt.state.launches.stops import Stops
+from airflow_provider_mkt.submission import desk as desks
+from tests.unit.context import Task, Waits
+from tests.unit.state.launches.test_register import launch
+
+SOON = datetime.now(timezone.utc) + timedelta(days=30)
+
+
+class Variables:
+    """Airflow's variables, as the command line reaches them."""
+
+    values: dict[str, Any]
+
+    def __init__(self) -> None:
+        self.values = {}
+
+    def get(self, key: str, **_: Any) -> Any:
+        return json.loads(self.values[key]) if key in self.values else None
+
+    def set(self, key: str, value: Any, *_: Any, **__: Any) -> None:
+        self.values[key] = json.dumps(value)
+
+
+@pytest.fixture(autouse=True)
+def variables(monkeypatch: pytest.MonkeyPatch) -> Variables:
+    found = Variables()
+    monkeypatch.setattr(stop_command, "Variable", found)
+    monkeypatch.setattr("airflow.sdk.Variable.get", found.get)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    made: dict[int, Store] = {}
+    monkeypatch.setattr(stores, "_stores", made)
+    monkeypatch.setattr(desks, "AWAY", desks.Away())
+    monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", f"sqlite:///{tmp_path / 'shared.db'}")
+    yield
+    for each in made.values():
+        each.close()
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Type ``airflow mkt …``; return the rows that it prints, and its exit message."""
+    parser = argparse.ArgumentParser(prog="airflow", formatter_class=AirflowHelpFormatter)
+    subparsers = parser.add_subparsers(dest="subcommand", required=True)
+    for each in get_mkt_commands():
+        _add_command(subparsers, each)
+
+    def run(*words: str) -> tuple[list[dict[str, Any]], str]:
+        args = parser.parse_args(["mkt", *words])
+        capsys.readouterr()
+        end = ""
+        try:
+            args.func.__wrapped__(args) if hasattr(args.func, "__wrapped__") else args.func(args)
+        except SystemExit as error:
+            end = str(error.code)
+        out = capsys.readouterr().out
+        return (json.loads(out) if out.strip().startswith("[") else []), end
+
+    return run
+
+
+def campaign(task: Task, **parts: Any) -> Any:
+    operator = FlowLivingPublishCampaignOperator(
+        task_id="publish",
+        plan_ref="facebookv2",
+        listing_external_ids=["listing_1001"],
+        branch_id="branch_harbour",
+        wait_for_completion=False,
+        **parts,
+    )
+    return operator.execute(task.context)
+
+
+def post(**parts: Any) -> Any:
+    operator = FlowSocialSchedulePostOperator(
+        task_id="post", channel_id="channel_1", content="Open house", scheduled_for=SOON, **parts
+    )
+    return operator.execute(Task(task_id="post").context)
+
+
+STOP = ("stop", "--all", "--reason", "wrong price", "--output", "json", "--patience", "0")
+
+
+def test_what_is_live_is_ended_and_confirmed(run: Callable[..., Any], vendors: Sandbox, task: Task) -> None:
+    ids = campaign(task)["campaign_tracking_ids"]
+    post()
+    vendors.advance(600)
+    rows, end = run(*STOP)
+    assert end == ""
+    told = {row["vendor"]: (row["result"], row["told"]) for row in rows}
+    assert told["Flow Living"] == ("stopped", f"stopped {', '.join(f'{each} (paused)' for each in ids)}")
+    assert told["Flow Social"][0] == "stopped"
+    assert told["Flow Social"][1].startswith("deleted ")
+    assert {each.state for each in Register().find()} == {"stopped"}
+
+
+def test_nothing_begins_until_it_is_resumed(run: Callable[..., Any], vendors: Sandbox, task: Task) -> None:
+    run(*STOP)
+    with pytest.raises(LaunchRefusedError, match="stopped for everything: wrong price"):
+        campaign(task)
+    assert vendors.ledger("flow_living", "campaign.published") == []
+    assert run("resume", "--reason", "fixed")[1] == ""
+    task.clear()
+    campaign(task)
+    assert len(vendors.ledger("flow_living", "campaign.published")) == 1
+    assert "No such stop" in run("resume", "--reason", "again")[1]
+    [row] = run("stops", "--output", "json")[0]
+    assert (row["for"], row["reason"], row["why_lifted"]) == ("everything", "wrong price", "fixed")
+
+
+def test_only_what_is_named(run: Callable[..., Any], vendors: Sandbox, task: Task) -> None:
+    campaign(task)
+    rows, _ = run("stop", "--vendor", "flow_social", "--reason", "x", "--output", "json", "--patience", "0")
+    assert rows == []
+    campaign(Task(run_id="manual__2"))
+    with pytest.raises(LaunchRefusedError, match="vendor Flow Social"):
+        post()
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_vendor_in_trouble_is_named_and_tried_again(
+    status: int, run: Callable[..., Any], vendors: Sandbox, task: Task
+) -> None:
+    campaign(task)
+    vendors.advance(600)
+    vendors.fault("* /flow-living/*", "status", status=status, count=None)
+    rows, end = run(*STOP)
+    assert [row["result"] for row in rows] == ["not confirmed"]
+    assert "1 of 1 launches are not confirmed" in end
+    with pytest.raises(LaunchRefusedError):
+        campaign(Task(run_id="manual__2"))
+    vendors.clear_faults()
+    rows, end = run(*STOP)
+    assert ([row["result"] for row in rows], end) == (["stopped"], "")
+
+
+def test_what_cannot_be_stopped_is_named(run: Callable[..., Any], vendors: Sandbox) -> None:
+    FlokitTriggerSyncOperator(task_id="sync", integration_id="int_adjust", wait_for_completion=False).execute(
+        Task(task_id="sync").context
+    )
+    rows, end = run(*STOP)
+    assert ([row["result"] for row in rows], end) == (["cannot be stopped"], "")
+    assert rows[0]["reference"]
+
+
+def test_what_is_in_flight_is_waited_for(run: Callable[..., Any], waits: Waits, vendors: Sandbox) -> None:
+    one = launch(conn_id="flokit_default", vendor="FloKit")
+    admit(one)
+    waits.happenings = [lambda: Register().note(launch(conn_id="flokit_default", vendor="FloKit", state="refused"))]
+    rows, _ = run(*STOP[:-1], "60")
+    assert [row["result"] for row in rows] == ["in flight"]
+    assert waits.each
+
+
+def test_a_store_that_is_away_stops_those_who_ask_airflow(
+    run: Callable[..., Any], vendors: Sandbox, task: Task, variables: Variables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        raise StoreError(StoreFailure.UNREACHABLE)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Stops, "add", away)
+        _, end = run(*STOP)
+    assert "not in the shared store" in end
+    monkeypatch.setattr(desks, "admit", away)
+    with pytest.raises(LaunchRefusedError, match="wrong price"):
+        campaign(task)
+    assert vendors.ledger("flow_living", "campaign.published") == []
+
+
+@pytest.mark.parametrize("words", [(), ("--all", "--dag", "spring"), ("--vendor", "nobody")])
+def test_it_is_said_what_to_name(words: tuple[str, ...], run: Callable[..., Any]) -> None:
+    _, end = run("stop", *words, "--reason", "x")
+    assert "Name what to stop" in end or "There is no vendor 'nobody'" in end
+    assert Stops().all() == []

@@ -40,7 +40,7 @@ VENDOR = Vendor(
         "webhook_token": Extra("Token in the webhook address", secret=True, description=WEBHOOK_TOKEN),
     },
     # Not published; assumed.
-    limits={"default": Limit(60), "publish": Limit(1, 1.0)},
+    limits={"default": Limit(60), "publish": Limit(1, 1.0), "analytics": Limit(60)},
     webhooks=Webhooks(
         event=("event",),
         identity=("event", "campaign_tracking_id", "status", "timestamp"),
@@ -70,8 +70,14 @@ PROCESS_LISTING = Endpoint("POST", "/v3/properties-api/process-listing", Safety.
 
 
 def _analytics(path: str, *rows: str) -> Endpoint:
-    """Return a route of the analytics host: all are reads although they are POSTs. Vendor page "Analytics API"."""
-    return Endpoint("POST", path, Safety.READ, rows=rows, base="analytics", authenticated=False)
+    """Return a route of the analytics host: all are reads although they are POSTs. Vendor page "Analytics API".
+
+    It is another host with another user, so it has a limit of its own (assumed). The look before each launch then takes
+    nothing of what launches are limited by.
+    """
+    return Endpoint(
+        "POST", path, Safety.READ, budgets=("analytics",), rows=rows, base="analytics", authenticated=False
+    )
 
 
 LIST_BRANCH_CAMPAIGNS = _analytics(

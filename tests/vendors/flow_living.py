@@ -154,8 +154,9 @@ CASES = (
 FACTS = Facts(
     base_url="https://api.flowliving.com",
     routes=8,
-    # Not published; assumed: 60 a minute for a client id in total, and at most one publication a second.
-    limits={None: {"default": (60, MINUTE), "publish": (1, 1.0)}},
+    # Not published; assumed: 60 a minute for a client id in total, and at most one publication a second. Analytics are
+    # another host with another user.
+    limits={None: {"default": (60, MINUTE), "publish": (1, 1.0), "analytics": (60, MINUTE)}},
     counted={
         # A dry run is sent to the same route, so it counts alike.
         ("default", "publish"): "POST /campaigns/publish",
@@ -164,6 +165,8 @@ FACTS = Facts(
             GET /campaigns/status/{}
             POST /campaigns/status/{}
             POST /v3/properties-api/process-listing
+        """,
+        ("analytics",): """
             POST /api/rest/v2/campaigns/branch
             POST /api/rest/v2/insights/daily/agent/email
             POST /api/rest/v2/insights/daily/agent/externalId

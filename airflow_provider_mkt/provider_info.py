@@ -12,6 +12,7 @@ from airflow_provider_mkt.vendors.base import Vendor
 PACKAGE = "airflow_provider_mkt"
 ROOMS = ("hooks", "operators", "sensors")
 """Where every vendor has a module."""
+DECORATORS = ("mkt_post", "mkt_campaign", "mkt_subscribers")
 HIDDEN_FIELDS = ["schema", "port"]
 
 CONFIG: dict[str, Any] = {
@@ -55,6 +56,7 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Launches, posts, audiences, syncs and reports on marketing platforms, each exactly once.",
         **vendor_info(VENDORS),
         "config": CONFIG,
+        "task-decorators": [{"name": name, "class-name": f"{PACKAGE}.decorators.{name}"} for name in DECORATORS],
         "notifications": [f"{PACKAGE}.notifications.LaunchNotifier"],
         "extra-links": [f"{PACKAGE}.links.submission.SubmissionLink"],
         "db-managers": [f"{PACKAGE}.cli.db_migrate.StoreTables"],

@@ -29,7 +29,7 @@ FLOORS: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (("triggers",), "the trigger waits for whatever a watch of ``waiting`` describes"),
     (("operators", "sensors"), "tasks use all of that; an operator needs no sensor, and the other way round"),
-    (("transfers",), "they use the operators that write to a vendor"),
+    (("transfers", "decorators"), "they use the operators that write to a vendor"),
     (("cli", "notifications"), "commands and notifications may use everything, and nothing needs one"),
     (("testing",), "it puts whole DAGs to the test, so it may use everything; only tests need it"),
 )
@@ -64,6 +64,7 @@ ONLY_RUNNING = ("files", "hooks", "planning", "state", "submission", "triggers",
 NAMING: dict[str, str] = {
     "cli.authorize_command": "one vendor has OAuth in a browser",
     "cli.check_command": "it checks briefs, calendars and audiences",
+    "decorators": "each is named for what its function returns",
     "operators.preflight.operator": "a launch has steps at several vendors",
     "planning.brief": "a brief launches on two vendors",
     "planning.calendar": "a calendar's rows are posts of one vendor",

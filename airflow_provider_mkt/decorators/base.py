@@ -100,12 +100,12 @@ class SubmittingFunctionTask(FunctionTask):
 
     def returned(self, context: Context) -> Any:
         """Return what was submitted, while the next try goes by that; otherwise call the function."""
-        from airflow_provider_mkt.tasks.state_store import keep  # noqa: PLC0415
+        from airflow_provider_mkt.tasks.state_store import keep
 
         store = context["task_state_store"]
         operator: Any = self
         if operator.submission(context).current(resubmit=operator.resubmit_asked(context)) is not None:
-            kept = store.get(RETURNED)
+            kept: Any = store.get(RETURNED)
             if kept is not None:
                 return kept["value"]
         value = json.loads(json.dumps(super().returned(context), default=self._plain))

@@ -160,7 +160,7 @@ class Inbox:
         return used.run(lambda connection: [_row(row) for row in connection.execute(select, {"limit": limit})])
 
     def settle(self, row_id: int, state: str, pause: float = 0.0) -> None:
-        """Note what became of a delivery.
+        """Note what became of a delivery. A power failure may undo that: then it is handed over again, to no effect.
 
         :param row_id: its number
         :param state: one of :data:`STATES`
@@ -169,7 +169,7 @@ class Inbox:
         """
         used = self._store()
         update, values = text(_SETTLE.format(clock=used.clock)), {"id": row_id, "state": state, "pause": pause}
-        used.run(lambda connection: connection.execute(update, values), durable=True)
+        used.run(lambda connection: connection.execute(update, values))
 
     def replay(self, row_id: int) -> bool:
         """Let a delivery be handed over again.

@@ -71,18 +71,21 @@ def _complaints(
         for each in islice(value, MAX_LOOKED_AT):
             yield from _complaints(each, left, name, depth - 1, data=data)
     elif depth and isinstance(value, Mapping):
-        told = next((text for word in WORDS if isinstance(text := value.get(word), str) and text), None)
-        if told is not None:
-            place = _place(value)
-            yield ": ".join(each for each in (name, place, told) if each)
-        for key, each in islice(value.items(), MAX_LOOKED_AT):
-            if key in PLACES and (told is not None or key == "loc"):
-                continue
-            if isinstance(each, (list, Mapping)):
-                yield from _complaints(each, left, name if key in PARTS else _within(name, key), depth - 1, data=data)
-            elif told is None and isinstance(each, str) and each:
-                private = SECRET_FIELDS.search(str(key)) or (data and PERSONAL_FIELDS.search(str(key)))
-                yield f"{_within(name, key)}: {HIDDEN if private else each}"
+        yield from _in_object(value, left, name, depth, data=data)
+
+
+def _in_object(value: Mapping[str, Any], left: Iterator[int], name: str, depth: int, *, data: bool) -> Iterator[str]:
+    told = next((text for word in WORDS if isinstance(text := value.get(word), str) and text), None)
+    if told is not None:
+        yield ": ".join(each for each in (name, _place(value), told) if each)
+    for key, each in islice(value.items(), MAX_LOOKED_AT):
+        if key in PLACES and (told is not None or key == "loc"):
+            continue
+        if isinstance(each, (list, Mapping)):
+            yield from _complaints(each, left, name if key in PARTS else _within(name, key), depth - 1, data=data)
+        elif told is None and isinstance(each, str) and each:
+            private = SECRET_FIELDS.search(str(key)) or (data and PERSONAL_FIELDS.search(str(key)))
+            yield f"{_within(name, key)}: {HIDDEN if private else each}"
 
 
 def _within(name: str, key: Any) -> str:

@@ -75,9 +75,7 @@ def _analytics(path: str, *rows: str) -> Endpoint:
     It is another host with another user, so it has a limit of its own (assumed). The look before each launch then takes
     nothing of what launches are limited by.
     """
-    return Endpoint(
-        "POST", path, Safety.READ, budgets=("analytics",), rows=rows, base="analytics", authenticated=False
-    )
+    return Endpoint("POST", path, Safety.READ, budgets=("analytics",), rows=rows, base="analytics", authenticated=False)
 
 
 LIST_BRANCH_CAMPAIGNS = _analytics(

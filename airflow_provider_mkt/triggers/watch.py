@@ -23,6 +23,7 @@ from airflow_provider_mkt.triggers.answers import Answers
 from airflow_provider_mkt.triggers.line import Line
 from airflow_provider_mkt.triggers.list_loop import ListLoop
 from airflow_provider_mkt.triggers.loop import Loop, beside, run_for_ever
+from airflow_provider_mkt.triggers.occasions import Cursor, occasions
 from airflow_provider_mkt.triggers.round_loop import RoundLoop
 from airflow_provider_mkt.triggers.subscribers import Group, News, Subscriber
 from airflow_provider_mkt.waiting.base import FailedPolls, Watch
@@ -159,9 +160,14 @@ class WatchTrigger(BaseEventTrigger):
         yield  # It is a generator that never comes to this.
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
-        """Yield one event when there is something to tell."""
+        """Yield one event when there is something to tell; for an asset's watcher, one on each occasion."""
         first = FIRST_LOOK if self.first_look is None else self.first_look
         subscriber = Subscriber(self._watch(), self.poll_interval, self.longest_interval, clock.monotonic() + first)
+        if self.asset_state_store is not None:
+            with Group.joined(self.shared_stream_key(), subscriber):
+                async for event in occasions(subscriber, Cursor(self.asset_state_store, self.watch, self.arguments)):
+                    yield event
+            return
         with Group.joined(self.shared_stream_key(), subscriber):
             payload = await self._wait(subscriber, shared_stream)
         yield TriggerEvent(payload)

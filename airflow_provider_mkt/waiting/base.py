@@ -112,6 +112,17 @@ class Watch(ABC):
         """Tell whether one of several things has come to its end, so that it need not be read again."""
         return False
 
+    def occasion(self, verdict: Verdict) -> str:
+        """Return what tells one occasion on which this is done from the next one, for those who want to know of each.
+
+        By default that is the status, and nothing while it is under way: once done, it has to begin again first.
+        """
+        return verdict.status if verdict.state is WaitState.DONE else ""
+
+    def first_counts(self) -> bool:
+        """Tell whether it is an occasion when this is done at the very first poll."""
+        return True
+
     def arguments(self) -> dict[str, Any]:
         """Return the fields, to rebuild this watch elsewhere."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

@@ -69,6 +69,14 @@ class SyncWatch(Watch):
         """Judge the integration's row."""
         return self._judged(rows[self.integration_id])
 
+    def occasion(self, verdict: Verdict) -> str:
+        """Return when the sync ended: each is an occasion of its own."""
+        return str(verdict.answer.get("last_synced_at"))
+
+    def first_counts(self) -> bool:
+        """Tell whether there is a moment after which syncs count; without one, those of before are no news."""
+        return bool(self.since)
+
     def _judged(self, answer: Mapping[str, Any]) -> Verdict:
         status, error = answer["status"], answer.get("error_message")
         message = f"FloKit integration {self.integration_id}: {status}" + (f" ({error})" if error else "")

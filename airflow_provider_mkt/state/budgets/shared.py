@@ -140,13 +140,9 @@ class SharedBudget:
         return left if left > MARGIN else 0.0
 
     def missed(self, names: tuple[str, ...], late: float) -> None:
-        """Give back a slot that has begun, and in which nothing was sent.
+        """Give back a slot that began ``late`` seconds ago, with the next that is asked for: nothing was sent in it.
 
-        The store is told with the next slot that is asked for. So of many that begin at one moment, those that get no
-        processor in time need not wait for the next window.
-
-        :param names: budget names of the request
-        :param late: seconds since the slot began
+        Of many that begin at one moment, those that get no processor in time need not wait for the next window.
         """
         if (sent := self._in_flight.unsent(names, -late)) is not None:
             self._return([sent])

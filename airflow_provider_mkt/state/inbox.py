@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, text
 from airflow_provider_mkt.client.durations import DAY
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.doorbell import RING, Doorbell
 from airflow_provider_mkt.state.encryption import Encryptor, configured_encryptor
 from airflow_provider_mkt.state.errors import StoreError
 
@@ -144,11 +145,18 @@ class Inbox:
         def work(connection: Connection) -> int:
             if purge:
                 connection.execute(text(_PURGE.format(clock=used.clock)), {"kept": KEPT})
-            return sum(connection.execute(insert, row).rowcount for row in rows)
+            added = sum(connection.execute(insert, row).rowcount for row in rows)
+            if added and used.kind == "postgresql":
+                connection.execute(text(RING))
+            return added
 
         added = used.run(work, durable=True)
         self._until_purge = (PURGE_EVERY if purge else self._until_purge) - len(rows)
         return added
+
+    def doorbell(self) -> Doorbell:
+        """Return what rings when something is added."""
+        return Doorbell(self._store)
 
     def due(self, limit: int = 100) -> list[Row]:
         """Return the deliveries that are to be handed over now, in the order of their arrival.

@@ -2,6 +2,7 @@
 """Wakes waiting triggers when a webhook tells of what they wait for. They then ask the vendor, as at every other time.
 
 All triggers of a process share one look into the inbox, twice a second, and only while one of them can be delivered to.
+PostgreSQL tells at once when there is something to see.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from airflow_provider_mkt import clock
 from airflow_provider_mkt.state.errors import StoreError
 
 if TYPE_CHECKING:
+    from airflow_provider_mkt.state.doorbell import Doorbell
     from airflow_provider_mkt.state.inbox import Inbox, News
 
 log = logging.getLogger(__name__)
@@ -90,6 +92,10 @@ class Wake:
                 self._looking = None
 
     async def _look(self) -> None:
+        with self._inbox.doorbell() as bell:
+            await self._look_on(bell)
+
+    async def _look_on(self, bell: Doorbell) -> None:
         seen: set[int] | None = None
         latest, pause = 0, INTERVAL
         while True:
@@ -105,7 +111,7 @@ class Wake:
                 self._tell([each for each in found if each.id not in seen])
                 seen = {each.id for each in found}
                 latest, pause = max([latest, *seen]), INTERVAL
-            await asyncio.sleep(pause)
+            await bell.await_ring(pause)
 
     def _tell(self, news: Collection[News]) -> None:
         for waiter in self._waiters:

@@ -58,8 +58,9 @@ class HandOverWorker:
                 if not self._inbox.latest():
                     self._stop.wait(UNUSED)
                     continue
-                with ExclusiveLease(store(), NAME, LEASE) as lease:
-                    while not self._stop.wait(INTERVAL):
+                with ExclusiveLease(store(), NAME, LEASE) as lease, self._inbox.doorbell() as bell:
+                    while not self._stop.is_set():
+                        bell.wait(INTERVAL)
                         if self._inbox.due(limit=1):
                             lease.ensure_owner()
                             hand_over(self._inbox)

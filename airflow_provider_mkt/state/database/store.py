@@ -34,6 +34,7 @@ from airflow_provider_mkt.state.database.dialects import (
 )
 from airflow_provider_mkt.state.database.file import DatabaseFile
 from airflow_provider_mkt.state.database.fork_safety import CONNECTIONS
+from airflow_provider_mkt.state.database.listening import Listening
 from airflow_provider_mkt.state.database.migrations import STEPS, migrate, schema_version
 from airflow_provider_mkt.state.database.plain import Execute, plain_transaction
 from airflow_provider_mkt.state.database.pool import MAX_CONNECTIONS, IdleConnections
@@ -153,6 +154,10 @@ class Store:
         """Say what failed; in the database's words only where the address that they quote can be no password."""
         told = classify(error, self.where)
         return StoreError(told.failure, self.where) if may_hold_a_password(self.url) else told
+
+    def listen(self, channel: str) -> Listening | None:
+        """Return what PostgreSQL tells of a channel; None on SQLite. Raises as :meth:`run` does."""
+        return self._guarded(lambda: Listening(self._engine, channel)) if self.kind == "postgresql" else None
 
     def schema_version(self) -> int | None:
         """Return the version of the schema, None when there are no tables yet. Nothing is made or changed.

@@ -23,13 +23,17 @@ SMALL: dict[str, tuple[str, list[str]]] = {
         ["this provider, SQLite", "this provider, PostgreSQL", "urllib3 Retry", "HttpHook", "HttpOperator"],
     ),
     "posts_batch": ("--posts 120 --batch-speedup 60", ["batches", "HttpOperator"]),
+    "webhooks": ("--reports 0 --deliveries 64", ["the same app", "the receiver, SQLite", "the receiver, PostgreSQL"]),
     "export": ("--orders 300", ["orders.jsonl", "orders.parquet", "a list"]),
 }
 """Arguments, and what the output has to name."""
 TIMEOUT = 280.0
 """Seconds for one of them on a busy machine; one brings up an Airflow."""
-NEED_POSTGRES = {"call_overhead", "state_cost", "budget"}
-RUN_ELSEWHERE = {"launches_vs_http_operator": "the soak of tests/chaos with another number of launches"}
+NEED_POSTGRES = {"call_overhead", "state_cost", "budget", "webhooks"}
+RUN_ELSEWHERE = {
+    "launches_vs_http_operator": "the soak of tests/chaos with another number of launches",
+    "hostile_webhooks": "beside a package that is not among the requirements",
+}
 NO_BENCHMARKS = {"contenders"}
 
 

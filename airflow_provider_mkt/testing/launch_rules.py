@@ -73,7 +73,7 @@ def _moments(task: Declared) -> Iterator[tuple[str, datetime]]:
 
 
 def naive_time(_: DAG, tasks: list[Declared]) -> Found:
-    """Nine in the morning is another moment in each time zone."""
+    """A time without a zone is another moment in each time zone."""
     for each in _launches(tasks):
         for name, moment in _moments(each):
             if moment.tzinfo is None:

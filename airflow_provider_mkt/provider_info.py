@@ -56,6 +56,9 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Launches, posts, audiences, syncs and reports on marketing platforms, each exactly once.",
         **vendor_info(VENDORS),
         "config": CONFIG,
+        "triggers": [
+            {"integration-name": vendor.name, "python-modules": [f"{PACKAGE}.triggers.watch"]} for vendor in VENDORS
+        ],
         "task-decorators": [{"name": name, "class-name": f"{PACKAGE}.decorators.{name}"} for name in DECORATORS],
         "notifications": [f"{PACKAGE}.notifications.LaunchNotifier"],
         "extra-links": [f"{PACKAGE}.links.submission.SubmissionLink"],

@@ -36,6 +36,15 @@ class AuthoredTemplates:
     parameter_names: ClassVar[Mapping[str, str]] = {}
     """Parameters by field, where their names differ."""
 
+    def __new__(cls, *_: Any, **given: Any) -> Any:
+        """Refuse ``conn_id`` where the parameter has the vendor's name; Python would say that it was given twice.
+
+        :raises TypeError: naming the right parameter
+        """
+        if "conn_id" in given and (name := parameter_of(cls, "conn_id")) != "conn_id":
+            raise TypeError(f"{cls.__name__} has no parameter 'conn_id': name the connection as {name}=…")
+        return super().__new__(cls)
+
     def _do_render_template_fields(
         self,
         parent: Any,

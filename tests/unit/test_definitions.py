@@ -151,6 +151,13 @@ def test_unknown_arguments(cls: Any, arguments: dict[str, Any], mapped: str, con
         cls(task_id="a", no_such_argument=1, **arguments)
 
 
+@every_task
+def test_the_name_of_the_connection(cls: Any, arguments: dict[str, Any], mapped: str, conn_type: str) -> None:
+    """Python itself would say that it was given twice."""
+    with pytest.raises(TypeError, match=f"name the connection as {conn_type}_conn_id=…"):
+        cls(task_id="a", conn_id="mine", **arguments)
+
+
 @pytest.mark.parametrize(
     ("cls", "arguments"), [task[:2] for task in TASKS if task[0] is not FlodeskUpsertSubscribersOperator]
 )

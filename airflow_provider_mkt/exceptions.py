@@ -123,7 +123,7 @@ class StoppedError(ApiError):
 
 
 class LaunchRefusedError(StoppedError):
-    """The launch desk does not let a launch begin: it is stopped. Nothing was sent, and a person has to decide."""
+    """The launch desk does not let a launch begin: it is stopped, or exceeds a cap. Nothing was sent."""
 
 
 class OutcomeUnknownError(ApiError):

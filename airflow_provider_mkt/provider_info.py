@@ -43,6 +43,17 @@ CONFIG: dict[str, Any] = {
                 "example": "production",
                 "default": "",
             },
+            "caps": {
+                "description": (
+                    "The most that launches of all accounts together may spend, for each currency: a launch, a DAG "
+                    "run, a day, a month. Days and months begin in [core] default_timezone. Each account may have "
+                    "caps of its own, in its connection. Empty: none."
+                ),
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "GBP: launch 2000, day 10000, month 100000; EUR: day 500",
+                "default": "",
+            },
         },
     }
 }

@@ -29,7 +29,7 @@ class MarketingRetryPolicy(RetryPolicy):
     error                                                   the task
     ======================================================  ==============================================
     refused credentials, permission, request; not found     fails
-    stopped by a person                                     fails; a person has to decide
+    stopped by a person, or over a cap                      fails; a person has to decide
     outcome unknown, and nothing can settle it              fails; a person has to look
     executed, but the answer cannot be read                 fails; a person has to look
     the vendor named a waiting time (429)                   is retried after exactly that time, an hour at most

@@ -71,6 +71,15 @@ STOPS = ActionCommand(
     func=lazy_load_command(f"{STOPPING}.list_stops"),
     args=(ARG_OUTPUT,),
 )
+CAPS = ActionCommand(
+    name="caps",
+    help="How far the caps on money are used, by which DAGs, and when they reset",
+    func=lazy_load_command("airflow_provider_mkt.cli.caps_command.list_caps"),
+    args=(
+        Arg(("conn_id",), nargs="*", help="Connections; those that have spent something when left out"),
+        ARG_OUTPUT,
+    ),
+)
 
 
 def desk_commands() -> list[ActionCommand | GroupCommand]:
@@ -78,4 +87,4 @@ def desk_commands() -> list[ActionCommand | GroupCommand]:
     launches = GroupCommand(
         name="launches", help="What was launched, by all DAGs", subcommands=(LAUNCHES_LIST, LAUNCHES_SHOW)
     )
-    return [launches, STOP, RESUME, STOPS]
+    return [launches, STOP, RESUME, STOPS, CAPS]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_mkt.client.durations import elapsed
+from airflow_provider_mkt.exceptions import StoppedError
 from airflow_provider_mkt.hooks.account import account_name
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.launches.admission import admit
@@ -22,7 +23,6 @@ from airflow_provider_mkt.state.launches.launch import (
     FAILED,
     HELD,
     LEAVING,
-    MILLS,
     NOT_SENT,
     REFUSED,
     UNKNOWN,
@@ -33,6 +33,7 @@ from airflow_provider_mkt.state.launches.stops import check_variable
 from airflow_provider_mkt.submission import record as records
 from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.submission.request import SubmissionRequest
+from airflow_provider_mkt.submission.spending import caps_for, cost_of, currency_of, day_zone
 from airflow_provider_mkt.submission.task_key import TaskKey
 
 if TYPE_CHECKING:
@@ -97,13 +98,19 @@ class Desk:
         :raises LaunchRefusedError: when it may not begin
         """
         launch = self._launch(record, LEAVING, writer)
+        caps = caps_for(self.account, launch) if self.request and self.request.effect.spends else ()
         if not AWAY.lasts(self.elapsed()):
             try:
-                admit(launch)
+                admit(launch, caps=caps, zone=day_zone())
             except StoreError as error:
                 AWAY.begin(self.elapsed(), error)
             else:
                 return
+        if caps:
+            raise StoppedError(
+                "There are caps on what launches spend, and they cannot be counted while the shared store is away. "
+                "Nothing was sent; the next try asks again."
+            )
         check_variable(launch)
 
     def note(self, record: Record, former: str, state: str = "") -> None:
@@ -141,8 +148,8 @@ class Desk:
             number=str(self.operation),
             generation=record.generation,
             what=((effect.summary if effect else "") or (request.what if request else "")),
-            amount=None if effect is None or effect.amount is None else round(effect.amount * MILLS),
-            currency=effect.currency if effect else "",
+            amount=cost_of(self.account, effect) if effect else None,
+            currency=currency_of(self.account, effect) if effect and effect.spends else "",
             goes_live=effect.goes_live if effect else "",
             audience=effect.audience if effect else None,
             reference=record.reference,

@@ -77,6 +77,20 @@ COMMON_EXTRAS: Mapping[str, Extra] = {
 }
 
 
+SPENDING_EXTRAS: Mapping[str, Extra] = {
+    "currency": Extra("Currency of the account", description="currency of the account, in three capital letters"),
+    "caps": Extra(
+        "Caps on what launches spend",
+        description="the most that launches of this account may spend: launch 2000, run 4000, day 5000, month 60000",
+    ),
+    "plan_amounts": Extra(
+        "What plans cost",
+        description="what a plan costs when a launch names no budget: facebookv2 1500, googlev1 900",
+    ),
+}
+"""Extras of vendors whose launches spend money."""
+
+
 @dataclass(frozen=True)
 class Signature:
     """How deliveries are signed: HMAC-SHA256 in lower-case hex over the raw body, keyed with the subscription's secret.

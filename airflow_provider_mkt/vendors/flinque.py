@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from airflow_provider_mkt.client.durations import DAY
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
-from airflow_provider_mkt.vendors.base import WEBHOOK_SECRET, Extra, Signature, Vendor, Webhooks
+from airflow_provider_mkt.vendors.base import SPENDING_EXTRAS, WEBHOOK_SECRET, Extra, Signature, Vendor, Webhooks
 
 PLANS = {"free": Limit(30), "starter": Limit(100), "enterprise": Limit(500)}
 """Requests per minute and workspace. Bursts of about twice that are allowed; never planned on."""
@@ -27,6 +27,7 @@ VENDOR = Vendor(
     login_required=True,
     password="Client secret",
     extras={
+        **SPENDING_EXTRAS,
         "plan": Extra(
             "Plan of the workspace, for its rate limit",
             default="starter",

@@ -7,7 +7,7 @@ Vendor document: Flow Platform, "API Scripts". Limits and most statuses are not 
 from __future__ import annotations
 
 from airflow_provider_mkt.client.endpoint import Endpoint, Limit, Safety
-from airflow_provider_mkt.vendors.base import WEBHOOK_TOKEN, Extra, Vendor, Webhooks
+from airflow_provider_mkt.vendors.base import SPENDING_EXTRAS, WEBHOOK_TOKEN, Extra, Vendor, Webhooks
 
 VENDOR = Vendor(
     conn_type="flow_living",
@@ -20,6 +20,7 @@ VENDOR = Vendor(
     login_required=True,
     password="API key",
     extras={
+        **SPENDING_EXTRAS,
         "request_type": Extra(
             "Request type of the token call, from your account manager",
             description="needed: `requestType` of the token call; ask your account manager for the one of campaigns",

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timezone, tzinfo
 
 from sqlalchemy import Connection
 
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.launches.caps import Cap, check_caps, lock
 from airflow_provider_mkt.state.launches.launch import Launch
 from airflow_provider_mkt.state.launches.register import now, prune, write
 from airflow_provider_mkt.state.launches.stops import check_stops
@@ -18,12 +20,16 @@ PRUNING = "00"
 """End of the names of those launches, one in 256, that old ones are deleted with."""
 
 
-def admit(launch: Launch, get_store: Callable[[], Store] = store) -> None:
+def admit(
+    launch: Launch, get_store: Callable[[], Store] = store, *, caps: Sequence[Cap] = (), zone: tzinfo = timezone.utc
+) -> None:
     """Enter a launch that is about to leave into the register.
 
     It may be done again for the same launch: a later try, or the same request sent again, takes the row over.
 
     :param launch: the launch
+    :param caps: the caps that its money has to fit into
+    :param zone: in which days and months begin
     :param get_store: returns the store
     :raises LaunchRefusedError: when it may not begin
     :raises StoreError: when the store fails
@@ -34,6 +40,9 @@ def admit(launch: Launch, get_store: Callable[[], Store] = store) -> None:
         check_stops(connection, launch)
         if launch.launch.endswith(PRUNING):
             prune(connection, used.clock)
-        write(connection, replace(launch, counted_at=now(connection, used.clock)), used.clock)
+        lock(connection, launch.currency, caps)
+        at = now(connection, used.clock)
+        check_caps(connection, launch, caps, at, zone)
+        write(connection, replace(launch, counted_at=at), used.clock)
 
-    used.run(work)
+    used.run(work, durable=bool(caps))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from airflow_provider_mkt.exceptions import ApiError, NotSentError, ValidationError
+from airflow_provider_mkt.exceptions import ApiError, LaunchRefusedError, NotSentError, StoppedError, ValidationError
 from airflow_provider_mkt.hooks.account import Account
 from airflow_provider_mkt.state.database import shared as stores
 from airflow_provider_mkt.state.database.store import Store
@@ -26,6 +26,7 @@ from airflow_provider_mkt.vendors import VENDORS
 from tests.unit.context import Task, WorkerDiedError
 from tests.unit.submission.vendor import Clock, Vendor, task_key, unknown
 
+EXTRAS: dict[str, Any] = {}
 EFFECT = Effect("campaign for 3 homes", spends=True, amount=1450.5, goes_live="2026-06-08T09:00:00Z", audience=3)
 
 
@@ -34,21 +35,21 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     made = Store(URL.create("sqlite", database=str(tmp_path / "state.db")))
     monkeypatch.setattr(desks, "AWAY", desks.Away())
     monkeypatch.setattr(stores, "store", lambda: made)
-    monkeypatch.setattr(desks, "admit", lambda launch: desks_admit(launch, made))
+    monkeypatch.setattr(desks, "admit", lambda launch, **caps: desks_admit(launch, made, **caps))
     yield made
     made.close()
 
 
-def desks_admit(launch: Launch, made: Store) -> None:
+def desks_admit(launch: Launch, made: Store, **caps: Any) -> None:
     from airflow_provider_mkt.state.launches.admission import admit
 
-    admit(launch, lambda: made)
+    admit(launch, lambda: made, **caps)
 
 
 def submission(task: Task, made: Store, stopped: Any = None, clock: Any = None) -> Submission:
     context: Any = task.context
     key = task_key(task)
-    account = Account(VENDORS[0], key.conn_id, "https://vendor.example", "login", "secret", {})
+    account = Account(VENDORS[0], key.conn_id, "https://vendor.example", "login", "secret", EXTRAS)
     desk = Desk(account, key, 0, "ana", register=Register(lambda: made))
     guard = Guard(context["ti"], stopped or (lambda: False))
     return Submission(context["task_state_store"], key, guard=guard, desk=desk, clock=clock or Clock())
@@ -147,7 +148,7 @@ def test_a_store_that_is_away_keeps_no_launch_from_beginning(
 ) -> None:
     task, vendor, away = Task(), Vendor(), StoreError(StoreFailure.UNREACHABLE)
 
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise away
 
     with monkeypatch.context() as broken:
@@ -177,3 +178,42 @@ def test_a_store_that_is_away_makes_no_launch_fail_that_has_left(
         assert submit(task, vendor, store).receipt == {"id": "id_1"}
     assert "the register of launches is not complete" in caplog.text
     assert [each.state for each in entered(store)] == ["leaving"]
+
+
+class TestCaps:
+    @pytest.fixture(autouse=True)
+    def _capped(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AIRFLOW__MKT__CAPS", "GBP: day 2000")
+        monkeypatch.setitem(EXTRAS, "currency", "GBP")
+
+    def test_the_second_launch_of_the_day_does_not_begin(self, store: Store) -> None:
+        vendor = Vendor()
+        submit(Task(), vendor, store)
+        with pytest.raises(LaunchRefusedError, match=r"costs 1,450\.50 GBP.*549\.50 is left"):
+            submit(Task(run_id="second"), vendor, store)
+        assert len(vendor.executed) == 1
+        assert [each.amount for each in entered(store)] == [1_450_500]
+
+    def test_one_that_is_refused_makes_room(self, store: Store) -> None:
+        with pytest.raises(ValidationError):
+            submit(Task(), Vendor(script=[(False, ValidationError("no"))]), store)
+        submit(Task(run_id="second"), Vendor(), store)
+
+    def test_nothing_begins_uncounted(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: Any, **__: Any) -> None:
+            raise StoreError(StoreFailure.UNREACHABLE)
+
+        task, vendor = Task(), Vendor()
+        monkeypatch.setattr(desks, "admit", fail)
+        for _ in range(2):
+            with pytest.raises(StoppedError, match="cannot be counted"):
+                submit(task, vendor, store)
+            task.retry()
+        assert vendor.executed == []
+
+    def test_a_currency_that_nobody_knows(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(EXTRAS, "currency", "")
+        vendor = Vendor()
+        with pytest.raises(ValidationError, match="extra 'currency'"):
+            submit(Task(), vendor, store)
+        assert vendor.executed == []

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any, TypeVar
 
 from airflow_provider_mkt import clock, metrics
+from airflow_provider_mkt.client import tracing
 from airflow_provider_mkt.client.adapter import Fence
 from airflow_provider_mkt.client.attempt import Attempts, Progress
 from airflow_provider_mkt.client.bulkheads import BULKHEADS
@@ -58,12 +59,17 @@ class ApiClient(Attempts):
         :raises ApiError: one of the family, saying what is known
         """
         progress = Progress(call, longest, fence=fence)
-        self._repeat(progress)
-        return self._settle(progress)
+        with self._traced(progress):
+            self._repeat(progress)
+            return self._settle(progress)
 
     async def asend(self, call: Call) -> Any:
         """Send ``call`` from an event loop: the same attempts on threads of the account, waits that hold no thread."""
         progress = Progress(call)
+        with self._traced(progress):
+            return await self._asend(progress)
+
+    async def _asend(self, progress: Progress) -> Any:
         while True:
             attempt = self.attempt(progress)
             try:
@@ -151,8 +157,9 @@ class ApiClient(Attempts):
         for _ in range(MAX_REDIRECTS + 1):
             progress = Progress(call, stream=True, seconds=left)
             try:
-                self._repeat(progress)
-                self._settle(progress)
+                with self._traced(progress):
+                    self._repeat(progress)
+                    self._settle(progress)
                 if progress.download is not None or progress.request is None:
                     return progress
                 call = redirected(call, str(progress.request.url), progress.outcome.answer["location"])
@@ -182,6 +189,13 @@ class ApiClient(Attempts):
             except ApiError as error:
                 raise self._unsigned(progress, error) from None
         return await BULKHEADS.run(account, next, attempt, None)
+
+    @contextmanager
+    def _traced(self, progress: Progress) -> Iterator[None]:
+        endpoint = progress.call.endpoint
+        route = {"mkt.vendor": self.settings.vendor, "mkt.method": endpoint.method, "mkt.route": endpoint.path}
+        with tracing.span("mkt.request", **route) as progress.trace:
+            yield
 
     def _repeat(self, progress: Progress) -> None:
         while True:

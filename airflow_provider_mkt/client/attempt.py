@@ -13,6 +13,7 @@ from typing import Protocol
 import requests
 
 from airflow_provider_mkt import clock, metrics
+from airflow_provider_mkt.client import tracing
 from airflow_provider_mkt.client.adapter import Fence
 from airflow_provider_mkt.client.auth import Auth
 from airflow_provider_mkt.client.download import Download
@@ -28,7 +29,6 @@ from airflow_provider_mkt.exceptions import ApiError, OutcomeUnknownError, RateL
 
 log = logging.getLogger(__name__)
 
-GONE = (404, 410)
 WORTH_A_LINE = 2.0
 """Seconds of waiting for the rate budget above which the log says so."""
 STAYS_SIGNED = 10.0
@@ -91,6 +91,7 @@ class Progress:
     :param download: the success whose body is unread
     :param seconds: for the whole of an attempt, when redirects have taken some of the usual time
     :param took: seconds that the last attempt took
+    :param trace: the request's span
     """
 
     call: Call
@@ -108,6 +109,7 @@ class Progress:
     download: Download | None = None
     seconds: float | None = None
     took: float = 0.0
+    trace: tracing.Span = tracing.OFF
 
 
 class Attempts:
@@ -138,7 +140,8 @@ class Attempts:
             request = self._sign(progress)
             wait = yield from self._reserve(progress)
             due = clock.monotonic() + wait
-            request = yield from self._wait(progress, request, wait, due)
+            with progress.trace.child("mkt.budget.wait", **{"mkt.budgets": " ".join(progress.call.endpoint.budgets)}):
+                request = yield from self._wait(progress, request, wait, due)
             if wait > UNCHECKED and self._cooling(progress.call, clock.monotonic() - due):
                 progress.in_vain += wait
                 continue
@@ -152,7 +155,7 @@ class Attempts:
     def _wait(
         self, progress: Progress, request: requests.PreparedRequest, wait: float, due: float
     ) -> Generator[float, None, requests.PreparedRequest]:
-        """Wait for a slot, and give it back when nobody waits any more.
+        """Wait for a slot, and give it back when nobody waits any more, or there is no token any more.
 
         :param wait: seconds until the slot begins
         :param due: when that is
@@ -165,24 +168,19 @@ class Attempts:
                 wait = max(0.0, due - clock.monotonic())
             yield wait
         except BaseException:
-            # Whoever waited was cancelled, or there is no token any more.
             self.budget.give_back(progress.call.endpoint.budgets, due - clock.monotonic())
             raise
         return request
 
     def _sign(self, progress: Progress) -> requests.PreparedRequest:
         """Build and sign the request. A failed token call says nothing about the request that needed the token."""
-        call = progress.call
         try:
-            return self._prepare(call)
+            return self._prepare(progress.call)
         except ApiError as error:
-            settled = self._unsigned(progress, error)
+            settled = unsigned(progress.call, error, self.settings.vendor, doubt=progress.doubt)
             if settled is error:
                 raise
         raise settled
-
-    def _unsigned(self, progress: Progress, error: ApiError) -> ApiError:
-        return unsigned(progress.call, error, self.settings.vendor, doubt=progress.doubt)
 
     def _prepare(self, call: Call) -> requests.PreparedRequest:
         endpoint = call.endpoint
@@ -246,10 +244,10 @@ class Attempts:
         self.budget.missed(endpoint.budgets, late)
 
     def _say_wait(self, call: Call, wait: float) -> None:
+        vendor, budgets = self.settings.vendor, call.endpoint.budgets
         if wait > WORTH_A_LINE:
-            budgets = " and ".join(call.endpoint.budgets)
-            log.info("%s: waiting %.1f s for the rate budget %s", self.settings.vendor, wait, budgets)
-        metrics.wait(self.settings.vendor, call.endpoint.budgets, wait)
+            log.info("%s: waiting %.1f s for the rate budget %s", vendor, wait, " and ".join(budgets))
+        metrics.wait(vendor, budgets, wait)
 
     def _send(self, progress: Progress, request: requests.PreparedRequest) -> None:
         """Send the request and decide what follows. The only place that sends anything."""
@@ -257,14 +255,17 @@ class Attempts:
         progress.request = request
         endpoint = progress.call.endpoint
         begun = time.monotonic()
-        outcome, progress.download = self.wire.exchange(
-            progress.call,
-            request,
-            self.settings,
-            stream=progress.stream,
-            fence=progress.fence,
-            seconds=progress.seconds,
-        )
+        with progress.trace.child("mkt.vendor", **{"mkt.attempt": progress.attempt}) as sent:
+            request.headers.update(sent.headers())
+            outcome, progress.download = self.wire.exchange(
+                progress.call,
+                request,
+                self.settings,
+                stream=progress.stream,
+                fence=progress.fence,
+                seconds=progress.seconds,
+            )
+            sent.answered(outcome.known.name, outcome.status)
         took = progress.took = time.monotonic() - begun
         log.debug("%s %s %s: %s in %.3f s", self.settings.vendor, endpoint.method, endpoint.path, outcome.status, took)
         metrics.request(self.settings.vendor, endpoint.method, endpoint.path, outcome.known.name, took)
@@ -292,7 +293,7 @@ class Attempts:
 def _as_declared(progress: Progress, outcome: Outcome) -> Outcome:
     """Read an outcome as the endpoint declares it: gone after an uncertain deletion is deleted, a 429 may be final."""
     endpoint = progress.call.endpoint
-    if endpoint.gone_is_done and progress.uncertain and outcome.status in GONE:
+    if endpoint.gone_is_done and progress.uncertain and outcome.status in (404, 410):
         return replace(outcome, known=Certainty.ANSWERED, answer=None)
     if endpoint.final_429 and outcome.known is Certainty.THROTTLED:
         return replace(outcome, known=Certainty.REFUSED)

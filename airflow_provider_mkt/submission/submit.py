@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import metrics
+from airflow_provider_mkt.client import tracing
 from airflow_provider_mkt.client.endpoint import Safety
 from airflow_provider_mkt.clock import now
 from airflow_provider_mkt.exceptions import (
@@ -235,18 +236,18 @@ class Submission:
         return can_repeat(record, request, self._clock())
 
     def _unsettled_for(self, record: Record, request: SubmissionRequest) -> float:
-        """Return for how many seconds the vendor may still be at work on a request that it does not show yet."""
+        """Return for how many seconds the vendor may still be at work on what it does not show yet."""
         return max(0.0, record.doubt_at + request.settled - self._clock())
 
     # Sending
 
     def _send(self, record: Record, request: SubmissionRequest, send: Send) -> Record:
         """Send what was recorded, through the fence, and write down how that ended."""
-        call = request.call(record.body, record.key)
-        once = call.safety is Safety.ONCE
+        once = (call := request.call(record.body, record.key)).safety is Safety.ONCE
         fence = Fence(self._file, record, self._guard, request.confirm, once=once, clock=self._clock, desk=self._desk)
         try:
-            receipt = receipt_of(request, send(call, fence=fence))
+            with tracing.span("mkt.launch", **{"mkt.vendor": request.vendor, "mkt.what": request.what}):
+                receipt = receipt_of(request, send(call, fence=fence))
         except ApiError as error:
             cause = error
         else:

@@ -103,7 +103,7 @@ class MovableClock(Clock):
         self._spend(seconds)
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Let the time pass at once, unless ``event`` is set before.
+        """Let the time pass at once, unless ``event`` is set before; then it is set from here.
 
         :raises DeadlineError: as :meth:`asleep`
         """
@@ -112,6 +112,7 @@ class MovableClock(Clock):
             if event.is_set():
                 return
         self._spend(seconds)
+        event.set()
 
     def _spend(self, seconds: float) -> None:
         if self.deadline is not None and self.now() + seconds > self.deadline:

@@ -26,7 +26,7 @@ from tests.docs.test_data import BY_TYPE, check_connection
 
 SHOWN_SANDBOX = "http://127.0.0.1:8095"
 CONNECTION = re.compile(r"AIRFLOW_CONN_(\w+)")
-SETTING = re.compile(r"AIRFLOW__[A-Z_]+__[A-Z_]+|AIRFLOW_HOME|AIRFLOW_API_[A-Z]+")
+SETTING = re.compile(r"AIRFLOW__[A-Z_]+__[A-Z_]+|AIRFLOW_HOME|AIRFLOW_API_[A-Z]+|OTEL_EXPORTER_OTLP_[A-Z_]+")
 SERVED = (
     "mkt submissions",
     "mkt launches show",

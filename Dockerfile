@@ -27,5 +27,5 @@ RUN pip install --no-cache-dir "apache-airflow==${AIRFLOW_VERSION}" "/opt/airflo
         --constraint "${HOME}/constraints.txt" \
     && rm -rf /opt/airflow/provider \
     && pip check \
-    && python -c "import airflow.providers.celery, airflow.providers.fab, airflow_provider_mkt, psycopg2, redis" \
+    && python -c "import airflow.providers.celery, airflow.providers.fab, airflow_provider_mkt, asyncpg, psycopg2, redis" \
     && mkdir -p /opt/airflow/exports

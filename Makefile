@@ -12,13 +12,15 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Airflow with Celery and FAB, as docker-compose.yaml runs it.
+DISTRIBUTED := $(VENV)/distributed
 CHECKED := airflow_provider_mkt dags scripts tests benchmarks docs
 
 # The caches of pip and uv stay inside as well, unless the user has chosen a place.
 UV_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/uv
 export UV_CACHE_DIR
 
-.PHONY: help demo up down status test test-fast proofs budget chaos chaos-freeze bench check format env lock clean
+.PHONY: help demo up down status test test-fast test-distributed proofs budget chaos chaos-freeze bench check format env lock clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -42,7 +44,7 @@ test-fast: $(STAMP) ## run a part of the unit tests: a few cases of each, none t
 # Two tables: a worker that is killed, and one that is frozen, at every step of every launch.
 FREEZES := tests/chaos/test_freeze_matrix.py
 MATRIX := tests/chaos/test_fault_matrix.py $(FREEZES)
-QUICK := $(filter-out tests/chaos/ tests/integration/,$(wildcard tests/*/))
+QUICK := $(filter-out tests/chaos/ tests/distributed/ tests/integration/,$(wildcard tests/*/))
 # It counts requests by the second, so nothing else may run meanwhile.
 TIMED := tests/integration/state/test_shared_budget.py
 STATE := $(filter-out $(TIMED),$(wildcard tests/integration/state/test_*.py))
@@ -52,10 +54,14 @@ test: $(STAMP) ## run the tests: the quick ones on two cores, then those under a
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 $(QUICK) $(STATE)
 	@$(BIN)/python -m pytest -q --durations=5 --ignore tests/integration/state --ignore $(BENCHMARKS) tests/integration
 
-proofs: $(STAMP) ## the longer proofs, which CI runs as well: kills, freezes, budgets by the second, benchmarks (about 11 minutes)
+proofs: $(STAMP) $(DISTRIBUTED)/.installed ## the longer proofs, which CI runs as well: kills, freezes, budgets by the second, benchmarks (about 11 minutes)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=5 $(MATRIX)
 	@$(BIN)/python -m pytest -q --durations=5 $(TIMED)
 	@$(BIN)/python -m pytest -q --durations=5 $(addprefix --ignore=,$(MATRIX)) tests/chaos $(BENCHMARKS)
+	@MKT_DISTRIBUTED=core $(BIN)/python -m pytest -q tests/distributed
+
+test-distributed: $(DISTRIBUTED)/.installed ## start what docker-compose.yaml says on this machine, and kill each of it under load (about 20 minutes)
+	@exec $(BIN)/python -m pytest -q --log-cli-level=INFO --durations=0 tests/distributed
 
 budget: $(STAMP) ## share a rate limit for 39 seconds, from 1, 4 and 16 processes, on SQLite and PostgreSQL (about 10 minutes)
 	@MKT_BUDGET_SECONDS=39 exec $(BIN)/python -m pytest -q --log-cli-level=INFO \
@@ -106,4 +112,8 @@ clean: ## remove everything that make has made, the virtual environment included
 
 $(STAMP): pyproject.toml requirements/bootstrap.txt requirements/dev.txt scripts/make_venv.sh
 	@sh scripts/make_venv.sh "$(VENV)" "$(PYTHON)"
+	@touch $@
+
+$(DISTRIBUTED)/.installed: $(STAMP) requirements/distributed.txt scripts/make_distributed.sh
+	@sh scripts/make_distributed.sh "$(BIN)" "$(DISTRIBUTED)"
 	@touch $@

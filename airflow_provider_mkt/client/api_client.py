@@ -187,7 +187,7 @@ class ApiClient(Attempts):
             try:
                 await BULKHEADS.share(account, auth.shared, auth.fetch)
             except ApiError as error:
-                raise self._unsigned(progress, error) from None
+                raise unsigned(progress.call, error, self.settings.vendor, doubt=progress.doubt) from None
         return await BULKHEADS.run(account, next, attempt, None)
 
     @contextmanager

@@ -19,6 +19,7 @@ from airflow_provider_mkt.hooks.account import account_of
 from airflow_provider_mkt.planning.audience import read_audience
 from airflow_provider_mkt.planning.brief import read_brief
 from airflow_provider_mkt.planning.calendar import read_calendar
+from airflow_provider_mkt.provider_info import CONFIG
 from airflow_provider_mkt.vendors import VENDORS
 from tests.docs.blocks import LANGUAGES, ROOT, Block, blocks
 
@@ -37,9 +38,25 @@ def test_every_block_says_what_it_is() -> None:
     assert [block.place for block in blocks() if block.language not in LANGUAGES] == []
 
 
+def check_helm_values(values: dict[str, Any]) -> None:
+    """Every setting is one of Airflow or of this package, and only the migration is given the owner's URL."""
+    from airflow.configuration import conf
+
+    ours = {"mkt": CONFIG["mkt"]["options"]}
+    for section, options in values["config"].items():
+        if section != "celery_broker_transport_options":  # the Celery provider's, and not installed here
+            known = ours.get(section) or conf.configuration_description[section]["options"]
+            assert set(options) <= set(known), section
+    assert [row["envName"] for row in values["secret"]] == ["AIRFLOW__MKT__STATE_URL"]
+    assert values["migrateDatabaseJob"]["args"][-1].endswith("exec airflow db migrate")
+
+
 @pytest.mark.parametrize("block", blocks("yaml"), ids=lambda block: block.place)
 def test_yaml(block: Block, tmp_path: Path) -> None:
     content = yaml.safe_load(block.text)
+    if "executor" in content:
+        check_helm_values(content)
+        return
     if "campaign" not in content:
         compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text(encoding="utf-8"))
         assert content["services"].keys() <= compose["services"].keys(), "neither a brief nor a part of docker-compose"

@@ -15,7 +15,7 @@ from airflow_provider_mkt.client.attempt import Attempts, Progress
 from airflow_provider_mkt.client.bulkheads import BULKHEADS
 from airflow_provider_mkt.client.download import BROKEN, broke_off
 from airflow_provider_mkt.client.endpoint import Call
-from airflow_provider_mkt.client.errors import failure
+from airflow_provider_mkt.client.errors import failure, unsigned
 from airflow_provider_mkt.client.exchange import Settings
 from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.client.paging import Paging, Walk

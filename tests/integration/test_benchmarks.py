@@ -24,6 +24,10 @@ SMALL: dict[str, tuple[str, list[str]]] = {
     ),
     "posts_batch": ("--posts 120 --batch-speedup 60", ["batches", "HttpOperator"]),
     "webhooks": ("--reports 0 --deliveries 64", ["the same app", "the receiver, SQLite", "the receiver, PostgreSQL"]),
+    "waiting": (
+        "--tasks --living 2 --http 2 --seconds 2 --lead 6 --interval 1",
+        ["Flow Living (no list)", "HttpSensor", "calls a minute"],
+    ),
     "export": ("--orders 300", ["orders.jsonl", "orders.parquet", "a list"]),
 }
 """Arguments, and what the output has to name."""

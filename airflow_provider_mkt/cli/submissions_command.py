@@ -16,6 +16,7 @@ from airflow_provider_mkt.cli import submission_records
 from airflow_provider_mkt.cli.airflow_api import AirflowApi, Instance
 from airflow_provider_mkt.cli.console import one_line, printable
 from airflow_provider_mkt.cli.submission_records import numbers, order
+from airflow_provider_mkt.submission.desk import settled_by_person
 from airflow_provider_mkt.submission.record import INTENT, PREFIX, STATES, SUBMITTED, VERSION, Record
 from airflow_provider_mkt.submission.summary import problem_of, read
 
@@ -100,7 +101,9 @@ class Settling:
             raise SystemExit(
                 "The record or the task has changed since it was read, so nothing was written. Look at it again."
             )
-        self.api.set_state(self.instance, key, asdict(replace(record, writer=WRITER, version=VERSION)))
+        written = replace(record, writer=WRITER, version=VERSION)
+        self.api.set_state(self.instance, key, asdict(written))
+        settled_by_person(written, self.record.writer)
 
 
 def _settling(args: argparse.Namespace) -> Settling:

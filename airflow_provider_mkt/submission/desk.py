@@ -161,6 +161,35 @@ class Desk:
         )
 
 
+def settled_by_person(record: Record, former: str) -> None:
+    """Enter what a person has found out about a launch. One that is not in the register is not made.
+
+    :param record: as the person's command wrote it
+    :param former: who wrote it before
+    """
+    launch = Launch(
+        launch=record.key,
+        deployment=record.deployment,
+        vendor="",
+        account="",
+        conn_id=record.conn_id,
+        dag_id="",
+        run_id="",
+        task_id="",
+        map_index=-1,
+        number="",
+        generation=record.generation,
+        what="",
+        vendor_ids=json.dumps(record.receipt)[:MAX_IDS] if record.receipt else "",
+        state=state_of(record),
+        writer=record.writer,
+    )
+    try:
+        Register().note(launch, former, described=False)
+    except StoreError as error:
+        log.warning("The register of launches does not show it: %s", error)
+
+
 class Away:
     """Whether the store failed a moment ago: asking it again would keep each launch waiting."""
 

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.state.launches.launch import Effect, Launch
 from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.submission import desk as desks
-from airflow_provider_mkt.submission.desk import Desk
+from airflow_provider_mkt.submission.desk import Desk, settled_by_person
 from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.submission.submit import Submission
 from airflow_provider_mkt.tasks.guard import Guard
@@ -178,6 +180,34 @@ def test_a_store_that_is_away_makes_no_launch_fail_that_has_left(
         assert submit(task, vendor, store).receipt == {"id": "id_1"}
     assert "the register of launches is not complete" in caplog.text
     assert [each.state for each in entered(store)] == ["leaving"]
+
+
+class TestSettledByAPerson:
+    @pytest.fixture
+    def in_doubt(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> Record:
+        monkeypatch.setattr(desks, "Register", lambda: Register(lambda: store))
+        task = Task()
+        with pytest.raises(ApiError):
+            submit(task, Vendor(keyed=False, script=[(True, unknown())]), store)
+        return Record.of(task.record)
+
+    def test_what_did_not_happen_is_given_back(self, in_doubt: Record, store: Store) -> None:
+        settled_by_person(replace(in_doubt.forget(), writer="a person"), in_doubt.writer)
+        assert [(each.state, each.counted_at) for each in entered(store)] == [("refused", None)]
+
+    def test_what_happened_counts_and_has_its_ids(self, in_doubt: Record, store: Store) -> None:
+        settled_by_person(replace(in_doubt.adopt(["id_1"]), writer="a person"), in_doubt.writer)
+        [found] = entered(store)
+        assert (found.state, json.loads(found.vendor_ids)["id"], found.what) == (
+            "accepted",
+            "id_1",
+            "campaign for 3 homes",
+        )
+        assert found.counted_at is not None
+
+    def test_one_that_is_not_in_the_register_is_not_made(self, in_doubt: Record, store: Store) -> None:
+        settled_by_person(replace(in_doubt.adopt(["id_1"]), key="another"), in_doubt.writer)
+        assert [each.state for each in entered(store)] == ["unknown"]
 
 
 class TestCaps:

@@ -172,17 +172,19 @@ def _add_post(result: Checked, post: dict[str, str], zone_: tzinfo, place: str) 
 def _check_brief(result: Checked, launch: datetime) -> None:
     brief = read_brief(result.file, launch)
     zone_ = zone(brief.timezone)
-    people = _people(result, brief.audience)
-    for what in (
-        f"sync {brief.integration}",
-        f"{_number(people)} of {checked_path('audience', brief.audience).name} join {', '.join(brief.segments)}",
-    ):
-        result.add(launch, zone_, what)
-    result.add(brief.starts, zone_, _campaign(brief))
-    result.add(brief.ends, zone_, f"campaign {brief.name!r} ends")
+    if brief.integration is not None:
+        result.add(launch, zone_, f"sync {brief.integration}")
+    if brief.audience is not None:
+        people = _number(_people(result, brief.audience))
+        name = checked_path("audience", brief.audience).name
+        result.add(launch, zone_, f"{people} of {name} join {', '.join(brief.segments)}")
+    if brief.listings:
+        result.add(brief.starts, zone_, _campaign(brief))
+        result.add(brief.ends, zone_, f"campaign {brief.name!r} ends")
     for number, post in enumerate(brief.posts, start=1):
         _add_post(result, post, zone_, f"post {number}")
-    result.add(None, zone_, f"report: {brief.report['type']}")
+    if brief.report is not None:
+        result.add(None, zone_, f"report: {brief.report['type']}")
 
 
 def _campaign(brief: Brief) -> str:

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
     from airflow.sdk import ObjectStoragePath
 
+CAMPAIGN = ("listings", "plan", "branch", "starts", "ends")
+"""Fields of a brief that make a campaign: all of them, or none."""
+CAMPAIGN_TOO = ("agent", "budget")
+"""Fields that say more of a campaign."""
+STEPS = ("sync", "audience", "posts", "report")
+"""Fields of a brief that are a step of the launch each."""
 MAX_TEXT = 255
 """Characters of a name or an id."""
 URL = re.compile(r"[a-z][a-z0-9+.-]*://[^:]", re.IGNORECASE)
@@ -32,37 +38,37 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 @dataclass(frozen=True)
 class Brief:
-    """A launch, checked.
+    """A launch, checked. It has one step at least: a campaign, posts, an audience, a sync or a report.
 
     :param name: what the campaign is called
-    :param listings: ids of the listings to advertise
-    :param plan: media plan
+    :param listings: ids of the listings to advertise; empty when there is no campaign
+    :param plan: media plan; None like the next ones when there is no campaign
     :param branch: branch at Flow Living
     :param agent: agent in charge, if named
     :param starts: start of the campaign, ISO 8601 in UTC
     :param ends: end of the campaign, ISO 8601 in UTC
     :param budget: amount instead of the plan's, in the plan's currency
-    :param integration: FloKit integration to sync first
-    :param audience: path of the audience file
+    :param integration: FloKit integration to sync first; None: there is none
+    :param audience: path of the audience file; None: there is none
     :param segments: Flodesk segments that the audience joins
     :param posts: keyword arguments of the post operator, one a post
-    :param report: the report request
+    :param report: the report request; None: there is none
     :param timezone: name of the time zone that its times were written in
     """
 
     name: str
     listings: list[str]
-    plan: str
-    branch: str
+    plan: str | None
+    branch: str | None
     agent: str | None
-    starts: str
-    ends: str
+    starts: str | None
+    ends: str | None
     budget: float | None
-    integration: str
-    audience: str
+    integration: str | None
+    audience: str | None
     segments: list[str]
     posts: list[dict[str, str]]
-    report: dict[str, Any]
+    report: dict[str, Any] | None
     timezone: str = "UTC"
 
 
@@ -81,6 +87,9 @@ def read_brief(path: str | PathLike[str] | ObjectStoragePath, launch: datetime) 
 
 def _brief(part: Part, source: ObjectStoragePath, launch: datetime) -> Brief:
     zone_ = _zone_of(part)
+
+    named = part.named()
+    campaign = not named.isdisjoint({*CAMPAIGN, *CAMPAIGN_TOO}) or named.isdisjoint(STEPS)
 
     def when(part: Part) -> str:
         return str(validation.moment(part.name, part.read(lambda text: future_moment(text, launch, zone_))))
@@ -101,7 +110,7 @@ def _brief(part: Part, source: ObjectStoragePath, launch: datetime) -> Brief:
             "posts": lambda part: _posts(part, when),
             "report": _report,
         },
-        optional=("timezone", "agent", "budget"),
+        optional=("timezone", *CAMPAIGN_TOO, *STEPS, *(() if campaign else CAMPAIGN)),
     )
     if "starts" in read and "ends" in read and read["ends"][1] <= read["starts"]:
         read["ends"][0].note(f"is not after the start ({read['ends'][1]} against {read['starts']}); move one of them")
@@ -109,18 +118,18 @@ def _brief(part: Part, source: ObjectStoragePath, launch: datetime) -> Brief:
         raise RefusedError
     return Brief(
         name=read["campaign"],
-        listings=read["listings"],
-        plan=read["plan"],
-        branch=read["branch"],
+        listings=read.get("listings", []),
+        plan=read.get("plan"),
+        branch=read.get("branch"),
         agent=read.get("agent"),
-        starts=read["starts"],
-        ends=read["ends"][1],
+        starts=read.get("starts"),
+        ends=read["ends"][1] if "ends" in read else None,
         budget=read.get("budget"),
-        integration=read["sync"],
-        audience=read["audience"]["file"],
-        segments=read["audience"]["segments"],
-        posts=read["posts"],
-        report=read["report"],
+        integration=read.get("sync"),
+        audience=read["audience"]["file"] if "audience" in read else None,
+        segments=read["audience"]["segments"] if "audience" in read else [],
+        posts=read.get("posts", []),
+        report=read.get("report"),
         timezone=getattr(zone_, "key", "UTC"),
     )
 

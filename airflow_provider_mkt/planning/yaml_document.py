@@ -93,6 +93,11 @@ class Part:
                 self.note(f"{name!r} is missing; add a line '{name}: …'")
         return found
 
+    def named(self) -> frozenset[str]:
+        """Return a mapping's names; no problem is noted."""
+        pairs = self.node.value if isinstance(self.node, yaml.MappingNode) else []
+        return frozenset(key.value for key, _ in pairs if isinstance(key, yaml.ScalarNode))
+
     def pairs(self) -> list[tuple[str, str]]:
         """Return a mapping's names and values, as far as both are text; no problem is noted."""
         pairs = self.node.value if isinstance(self.node, yaml.MappingNode) else []

@@ -1,0 +1,214 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""A launch from a brief, as a group of tasks. Steps that the brief does not have are skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import TaskGroup, chain, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from airflow_provider_mkt import validation
+from airflow_provider_mkt.operators import PreflightOperator
+from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
+from airflow_provider_mkt.operators.flodesk import FlodeskUpsertSubscribersOperator
+from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
+from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
+from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
+from airflow_provider_mkt.sensors.flinque import FlinqueReportReadySensor
+from airflow_provider_mkt.sensors.flow_living import FlowLivingCampaignStatusSensor
+from airflow_provider_mkt.sensors.flow_social import FlowSocialPostStatusSensor
+from airflow_provider_mkt.transfers.flinque import FlinqueReportToObjectStorageOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+STEPS = {"sync": "integration", "audience": "audience", "campaign": "campaign", "posts": "posts", "report": "report"}
+"""The steps in their order, with what the brief has when it has them."""
+
+
+def launch(
+    brief: str,
+    *,
+    folder: str | None = None,
+    export_to: str | None = None,
+    steps: Collection[str] = tuple(STEPS),
+    group_id: str = "launch",
+    prefix_group_id: bool = True,
+) -> TaskGroup:
+    """Return the tasks of a launch: check the brief, ask all vendors, then do each of its steps once.
+
+    A brief may be a campaign without posts, posts without a campaign, or an audience only: what it does not have is
+    skipped. Retries, poll intervals and the like come from the DAG's ``default_args``.
+
+    :param brief: path of the brief, local or anything ``ObjectStoragePath`` opens; may be a template
+    :param folder: where a relative path begins; by default in the working folder
+    :param export_to: folder for the report, local or like ``s3://my_conn@bucket/reports``; may be a template. None: the
+        report is made and not exported
+    :param steps: what there are tasks for: some of ``sync``, ``audience``, ``campaign``, ``posts`` and ``report``
+    :param group_id: name of the group
+    :param prefix_group_id: let the names of the tasks begin with that of the group
+    :raises ValidationError: when ``steps`` names something else
+    """
+    wanted = validation.choices("steps", list(steps), STEPS)
+    with TaskGroup(group_id, prefix_group_id=prefix_group_id) as group:
+        read: Any = read_brief(brief, folder)
+        found = {"preflight": [_preflight(read, wanted)]}
+        for step in (step for step in STEPS if step in wanted):
+            found[step] = _TASKS[step](read, partial(_skip_without, STEPS[step], read.operator.task_id))
+        if export_to is not None and "report" in wanted:
+            found["report"].append(_export(found["report"][0], export_to, read.operator.task_id))
+        chain(*(each for tasks in found.values() for each in tasks))
+    return group
+
+
+@task(multiple_outputs=True)
+def read_brief(path: str, folder: str | None) -> dict[str, Any]:
+    """Check the brief, before anything is asked of anyone."""
+    from dataclasses import asdict
+
+    from airflow.sdk import ObjectStoragePath
+
+    from airflow_provider_mkt.planning.brief import read_brief as read
+
+    # Counted from the run's own date: a retry a day later means the same times.
+    beside = path if folder is None or "://" in path else ObjectStoragePath(folder) / path
+    found = read(beside, get_current_context()["dag_run"].run_after)
+    campaign = {
+        "plan_ref": found.plan,
+        "listing_external_ids": found.listings,
+        "branch_id": found.branch,
+        "agent_external_id": found.agent,
+        "campaign_start_date": found.starts,
+        "campaign_end_date": found.ends,
+        "budget_override": found.budget,
+    }
+    return {**asdict(found), **campaign, "campaign": campaign if found.listings else None, "posts": found.posts or None}
+
+
+@task
+def plan_posts(posts: list[dict[str, str]] | None) -> list[dict[str, str]]:
+    """Hand the posts on one by one: tasks are mapped over a task's whole result, not over a part of it."""
+    return posts or []
+
+
+def _skip_without(name: str, task_id: str, context: Context) -> None:
+    """Skip a task whose step the brief does not have."""
+    if context["ti"].xcom_pull(task_ids=task_id, key=name) is None:
+        raise AirflowSkipException(f"The brief has no {name}.")
+
+
+def _preflight(read: Any, wanted: Collection[str]) -> Any:
+    asked: dict[str, Any] = {
+        "sync": {"integration_id": read["integration"]},
+        "audience": {"audience": read["audience"], "segment_ids": read["segments"]},
+        "campaign": {"campaign": read["campaign"]},
+        "posts": {"posts": read["posts"]},
+        "report": {"report": read["report"]},
+    }
+    parameters = {name: value for step in wanted for name, value in asked[step].items()}
+    return PreflightOperator(task_id="preflight", **parameters)
+
+
+Hook = Callable[["Context"], None]
+IF = "none_failed"
+"""Trigger rule of all steps: the one before may have been skipped."""
+
+
+def _sync(read: Any, skip: Hook) -> list[Any]:
+    integration = read["integration"]
+    return [
+        FlokitTriggerSyncOperator(
+            task_id="sync_attribution", integration_id=integration, trigger_rule=IF, pre_execute=skip
+        )
+    ]
+
+
+def _audience(read: Any, skip: Hook) -> list[Any]:
+    return [
+        FlodeskUpsertSubscribersOperator(
+            task_id="update_audience",
+            path=read["audience"],
+            segment_ids=read["segments"],
+            trigger_rule=IF,
+            pre_execute=skip,
+        )
+    ]
+
+
+def _campaign(read: Any, skip: Hook) -> list[Any]:
+    names = (
+        "plan_ref",
+        "listing_external_ids",
+        "branch_id",
+        "agent_external_id",
+        "campaign_start_date",
+        "campaign_end_date",
+        "budget_override",
+    )
+    common: dict[str, Any] = {**{name: read[name] for name in names}, "trigger_rule": IF, "pre_execute": skip}
+    validate = FlowLivingPublishCampaignOperator(task_id="validate_campaign", dry_run=True, **common)
+    publish: Any = FlowLivingPublishCampaignOperator(task_id="publish_campaign", wait_for_completion=False, **common)
+    live = FlowLivingCampaignStatusSensor(
+        task_id="wait_until_live",
+        campaign_tracking_id=publish.output["campaign_tracking_ids"],
+        timeout=timedelta(hours=24),
+        trigger_rule=IF,
+        pre_execute=skip,
+    )
+    return [validate, publish, live]
+
+
+def _posts(read: Any, skip: Hook) -> list[Any]:
+    # Without posts there is nothing to map over, which Airflow skips.
+    posts: Any = FlowSocialSchedulePostOperator.partial(task_id="schedule_posts", trigger_rule=IF).expand_kwargs(
+        plan_posts(read["posts"])
+    )
+    delivered = FlowSocialPostStatusSensor(
+        task_id="wait_for_delivery",
+        post_id=posts.output["post_id"],
+        timeout=timedelta(days=30),
+        trigger_rule=IF,
+        pre_execute=skip,
+    )
+    return [posts, delivered]
+
+
+def _report(read: Any, skip: Hook) -> list[Any]:
+    report: Any = FlinqueGenerateReportOperator(
+        task_id="generate_report",
+        report=read["report"],
+        wait_for_completion=False,
+        trigger_rule=IF,
+        pre_execute=skip,
+    )
+    ready = FlinqueReportReadySensor(
+        task_id="wait_for_report",
+        report_id=report.output["report_id"],
+        timeout=timedelta(hours=2),
+        trigger_rule=IF,
+        pre_execute=skip,
+    )
+    return [report, ready]
+
+
+def _export(report: Any, export_to: str, read_id: str) -> Any:
+    return FlinqueReportToObjectStorageOperator(
+        task_id="export_report",
+        report_id=report.output["report_id"],
+        path=f"{export_to}/{{{{ ti.xcom_pull(task_ids='{report.task_id}', key='report_id') }}}}.csv",
+        trigger_rule=IF,
+        pre_execute=partial(_skip_without, STEPS["report"], read_id),
+    )
+
+
+_TASKS: dict[str, Callable[[Any, Hook], list[Any]]] = {
+    "sync": _sync,
+    "audience": _audience,
+    "campaign": _campaign,
+    "posts": _posts,
+    "report": _report,
+}

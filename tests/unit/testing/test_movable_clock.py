@@ -60,6 +60,7 @@ def test_a_test_moves_it(moving: MovableClock) -> None:
     moving.move(timedelta(days=7))
     moving.move(90)
     assert 0 <= (clock.utcnow() - SUMMER - timedelta(days=7, seconds=90)).total_seconds() < 5
+    moving.move_to(clock.utcnow())
     moving.move_to(SUMMER + timedelta(days=217))
     assert 0 <= (clock.utcnow() - SUMMER - timedelta(days=217)).total_seconds() < 5
 

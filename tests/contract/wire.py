@@ -169,10 +169,13 @@ def read_request(client: socket.socket) -> bytes:
 
 
 def answer(body: bytes | str, status: str = "200 OK", **headers: str) -> bytes:
-    """Return an HTTP answer."""
+    """Return an HTTP answer, the last one on its connection unless ``Connection`` says otherwise.
+
+    A client would send its next request on a connection that the server is closing, if it were not told.
+    """
     content = body.encode() if isinstance(body, str) else body
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(content)}", "Content-Type: application/json"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in {"Connection": "close", **headers}.items()]
     return "\r\n".join([*lines, "", ""]).encode() + content
 
 

@@ -129,7 +129,7 @@ def test_time_that_is_up_before_the_first_byte() -> None:
 
 def test_a_file_that_drips() -> None:
     with Raw(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x")) as server, in_time():
-        chunks = client(server.url).stream(FILE())
+        chunks = client(server.url, 1.5).stream(FILE())
         with pytest.raises(MalformedResponseError, match="slower than 16 KiB/s"):
             list(chunks)
 
@@ -152,7 +152,7 @@ def test_a_connection_that_was_in_time_is_used_again() -> None:
         def serve(self, client: socket.socket) -> None:
             Counting.connections += 1
             while read_request(client):
-                client.sendall(answer('{"id": "x"}'))
+                client.sendall(answer('{"id": "x"}', Connection="keep-alive"))
 
     with Counting() as server:
         sender = client(server.url, 0.3)

@@ -38,7 +38,7 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    with Raw(answer('{"access_token": "t", "dag_runs": []}', Connection="close")) as server:
+    with Raw(answer('{"access_token": "t", "dag_runs": []}')) as server:
         assert list(AirflowApi(server.url).runs("d", 5)) == []
         assert list(AirflowApi(server.url, "mine").runs("d", 5)) == []
         first, second, third = server.requests
@@ -66,7 +66,7 @@ def test_nobody_is_there() -> None:
 
 @pytest.mark.parametrize("body", ["<html><body>Sign in</body></html>", "text", "[]", '{"other": 1}', "[" * 5000])
 def test_something_else_answers(body: str) -> None:
-    with Raw(answer(body, Connection="close")) as server:
+    with Raw(answer(body)) as server:
         api = AirflowApi(server.url, "t")
         for ask in (lambda: list(api.runs("d", 5)), lambda: api.task_state(INSTANCE), lambda: api.state(INSTANCE)):
             with pytest.raises(AirflowApiError, match="does not answer as Airflow's API does"):

@@ -108,7 +108,8 @@ def test_a_launch_has_a_connection_of_its_own(serve: Callable[..., Raw]) -> None
                 if handled > 1:
                     return
                 self.connections.append(handled)
-                client.sendall(answer('{"access_token": "t"}') if b"/token" in request else OK)
+                token = b"/token" in request
+                client.sendall(answer('{"access_token": "t"}' if token else '{"id": "x"}', Connection="keep-alive"))
 
     with OneAnswer() as server:
         sender = fetching(server.url)

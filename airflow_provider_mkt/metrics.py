@@ -130,6 +130,13 @@ def count(name: str, **tags: str) -> None:
         _send(stats.incr, name, tags={tag: _slug(value) for tag, value in tags.items()})
 
 
+def traces_are_on() -> bool:
+    """Tell whether Airflow's own traces are on, below which those of this package stand."""
+    from airflow.sdk.configuration import conf  # reads the configuration
+
+    return bool(conf.getboolean("traces", "otel_on", fallback=False))
+
+
 @lru_cache(maxsize=1)
 def _stats() -> Any:
     """Return what sends metrics, or None while all of them are off."""

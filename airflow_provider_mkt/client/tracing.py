@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+from airflow_provider_mkt import metrics
+
 NAMES = {
     "mkt.launch": "one try to submit something once, from the fence to the receipt",
     "mkt.request": "a request with all its repetitions",
@@ -105,9 +107,7 @@ def _traced(name: str, context: Any, attributes: dict[str, Any]) -> Iterator[Any
 @lru_cache(maxsize=1)
 def _tracer() -> Any:
     """Return Airflow's tracer, or None while traces are off."""
-    from airflow.sdk.configuration import conf
-
-    if not conf.getboolean("traces", "otel_on", fallback=False):
+    if not metrics.traces_are_on():
         return None
     from opentelemetry import trace
 

@@ -14,9 +14,10 @@ from sqlalchemy import text
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.state.budgets.rate_headers import MAX_COOLDOWN, RateLimitHint
 from airflow_provider_mkt.state.budgets.sliding_window import Window, pack, part_of, unpack
+from airflow_provider_mkt.state.database.dialects import CLOCK
 from airflow_provider_mkt.state.database.plain import Execute
 from airflow_provider_mkt.state.database.shared import store
-from airflow_provider_mkt.state.database.store import CLOCK, Store
+from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.encryption import digest
 
 LATEST = 6.0

@@ -17,6 +17,11 @@ from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 
 EPOCH_DAY, DAY = 2440587.5, 86_400.0
 """The Julian day on which Unix time begins, and the seconds of a day."""
+CLOCK = {
+    # SQLite's julianday counts milliseconds; finer functions came with 3.42, which not every system has.
+    "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)",
+}
 CONNECT_PATIENCE = 3
 """Seconds to wait for a server to take a connection."""
 DRIVERS = {"sqlite": ("pysqlite",), "postgresql": ("psycopg", "psycopg2")}

@@ -21,6 +21,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from airflow_provider_mkt.state.database.dialects import (
+    CLOCK,
     READ_COMMITTED,
     begin_immediate,
     may_hold_a_password,
@@ -48,11 +49,6 @@ PATIENCE = 5.0
 CONNECTION_WAIT = 30.0
 """Seconds to wait for a server that has no connection left, unless the caller has less time."""
 FIRST_PAUSE, MAX_PAUSE = 0.05, 1.0
-CLOCK = {
-    # SQLite's julianday counts milliseconds; finer functions came with 3.42, which not every system has.
-    "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
-    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)",
-}
 
 T = TypeVar("T")
 

@@ -44,7 +44,7 @@ def list_launches(args: argparse.Namespace) -> None:
             run_id=args.run_id,
             since=_since(args.since),
         )
-    print_rows([row(each) for each in found], args.output)
+    print_rows([row(each) for each in found], args.output, [short(each) for each in found])
 
 
 def show_launch(args: argparse.Namespace) -> None:
@@ -93,6 +93,13 @@ def row(launch: Launch) -> dict[str, Any]:
         "by": launch.triggered_by,
         "approved_by": launch.approved_by,
     }
+
+
+def short(launch: Launch) -> dict[str, Any]:
+    """Return what of it fits the width of a terminal."""
+    shown = row(launch)
+    task = f"{shown['dag']}.{shown['task']}"
+    return {**{name: shown[name] for name in ("launch", "time", "state", "what", "amount", "vendor")}, "task": task}
 
 
 def money(mills: int | None, currency: str) -> str:

@@ -49,7 +49,7 @@ class Bulkheads:
         with self._lock:
             flight: Future[T] | None = self._flights.get(key)
             if flight is None:
-                flight = self._flights[key] = self._pool(f"{account} shared").submit(function)
+                flight = self._flights[key] = self._pool(f"{account} shared", "mkt-shared").submit(function)
                 landed = flight
             else:
                 landed = None
@@ -63,9 +63,9 @@ class Bulkheads:
             if self._flights.get(key) is flight:
                 del self._flights[key]
 
-    def _pool(self, account: str) -> ThreadPoolExecutor:
+    def _pool(self, account: str, prefix: str = "mkt-http") -> ThreadPoolExecutor:
         if account not in self._pools:
-            self._pools[account] = ThreadPoolExecutor(THREADS, thread_name_prefix="mkt-http")
+            self._pools[account] = ThreadPoolExecutor(THREADS, thread_name_prefix=prefix)
             if len(self._pools) > MAX_ACCOUNTS:
                 self._pools.popitem(last=False)[1].shutdown(wait=False)
         self._pools.move_to_end(account)

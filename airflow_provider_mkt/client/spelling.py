@@ -132,6 +132,8 @@ def sent_spellings(secret: str, login: str = "") -> set[str]:
 
     :param login: the user name that it is sent with
     """
+    # What cannot be sent has no other spelling: half of a character pair, which JSON can hold.
+    secret = secret.encode(errors="replace").decode()
     plain = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), html.escape(secret)}
     plain |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     plain |= {base64.b64encode(pair.encode(errors="replace")).decode() for pair in (f"{login}:{secret}", f"{secret}:")}

@@ -76,7 +76,8 @@ def test_no_value_takes_long(
     value = "".join(alphabet[index % len(alphabet)] for index in indices)
     text = (upset(value)[:-1] + spoiled) * 20
     redactor = Redactor([value]).with_values([value])
-    assert steps(lambda: redactor.text(text)) <= 2_000 + 40 * len(text)
+    # The first 8,000 are for expressions that are compiled when they are first needed.
+    assert steps(lambda: redactor.text(text)) <= 8_000 + 40 * len(text)
 
 
 EXPRESSIONS = {

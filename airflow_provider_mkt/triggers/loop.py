@@ -43,8 +43,8 @@ IN_ONE_GO = 0.005
 """Seconds of work after which the loop lets the other coroutines of the triggerer have their turn."""
 MAX_PAUSE = 300.0
 """Seconds up to which the pause doubles while nothing can be read."""
-RENEW_LINE = 300.0
-"""Seconds after which the connection is read again: it may have changed."""
+RENEW_LINE = 30.0
+"""Seconds after which a look reads the connection again: it may have another key, or a webhook token by now."""
 RESTART_AFTER = 5.0
 """Seconds after which a loop that broke begins again."""
 CANCEL_AGAIN = 1.0
@@ -81,7 +81,7 @@ class Loop:
         raise NotImplementedError
 
     async def client(self) -> ApiClient:
-        """Return the client, from the connection as it was a few minutes ago at most.
+        """Return the client, from the connection as it was half a minute ago at most.
 
         :raises ApiError: and others of :data:`TROUBLES`
         """

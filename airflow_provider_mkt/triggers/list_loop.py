@@ -16,8 +16,6 @@ from airflow_provider_mkt.waiting.listing import Listing, read, reason
 
 GAP = 2.0
 """Seconds between two looks, however often webhooks tell of something."""
-STILL_NEW = 0.9
-"""The part of an interval up to which an answer may be old."""
 
 
 class ListLoop(Loop):
@@ -55,7 +53,7 @@ class ListLoop(Loop):
 
     async def _look(self, due: list[Subscriber], wanted: dict[str, Any], now: float) -> None:
         interval = min(each.interval for each in due)
-        max_age = 0.0 if any(each.urgent for each in due) else STILL_NEW * interval
+        max_age = min(each.max_age(now) for each in due)
         talk = read(self.listing, wanted, self.group.by_id, clock.now())
         try:
             client = await self.client()
@@ -137,7 +135,7 @@ class ListLoop(Loop):
         for thing, row in rows.items():
             call = self.listing.single(thing)
             if call is not None:
-                whole, _ = await self.answers.ask(client, call, STILL_NEW * subscriber.interval)
+                whole, _ = await self.answers.ask(client, call, subscriber.max_age(clock.monotonic()))
                 rows = {**rows, thing: {**row, **whole}}
         again = subscriber.watch.judge(rows)
         return again if again.final else verdict

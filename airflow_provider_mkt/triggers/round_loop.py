@@ -8,7 +8,6 @@ import heapq
 
 from airflow_provider_mkt import clock
 from airflow_provider_mkt.exceptions import ApiError, NotFoundError, RateLimitError, ValidationError
-from airflow_provider_mkt.triggers.list_loop import STILL_NEW
 from airflow_provider_mkt.triggers.loop import TOGETHER, TROUBLES, Loop, log, pause_after
 from airflow_provider_mkt.triggers.subscribers import Subscriber
 
@@ -75,7 +74,7 @@ class RoundLoop(Loop):
             subscriber.rest(clock.monotonic(), 0.0)
 
     async def _look(self, subscriber: Subscriber, now: float) -> None:
-        max_age = 0.0 if subscriber.urgent else STILL_NEW * subscriber.interval
+        max_age = subscriber.max_age(now)
         try:
             client = await self.client()
         except TROUBLES as error:

@@ -37,6 +37,8 @@ class News:
 
 
 LOOP_ENDED = News(over=True)
+STILL_NEW = 0.9
+"""The part of an interval up to which an answer may be old."""
 
 
 @dataclass(eq=False)
@@ -55,6 +57,7 @@ class Subscriber:
     :param failures: looks in a row that failed
     :param failing_since: moment of the first of them
     :param told: what it was told last
+    :param joined_at: moment from which it waits here
     """
 
     watch: Watch
@@ -69,6 +72,7 @@ class Subscriber:
     failures: int = 0
     failing_since: float = 0.0
     told: str = ""
+    joined_at: float = field(default_factory=clock.monotonic)
     _news: list[News] = field(default_factory=list)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -105,6 +109,13 @@ class Subscriber:
         self.due = max(now, self.seen_at + self.interval)
         if self.longest is not None:
             self.interval = min(2 * self.interval, self.longest)
+
+    def max_age(self, now: float) -> float:
+        """Return the seconds that an answer may be old.
+
+        Never older than the wait: what a webhook told before that is not told again.
+        """
+        return 0.0 if self.urgent else max(0.0, min(STILL_NEW * self.interval, now - self.joined_at))
 
     def urgency(self, now: float) -> float:
         """Return how overdue a poll is, where not all that are due can be had.

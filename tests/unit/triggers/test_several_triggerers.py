@@ -6,13 +6,16 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 
+from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.triggers import answers
 from airflow_provider_mkt.waiting.flokit import SyncWatch
-from tests.unit.triggers.streams import triggerer, triggers
+from tests.unit.triggers.streams import triggerer, triggers, until
 
 INTERVAL = 1.0
 SECONDS = 4.0
@@ -39,5 +42,28 @@ def test_five_triggerers_cost_the_vendor_what_one_does(vendors: Sandbox, monkeyp
     with ThreadPoolExecutor(5) as threads:
         list(threads.map(wait_for, [20] * 5))
     took = time.monotonic() - begun
-    # One for each interval that an answer may be old, and one at the beginning.
-    assert 2 <= len(vendors.requests("flokit")) <= took / (0.9 * INTERVAL) + 1
+    # One for each interval that an answer may be old, and at the beginning one from each: no answer may be older than
+    # the wait that it is for.
+    assert 2 <= len(vendors.requests("flokit")) <= took / (0.9 * INTERVAL) + 5
+
+
+def test_no_answer_is_older_than_the_wait(vendors: Sandbox) -> None:
+    """Else a task would see what was there before it, and a webhook that came meanwhile would be of no use."""
+
+    async def read_by_another() -> None:
+        async with triggerer() as running:
+            running.run(triggers([SyncWatch("int_adjust", "2999-01-01")], "flokit_default", 600.0)[0])
+            await until(lambda: bool(vendors.requests("flokit")))
+
+    async def read_here(since: str) -> dict[str, Any]:
+        async with triggerer() as running:
+            running.run(triggers([SyncWatch("int_adjust", since)], "flokit_default", 600.0)[0])
+            await until(lambda: running.tasks[0].done())
+            found: dict[str, Any] = running.tasks[0].result()
+            return found
+
+    asyncio.run(read_by_another())
+    since = datetime.now(timezone.utc).isoformat()
+    FlokitHook().trigger_sync("int_adjust")
+    vendors.advance(3600)
+    assert asyncio.run(read_here(since))["state"] == "done"

@@ -54,11 +54,10 @@ test: $(STAMP) ## run the tests: the quick ones on two cores, then those under a
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 $(QUICK) $(STATE)
 	@$(BIN)/python -m pytest -q --durations=5 --ignore tests/integration/state --ignore $(BENCHMARKS) tests/integration
 
-proofs: $(STAMP) $(DISTRIBUTED)/.installed ## the longer proofs, which CI runs as well: kills, freezes, budgets by the second, docker-compose, benchmarks (about 14 minutes)
+proofs: $(STAMP) ## the longer proofs, which CI runs as well: kills, freezes, budgets by the second, docker-compose, benchmarks (about 14 minutes)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=5 $(MATRIX)
 	@$(BIN)/python -m pytest -q --durations=5 $(TIMED)
 	@$(BIN)/python -m pytest -q --durations=5 $(addprefix --ignore=,$(MATRIX)) tests/chaos $(BENCHMARKS)
-	@MKT_DISTRIBUTED=core $(BIN)/python -m pytest -q tests/distributed
 
 test-distributed: $(DISTRIBUTED)/.installed ## start what docker-compose.yaml says on this machine, and kill each of it under load (about 20 minutes)
 	@exec $(BIN)/python -m pytest -q --log-cli-level=INFO --durations=0 tests/distributed

@@ -58,7 +58,7 @@ def test_no_answer_is_older_than_the_wait(vendors: Sandbox) -> None:
     async def read_here(since: str) -> dict[str, Any]:
         async with triggerer() as running:
             running.run(triggers([SyncWatch("int_adjust", since)], "flokit_default", 600.0)[0])
-            await until(lambda: running.tasks[0].done())
+            await until(running.tasks[0].done)
             found: dict[str, Any] = running.tasks[0].result()
             return found
 

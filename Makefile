@@ -54,7 +54,7 @@ test: $(STAMP) ## run the tests: the quick ones on two cores, then those under a
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 $(QUICK) $(STATE)
 	@$(BIN)/python -m pytest -q --durations=5 --ignore tests/integration/state --ignore $(BENCHMARKS) tests/integration
 
-proofs: $(STAMP) ## the longer proofs, which CI runs as well: kills, freezes, budgets by the second, docker-compose, benchmarks (about 14 minutes)
+proofs: $(STAMP) ## the longer proofs, which CI runs as well: kills, freezes, budgets by the second, webhooks, caps, benchmarks (about 15 minutes)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=5 $(MATRIX)
 	@$(BIN)/python -m pytest -q --durations=5 $(TIMED)
 	@$(BIN)/python -m pytest -q --durations=5 $(addprefix --ignore=,$(MATRIX)) tests/chaos $(BENCHMARKS)

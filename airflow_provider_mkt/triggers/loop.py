@@ -44,7 +44,7 @@ IN_ONE_GO = 0.005
 MAX_PAUSE = 300.0
 """Seconds up to which the pause doubles while nothing can be read."""
 RENEW_LINE = 30.0
-"""Seconds after which a look reads the connection again: it may have another key, or a webhook token by now."""
+"""Seconds after which a poll reads the connection again: it may have another key, or a webhook token by now."""
 RESTART_AFTER = 5.0
 """Seconds after which a loop that broke begins again."""
 CANCEL_AGAIN = 1.0

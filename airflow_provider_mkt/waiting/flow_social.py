@@ -29,6 +29,8 @@ AHEAD = 30.0
 """Seconds before its time from which a post is looked for among those that go out now: clocks differ."""
 GRID = 60
 """Seconds to which the time in a list's filter is rounded, so that all who ask within a minute ask the same."""
+SOON = 900.0
+"""Seconds before a post goes out within which it is looked at like any other: vendors' clocks differ."""
 MAX_QUIET = 900.0
 """Seconds after which a post is looked at although its time is further off: people move and delete posts."""
 
@@ -58,10 +60,10 @@ class Posts(Listing):
         return flow_social.GET_POST(path={"post_id": thing}, priority=Priority.POLL)
 
     def quiet_for(self, row: Any, now: float) -> float:
-        """Return half the time until a queued post goes out, at most a quarter of an hour."""
+        """Return half the time until a queued post goes out, at most a quarter of an hour; 0 when it does so soon."""
         at = _time_of(row)
-        quiet = at is not None and row.get("status") == "queued"
-        return min(MAX_QUIET, max(0.0, (at - now) / 2)) if quiet and at is not None else 0.0
+        quiet = at is not None and row.get("status") == "queued" and at - now > SOON
+        return min(MAX_QUIET, (at - now) / 2) if quiet and at is not None else 0.0
 
 
 def _time_of(row: Any) -> float | None:

@@ -191,10 +191,11 @@ def test_the_walk_ends_behind_the_earliest() -> None:
 @pytest.mark.parametrize(
     ("row", "quiet"),
     [
-        (post(1, 60), 30.0),
+        (post(1, 899), 0.0),
+        (post(1, 1_200), 600.0),
         (post(1, 86_400), MAX_QUIET),
         (post(1, -5), 0.0),
-        (post(1, 60, "flowing"), 0.0),
+        (post(1, 1_200, "flowing"), 0.0),
         (None, 0.0),
         ({"id": "r1", "status": "queued"}, 0.0),
         (NotFoundError("gone"), 0.0),

@@ -58,6 +58,7 @@ class Subscriber:
     :param failing_since: moment of the first of them
     :param told: what it was told last
     :param joined_at: moment from which it waits here
+    :param pause: seconds between its last look and the next
     """
 
     watch: Watch
@@ -73,11 +74,13 @@ class Subscriber:
     failing_since: float = 0.0
     told: str = ""
     joined_at: float = field(default_factory=clock.monotonic)
+    pause: float = 0.0
     _news: list[News] = field(default_factory=list)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.due = self.seen_at = self.changed_at = self.not_before
+        self.pause = self.interval
         if self.watch.listing is not None:
             self.ids = tuple(dict.fromkeys(self.watch.ids()))
 
@@ -107,6 +110,7 @@ class Subscriber:
         self.urgent = False
         self.seen_at = now - age
         self.due = max(now, self.seen_at + self.interval)
+        self.pause = self.interval
         if self.longest is not None:
             self.interval = min(2 * self.interval, self.longest)
 
@@ -115,7 +119,7 @@ class Subscriber:
 
         Never older than the wait: what a webhook told before that is not told again.
         """
-        return 0.0 if self.urgent else max(0.0, min(STILL_NEW * self.interval, now - self.joined_at))
+        return 0.0 if self.urgent else max(0.0, min(STILL_NEW * self.pause, now - self.joined_at))
 
     def urgency(self, now: float) -> float:
         """Return how overdue a poll is, where not all that are due can be had.

@@ -14,6 +14,7 @@ import pytest
 from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.triggers import answers
+from airflow_provider_mkt.triggers.subscribers import Subscriber
 from airflow_provider_mkt.waiting.flokit import SyncWatch
 from tests.unit.triggers.streams import triggerer, triggers, until
 
@@ -45,6 +46,17 @@ def test_five_triggerers_cost_the_vendor_what_one_does(vendors: Sandbox, monkeyp
     # One for each interval that an answer may be old, and at the beginning one from each: no answer may be older than
     # the wait that it is for.
     assert 2 <= len(vendors.requests("flokit")) <= took / (0.9 * INTERVAL) + 5
+
+
+def test_a_pause_that_doubles_lets_no_older_answer_in() -> None:
+    """What was read at the last look is no news at the next one, though the pause after that is twice as long."""
+    subscriber = Subscriber(SyncWatch("int_adjust"), 15.0, longest=120.0)
+    now = subscriber.joined_at + 10
+    for pause in (15.0, 30.0, 60.0, 120.0, 120.0):
+        subscriber.rest(now, 0.0)
+        assert subscriber.due == now + pause
+        assert 0.5 * pause < subscriber.max_age(subscriber.due) < pause
+        now = subscriber.due
 
 
 def test_no_answer_is_older_than_the_wait(vendors: Sandbox) -> None:

@@ -37,7 +37,7 @@ down: $(STAMP) ## end what `make up` (or a demo that was killed) left running
 status: $(STAMP) ## tell what is running
 	@exec $(BIN)/python -m scripts.demo status
 
-test-fast: $(STAMP) ## run a part of the unit tests: a few cases of each, none that takes seconds (under a minute)
+test-fast: $(STAMP) ## run a part of the unit tests: a few cases of each, none that takes seconds (about a minute and a half)
 	@exec $(BIN)/python -m pytest -q -n 2 --dist loadfile -m 'not slow' --cases 2 \
 		--hypothesis-profile few -p no:schemathesis tests/structure tests/unit
 

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.cli.cli_parser import AirflowHelpFormatter, _add_command
 
-from airflow_provider_mkt.cli.definition import get_mkt_commands
 from airflow_provider_mkt.hooks.account import account_name
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.state.database import shared as stores
@@ -40,12 +38,7 @@ def _spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def caps(capsys: pytest.CaptureFixture[str]) -> Callable[..., list[dict[str, Any]]]:
-    parser = argparse.ArgumentParser(prog="airflow", formatter_class=AirflowHelpFormatter)
-    subparsers = parser.add_subparsers(dest="subcommand", required=True)
-    for each in get_mkt_commands():
-        _add_command(subparsers, each)
-
+def caps(parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]) -> Callable[..., list[dict[str, Any]]]:
     def run(*words: str) -> list[dict[str, Any]]:
         args = parser.parse_args(["mkt", "caps", *words, "--output", "json"])
         capsys.readouterr()

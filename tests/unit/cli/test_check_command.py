@@ -12,23 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
-from airflow.cli.cli_parser import AirflowHelpFormatter, _add_command
-
-from airflow_provider_mkt.cli.definition import get_mkt_commands
 
 ROOT = Path(__file__).parents[3]
 DAGS = ROOT / "dags"
 FILES = ROOT / "tests" / "unit" / "planning" / "files"
 LAUNCH = "2026-03-01T10:00"
-
-
-@pytest.fixture(scope="module")
-def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="airflow", formatter_class=AirflowHelpFormatter)
-    subparsers = parser.add_subparsers(dest="subcommand", required=True)
-    for command in get_mkt_commands():
-        _add_command(subparsers, command)
-    return parser
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from airflow.cli.cli_config import CLICommand, GroupCommand
-from airflow.cli.cli_parser import AirflowHelpFormatter, _add_command
 
 from airflow_provider_mkt.cli.definition import get_mkt_commands
 
@@ -22,15 +21,6 @@ AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 
 def airflow(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([AIRFLOW, *arguments], capture_output=True, text=True, timeout=60, check=False)
-
-
-@pytest.fixture(scope="module")
-def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="airflow", formatter_class=AirflowHelpFormatter)
-    subparsers = parser.add_subparsers(dest="subcommand", required=True)
-    for command in get_mkt_commands():
-        _add_command(subparsers, command)
-    return parser
 
 
 @pytest.mark.slow

@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from airflow.cli.cli_parser import AirflowHelpFormatter, _add_command
 
-from airflow_provider_mkt.cli.definition import get_mkt_commands
 from airflow_provider_mkt.cli.desk_definition import LAUNCH_STATES
 from airflow_provider_mkt.state.database import shared as stores
 from airflow_provider_mkt.state.database.store import Store
@@ -19,23 +16,6 @@ from airflow_provider_mkt.state.launches.admission import admit
 from airflow_provider_mkt.state.launches.launch import STATES, UNKNOWN
 from airflow_provider_mkt.state.launches.register import Register
 from tests.unit.state.launches.test_register import launch
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Type ``airflow mkt …`` and return what it prints."""
-    parser = argparse.ArgumentParser(prog="airflow", formatter_class=AirflowHelpFormatter)
-    subparsers = parser.add_subparsers(dest="subcommand", required=True)
-    for each in get_mkt_commands():
-        _add_command(subparsers, each)
-
-    def run(*words: str) -> str:
-        args = parser.parse_args(["mkt", *words])
-        capsys.readouterr()
-        args.func(args)
-        return capsys.readouterr().out
-
-    return run
 
 
 @pytest.fixture(autouse=True)

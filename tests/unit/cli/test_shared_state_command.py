@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.cli.cli_parser import AirflowHelpFormatter, _add_command
 from cryptography.fernet import Fernet
 
 from airflow_provider_mkt.cli import shared_state_command
-from airflow_provider_mkt.cli.definition import get_mkt_commands
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.hooks.account import secrets_of
@@ -39,12 +37,8 @@ def test_budgets_shows_what_is_used(vendors: Sandbox, capsys: pytest.CaptureFixt
 
 
 @pytest.fixture
-def shown(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+def shown(parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
     """Type ``airflow mkt budgets --output json`` and return what it prints."""
-    parser = argparse.ArgumentParser(prog="airflow", formatter_class=AirflowHelpFormatter)
-    subparsers = parser.add_subparsers(dest="subcommand", required=True)
-    for each in get_mkt_commands():
-        _add_command(subparsers, each)
 
     def run() -> list[dict[str, Any]]:
         args = parser.parse_args(["mkt", "budgets", "--output", "json"])

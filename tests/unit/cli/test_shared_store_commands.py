@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from airflow.cli.cli_parser import AirflowHelpFormatter, _add_command
 from sqlalchemy import text
 
-from airflow_provider_mkt.cli.definition import get_mkt_commands
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.client.outcome import Certainty, Outcome
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
@@ -22,23 +19,6 @@ from airflow_provider_mkt.state.database.migrations import STEPS
 from airflow_provider_mkt.state.database.store import Store
 
 REFUSED = Outcome(Certainty.THROTTLED, 429, retry_after=86_400.0)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Type ``airflow mkt …`` and return what it prints."""
-    parser = argparse.ArgumentParser(prog="airflow", formatter_class=AirflowHelpFormatter)
-    subparsers = parser.add_subparsers(dest="subcommand", required=True)
-    for each in get_mkt_commands():
-        _add_command(subparsers, each)
-
-    def run(*words: str) -> str:
-        args = parser.parse_args(["mkt", *words])
-        capsys.readouterr()
-        args.func(args)
-        return capsys.readouterr().out
-
-    return run
 
 
 @pytest.fixture(autouse=True)

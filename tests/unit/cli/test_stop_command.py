@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.cli.cli_parser import AirflowHelpFormatter, _add_command
 
 from airflow_provider_mkt.cli import stop_command
-from airflow_provider_mkt.cli.definition import get_mkt_commands
 from airflow_provider_mkt.exceptions import LaunchRefusedError
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
 from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
@@ -68,12 +66,8 @@ def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+def run(parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
     """Type ``airflow mkt …``; return the rows that it prints, and its exit message."""
-    parser = argparse.ArgumentParser(prog="airflow", formatter_class=AirflowHelpFormatter)
-    subparsers = parser.add_subparsers(dest="subcommand", required=True)
-    for each in get_mkt_commands():
-        _add_command(subparsers, each)
 
     def run(*words: str) -> tuple[list[dict[str, Any]], str]:
         args = parser.parse_args(["mkt", *words])

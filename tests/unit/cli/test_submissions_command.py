@@ -10,10 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from airflow.cli.cli_parser import AirflowHelpFormatter, _add_command
 
 from airflow_provider_mkt.cli import airflow_api, submission_records, submissions_command
-from airflow_provider_mkt.cli.definition import get_mkt_commands
 from airflow_provider_mkt.cli.submissions_view import UNSETTLED
 from airflow_provider_mkt.exceptions import OutcomeUnknownError, StoppedError
 from airflow_provider_mkt.operators.flodesk import FlodeskAddToWorkflowOperator
@@ -55,13 +53,11 @@ class Airflow(airflow_api.AirflowApi):
 
 
 @pytest.fixture
-def command(task: Task, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def command(
+    parser: argparse.ArgumentParser, task: Task, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
     """Run ``airflow mkt submissions …`` and return what it prints."""
     monkeypatch.setattr(submission_records, "connect", lambda _: Airflow(task))
-    parser = argparse.ArgumentParser(prog="airflow", formatter_class=AirflowHelpFormatter)
-    subparsers = parser.add_subparsers(dest="subcommand", required=True)
-    for each in get_mkt_commands():
-        _add_command(subparsers, each)
 
     def run(*words: str) -> str:
         args = parser.parse_args(["mkt", "submissions", *words])

@@ -33,9 +33,9 @@ from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.encryption import digest
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.inbox import HANDED_OVER, Inbox
-from airflow_provider_mkt.webhooks.assets import asset_name, asset_uri
 from airflow_provider_mkt.webhooks.signature import sign
 from scripts.demo.layout import PROJECT
+from tests.unit.webhooks.consumers import events_of, scheduled_on
 
 RATE, EVENTS = 200, int(os.environ.get("MKT_PROOF_EVENTS", "500"))
 """Deliveries a second, and how many in all."""
@@ -141,28 +141,8 @@ def until(what: str, answer: Callable[[], Any]) -> Any:
 @pytest.fixture
 def consumer() -> Iterator[int]:
     """The asset of the event, with a DAG that is scheduled on it; yields the asset's id."""
-    from airflow.models.asset import AssetDagRunQueue, AssetEvent, AssetModel, DagScheduleAssetReference
-    from airflow.models.dag import DagModel
-    from airflow.models.dagbundle import DagBundleModel
-    from airflow.utils.db import initdb
-    from airflow.utils.session import create_session
-    from sqlalchemy import delete
-
-    initdb()
-    with create_session() as session:
-        session.merge(DagBundleModel(name="proofs"))
-        session.flush()
-        session.merge(DagModel(dag_id="consumer", bundle_name="proofs", is_paused=False, is_stale=False))
-        asset = AssetModel(name=asset_name(CONN_ID, EVENT), uri=asset_uri(CONN_ID, EVENT), group="mkt")
-        session.add(asset)
-        session.flush()
-        session.add(DagScheduleAssetReference(asset_id=asset.id, dag_id="consumer"))
-        asset_id = asset.id
-    yield asset_id
-    with create_session() as session:
-        for table in (AssetDagRunQueue, AssetEvent, DagScheduleAssetReference):
-            session.execute(delete(table).where(table.asset_id == asset_id))
-        session.execute(delete(AssetModel).where(AssetModel.id == asset_id))
+    with scheduled_on(CONN_ID, EVENT, consumer=False) as asset_id:
+        yield asset_id
 
 
 @pytest.fixture
@@ -177,13 +157,7 @@ def server(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def handed_over(asset_id: int) -> Counter[str]:
-    from airflow.models.asset import AssetEvent
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    with create_session() as session:
-        extras = session.scalars(select(AssetEvent.extra).where(AssetEvent.asset_id == asset_id))
-        return Counter(str(extra["delivery_id"]) for extra in extras)
+    return Counter(str(extra["delivery_id"]) for extra in events_of(asset_id))
 
 
 def prove(server: Server, url: str, asset_id: int, blows: dict[int, Blow]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.bases.decorator import DecoratedOperator, task_decorator_factory
 
 from airflow_provider_mkt.decorators.base import SubmittingFunctionTask
-from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
+from airflow_provider_mkt.operators.flow_living import CAMPAIGN, FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.vendors import flow_living
 
 if TYPE_CHECKING:
@@ -24,16 +24,7 @@ class CampaignTask(SubmittingFunctionTask, FlowLivingPublishCampaignOperator):
         *FlowLivingPublishCampaignOperator.template_fields,
     )
     custom_operator_name = "@task.mkt_campaign"
-    fields = (
-        "plan_ref",
-        "listing_external_ids",
-        "branch_id",
-        "agent_external_id",
-        "campaign_start_date",
-        "campaign_end_date",
-        "budget_override",
-        "order_ref",
-    )
+    fields = (*CAMPAIGN, "order_ref")
     called = "a campaign"
 
     def __init__(

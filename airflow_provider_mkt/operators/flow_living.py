@@ -29,6 +29,18 @@ SEEN_IN_ANALYTICS = "seen in analytics"  # an order whose answer was lost, and w
 UNKNOWN_BEFORE = "which ones there were before is not known"
 
 
+CAMPAIGN = (
+    "plan_ref",
+    "listing_external_ids",
+    "branch_id",
+    "agent_external_id",
+    "campaign_start_date",
+    "campaign_end_date",
+    "budget_override",
+)
+"""Parameters that make a campaign; a brief has these."""
+
+
 class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
     """Publishes an ad campaign for property listings. It spends money, so it happens once.
 
@@ -50,13 +62,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
     """
 
     template_fields: Sequence[str] = (
-        "plan_ref",
-        "listing_external_ids",
-        "branch_id",
-        "agent_external_id",
-        "campaign_start_date",
-        "campaign_end_date",
-        "budget_override",
+        *CAMPAIGN,
         "order_ref",
         "validate_only",
         "target_statuses",

@@ -16,7 +16,7 @@ from airflow_provider_mkt.operators import PreflightOperator
 from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
 from airflow_provider_mkt.operators.flodesk import FlodeskUpsertSubscribersOperator
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
-from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
+from airflow_provider_mkt.operators.flow_living import CAMPAIGN, FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from airflow_provider_mkt.sensors.flinque import FlinqueReportReadySensor
 from airflow_provider_mkt.sensors.flow_living import FlowLivingCampaignStatusSensor
@@ -140,16 +140,7 @@ def _audience(read: Any, skip: Hook) -> list[Any]:
 
 
 def _campaign(read: Any, skip: Hook) -> list[Any]:
-    names = (
-        "plan_ref",
-        "listing_external_ids",
-        "branch_id",
-        "agent_external_id",
-        "campaign_start_date",
-        "campaign_end_date",
-        "budget_override",
-    )
-    common: dict[str, Any] = {**{name: read[name] for name in names}, "trigger_rule": IF, "pre_execute": skip}
+    common: dict[str, Any] = {**{name: read[name] for name in CAMPAIGN}, "trigger_rule": IF, "pre_execute": skip}
     validate = FlowLivingPublishCampaignOperator(task_id="validate_campaign", dry_run=True, **common)
     publish: Any = FlowLivingPublishCampaignOperator(task_id="publish_campaign", wait_for_completion=False, **common)
     live = FlowLivingCampaignStatusSensor(

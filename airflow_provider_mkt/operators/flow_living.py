@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 SEEN_IN_ANALYTICS = "seen in analytics"  # an order whose answer was lost, and whose campaigns that host shows
 UNKNOWN_BEFORE = "which ones there were before is not known"
 
-
 CAMPAIGN = (
     "plan_ref",
     "listing_external_ids",
@@ -61,13 +60,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
     :param flow_living_conn_id: connection
     """
 
-    template_fields: Sequence[str] = (
-        *CAMPAIGN,
-        "order_ref",
-        "validate_only",
-        "target_statuses",
-        "conn_id",
-    )
+    template_fields: Sequence[str] = (*CAMPAIGN, "order_ref", "validate_only", "target_statuses", "conn_id")
     # BaseOperator has a method called dry_run.
     parameter_names: ClassVar[Mapping[str, str]] = {"validate_only": "dry_run"}
     ui_color = flow_living.VENDOR.color

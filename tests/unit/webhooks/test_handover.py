@@ -26,7 +26,8 @@ from airflow_provider_mkt.webhooks import handover
 from airflow_provider_mkt.webhooks.handover import hand_over
 from tests.unit.webhooks.consumers import events_of, queued, resume, scheduled_on
 
-CONN, EVENT = "flinque_default", "report.ready"
+# No other test in the same Airflow database has assets of this connection.
+CONN, EVENT = "flinque_handover", "report.ready"
 
 
 def deliver(inbox: Inbox, *identities: str, event: str = EVENT) -> None:

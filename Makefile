@@ -12,6 +12,9 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Compiled once: compiling the tests and the package anew in every process takes longer than most of the tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Airflow with Celery and FAB, as docker-compose.yaml runs it.
 DISTRIBUTED := $(VENV)/distributed
 CHECKED := airflow_provider_mkt dags scripts tests benchmarks docs

@@ -106,6 +106,7 @@ def listed(command: Callable[..., str], *options: str) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 def test_hundreds_of_records_are_listed_in_order(command: Callable[..., str], posts: Any, task: Task) -> None:
     posts(230, wrong=21)
     task.clear()

@@ -109,6 +109,7 @@ def test_a_name_of_the_users_that_holds_the_run_is_ours_too(kind: Kind, vendors:
     assert kind(wait_for_completion=False, **anybodys).execute(Task(task_id="another").context)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [REPORT, DRAFT])
 def test_it_is_found_behind_many_newer_ones(kind: Kind, vendors: Sandbox, task: Task) -> None:
     launched_and_forgotten(kind, vendors, task)

@@ -29,6 +29,8 @@ from tests.unit.webhooks.consumers import events_of, queued, resume, scheduled_o
 # No other test in the same Airflow database has assets of this connection.
 CONN, EVENT = "flinque_handover", "report.ready"
 
+pytestmark = pytest.mark.slow
+
 
 def deliver(inbox: Inbox, *identities: str, event: str = EVENT) -> None:
     for identity in identities:

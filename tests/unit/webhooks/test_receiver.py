@@ -184,6 +184,7 @@ def test_a_store_that_fails_is_answered_so_that_the_vendor_repeats(
     assert "has to come again" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_thousand_at_once_are_stored_together(inbox: Inbox) -> None:
     commits: list[int] = []
 

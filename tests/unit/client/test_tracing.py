@@ -64,9 +64,8 @@ def test_a_launch_is_traced_down_to_the_vendor(vendors: Sandbox, task: Task, spa
 
 
 def test_repetitions_and_errors_show_without_any_message(
-    vendors: Sandbox, spans: InMemorySpanExporter, connect: Any, monkeypatch: pytest.MonkeyPatch
+    vendors: Sandbox, spans: InMemorySpanExporter, connect: Any
 ) -> None:
-    monkeypatch.setattr("time.sleep", lambda _: None)
     vendors.fault("GET /flokit/*", "status", status=503, count=None, message="secret-word")
     with pytest.raises(ApiError):
         FlokitHook().get_workspace()

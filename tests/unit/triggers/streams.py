@@ -13,7 +13,8 @@ from airflow.triggers.shared_stream import SharedStreamManager
 from airflow_provider_mkt.triggers.watch import WatchTrigger
 from airflow_provider_mkt.waiting.base import Watch
 
-PATIENCE = 20.0
+PATIENCE = 60.0
+"""Seconds. A loop that ended while it asked keeps others from asking the same for half a minute."""
 
 
 class Triggerer:

@@ -153,7 +153,7 @@ class Desk:
             goes_live=effect.goes_live if effect else "",
             audience=effect.audience if effect else None,
             reference=record.reference,
-            content=record.fingerprint,
+            content=records.content_of(record.body, record.reference),
             triggered_by=self.triggered_by,
             vendor_ids=json.dumps(ids)[:MAX_IDS] if record.receipt else "",
             state=state,

@@ -209,6 +209,17 @@ def fingerprint(body: Any) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def content_of(body: Any, reference: str) -> str:
+    """Return the SHA-256 of a body without the task's reference, so that other runs with the same content have it too.
+
+    :param body: the exact body
+    :param reference: what the body may hold to be found by, such as an order's reference
+    """
+    return fingerprint(
+        {name: value for name, value in body.items() if value != reference} if isinstance(body, dict) else body
+    )
+
+
 def _names_something(receipt: dict[str, Any], id_field: str) -> bool:
     """Tell whether a receipt holds ids. What was found without its own ids is followed by others, such as campaigns."""
     others = [value for name, value in receipt.items() if name.endswith(("_id", "_ids"))]

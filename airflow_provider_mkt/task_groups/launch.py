@@ -12,12 +12,9 @@ from airflow.sdk import TaskGroup, chain, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.operators import PreflightOperator
-from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
-from airflow_provider_mkt.operators.flodesk import FlodeskUpsertSubscribersOperator
-from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
-from airflow_provider_mkt.operators.flow_living import CAMPAIGN, FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
+from airflow_provider_mkt.plan import steps as planned
+from airflow_provider_mkt.plan.steps import POSTS_TASK, STEPS
 from airflow_provider_mkt.sensors.flinque import FlinqueReportReadySensor
 from airflow_provider_mkt.sensors.flow_living import FlowLivingCampaignStatusSensor
 from airflow_provider_mkt.sensors.flow_social import FlowSocialPostStatusSensor
@@ -25,9 +22,6 @@ from airflow_provider_mkt.transfers.flinque import FlinqueReportToObjectStorageO
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-STEPS = {"sync": "integration", "audience": "audience", "campaign": "campaign", "posts": "posts", "report": "report"}
-"""The steps in their order, with what the brief has when it has them."""
 
 
 def launch(
@@ -56,7 +50,7 @@ def launch(
     wanted = validation.choices("steps", list(steps), STEPS)
     with TaskGroup(group_id, prefix_group_id=prefix_group_id) as group:
         read: Any = read_brief(brief, folder)
-        found = {"preflight": [_preflight(read, wanted)]}
+        found = {"preflight": [planned.preflight(read, wanted)]}
         for step in (step for step in STEPS if step in wanted):
             found[step] = _TASKS[step](read, partial(_skip_without, STEPS[step], read.operator.task_id))
         if export_to is not None and "report" in wanted:
@@ -68,25 +62,13 @@ def launch(
 @task(multiple_outputs=True)
 def read_brief(path: str, folder: str | None) -> dict[str, Any]:
     """Check the brief, before anything is asked of anyone."""
-    from dataclasses import asdict
-
     from airflow.sdk import ObjectStoragePath
 
     from airflow_provider_mkt.planning.brief import read_brief as read
 
     # Counted from the run's own date: a retry a day later means the same times.
     beside = path if folder is None or "://" in path else ObjectStoragePath(folder) / path
-    found = read(beside, get_current_context()["dag_run"].run_after)
-    campaign = {
-        "plan_ref": found.plan,
-        "listing_external_ids": found.listings,
-        "branch_id": found.branch,
-        "agent_external_id": found.agent,
-        "campaign_start_date": found.starts,
-        "campaign_end_date": found.ends,
-        "budget_override": found.budget,
-    }
-    return {**asdict(found), **campaign, "campaign": campaign if found.listings else None, "posts": found.posts or None}
+    return planned.fields_of(read(beside, get_current_context()["dag_run"].run_after))
 
 
 @task
@@ -101,48 +83,23 @@ def _skip_without(name: str, task_id: str, context: Context) -> None:
         raise AirflowSkipException(f"The brief has no {name}.")
 
 
-def _preflight(read: Any, wanted: Collection[str]) -> Any:
-    asked: dict[str, Any] = {
-        "sync": {"integration_id": read["integration"]},
-        "audience": {"audience": read["audience"], "segment_ids": read["segments"]},
-        "campaign": {"campaign": read["campaign"]},
-        "posts": {"posts": read["posts"]},
-        "report": {"report": read["report"]},
-    }
-    parameters = {name: value for step in wanted for name, value in asked[step].items()}
-    return PreflightOperator(task_id="preflight", **parameters)
-
-
 Hook = Callable[["Context"], None]
 IF = "none_failed"
 """Trigger rule of all steps: the one before may have been skipped."""
 
 
 def _sync(read: Any, skip: Hook) -> list[Any]:
-    integration = read["integration"]
-    return [
-        FlokitTriggerSyncOperator(
-            task_id="sync_attribution", integration_id=integration, trigger_rule=IF, pre_execute=skip
-        )
-    ]
+    return [planned.sync(read, trigger_rule=IF, pre_execute=skip)]
 
 
 def _audience(read: Any, skip: Hook) -> list[Any]:
-    return [
-        FlodeskUpsertSubscribersOperator(
-            task_id="update_audience",
-            path=read["audience"],
-            segment_ids=read["segments"],
-            trigger_rule=IF,
-            pre_execute=skip,
-        )
-    ]
+    return [planned.audience(read, trigger_rule=IF, pre_execute=skip)]
 
 
 def _campaign(read: Any, skip: Hook) -> list[Any]:
-    common: dict[str, Any] = {**{name: read[name] for name in CAMPAIGN}, "trigger_rule": IF, "pre_execute": skip}
-    validate = FlowLivingPublishCampaignOperator(task_id="validate_campaign", dry_run=True, **common)
-    publish: Any = FlowLivingPublishCampaignOperator(task_id="publish_campaign", wait_for_completion=False, **common)
+    common: dict[str, Any] = {"trigger_rule": IF, "pre_execute": skip}
+    validate = planned.campaign(read, task_id="validate_campaign", dry_run=True, **common)
+    publish: Any = planned.campaign(read, wait_for_completion=False, **common)
     live = FlowLivingCampaignStatusSensor(
         task_id="wait_until_live",
         campaign_tracking_id=publish.output["campaign_tracking_ids"],
@@ -155,7 +112,7 @@ def _campaign(read: Any, skip: Hook) -> list[Any]:
 
 def _posts(read: Any, skip: Hook) -> list[Any]:
     # Without posts there is nothing to map over, which Airflow skips.
-    posts: Any = FlowSocialSchedulePostOperator.partial(task_id="schedule_posts", trigger_rule=IF).expand_kwargs(
+    posts: Any = FlowSocialSchedulePostOperator.partial(task_id=POSTS_TASK, trigger_rule=IF).expand_kwargs(
         plan_posts(read["posts"])
     )
     delivered = FlowSocialPostStatusSensor(
@@ -169,13 +126,7 @@ def _posts(read: Any, skip: Hook) -> list[Any]:
 
 
 def _report(read: Any, skip: Hook) -> list[Any]:
-    report: Any = FlinqueGenerateReportOperator(
-        task_id="generate_report",
-        report=read["report"],
-        wait_for_completion=False,
-        trigger_rule=IF,
-        pre_execute=skip,
-    )
+    report: Any = planned.report(read, wait_for_completion=False, trigger_rule=IF, pre_execute=skip)
     ready = FlinqueReportReadySensor(
         task_id="wait_for_report",
         report_id=report.output["report_id"],

@@ -30,6 +30,7 @@ FLOORS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("triggers",), "the trigger waits for whatever a watch of ``waiting`` describes"),
     (("operators", "sensors"), "tasks use all of that; an operator needs no sensor, and the other way round"),
     (("transfers", "decorators"), "they use the operators that write to a vendor"),
+    (("plan",), "what the steps of a launch would send is asked of the operators that send it"),
     (("task_groups",), "a launch is made of all kinds of tasks"),
     (("cli", "notifications"), "commands and notifications may use everything, and nothing needs one"),
     (("testing",), "it puts whole DAGs to the test, so it may use everything; only tests need it"),
@@ -68,6 +69,7 @@ NAMING: dict[str, str] = {
     "decorators": "each is named for what its function returns",
     "operators.preflight.operator": "a launch has steps at several vendors",
     "task_groups.launch": "a launch has steps at several vendors",
+    "plan.steps": "a launch has steps at several vendors",
     "planning.brief": "a brief launches on two vendors",
     "planning.calendar": "a calendar's rows are posts of one vendor",
 }

@@ -62,7 +62,7 @@ class Launch:
     :param goes_live: when it goes live, in ISO 8601; "" at once
     :param audience: how many people or posts it reaches
     :param reference: what to look for at the vendor
-    :param content: digest of the exact body, to find the same content in another run
+    :param content: digest of the body without the reference, to find the same content in another run
     :param triggered_by: who started the run
     :param approved_by: who approved exactly this
     :param vendor_ids: the vendor's ids, as JSON; "" before there are any

@@ -78,6 +78,16 @@ def test_a_launch_that_was_accepted(store: Store) -> None:
     assert [each.state for each in entered(store)] == ["done"]
 
 
+def test_the_same_content_in_another_run_is_found_although_its_reference_differs(store: Store) -> None:
+    vendor = Vendor()
+    for run_id in ("monday", "tuesday"):
+        request = replace(vendor.request({"name": "a", "orderRef": run_id}, effect=EFFECT), reference=run_id)
+        submission(Task(run_id=run_id), store).submit(request, vendor.send, vendor.run)
+    one, other = entered(store)
+    assert one.reference != other.reference
+    assert [each.run_id for each in Register(lambda: store).find(content=one.content)] == ["tuesday", "monday"]
+
+
 def test_one_that_is_refused_does_not_count(store: Store) -> None:
     with pytest.raises(ValidationError):
         submit(Task(), Vendor(script=[(False, ValidationError("no"))]), store)

@@ -40,11 +40,13 @@ class Upload:
     :param path: where it is
     :param media_type: its media type
     :param part: name of the part
+    :param sha256: of the content that was checked, in hexadecimal digits: another one is not sent; "" for any
     """
 
     path: Path
     media_type: str
     part: str = "file"
+    sha256: str = ""
 
 
 @dataclass(frozen=True)

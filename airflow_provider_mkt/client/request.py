@@ -56,13 +56,15 @@ def _multipart(upload: Upload, key: str) -> tuple[BytesIO, str]:
 
     The same key gives the same boundary, so that a repetition has the same bytes and is no other request to the vendor.
 
-    :raises ValueError: when the file cannot be read
+    :raises ValueError: when the file cannot be read, or is not what was checked any more
     """
     name = upload.path.name.encode(errors="replace")
     try:
         content = upload.path.read_bytes()
     except OSError as error:
         raise ValueError(f"the file {upload.path.name!r} cannot be read: {error.strerror}") from error
+    if upload.sha256 and hashlib.sha256(content).hexdigest() != upload.sha256:
+        raise ValueError(f"the file {upload.path.name!r} has changed since it was checked; nothing was sent")
     boundary = hashlib.sha256(key.encode(errors="replace") + b"/" + name).hexdigest()[:40]
     part = name.decode(), content, upload.media_type
     body, content_type = encode_multipart_formdata({upload.part: part}, boundary)

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,14 +60,12 @@ class FlowSocialUploadMediaOperator(InstantOperator["FlowSocialHook"]):
 
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:
         """Return the file, by its name, size and content."""
+        from airflow_provider_mkt.submission.digest import file_digest
         from airflow_provider_mkt.submission.request import SubmissionRequest
 
         upload = self._local()
-        with upload.path.open("rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(CHUNK):
-                digest.update(block)
-        body = {"name": upload.path.name, "size": upload.path.stat().st_size, "sha256": digest.hexdigest()}
+        upload = replace(upload, sha256=file_digest(upload.path))
+        body = {"name": upload.path.name, "size": upload.path.stat().st_size, "sha256": upload.sha256}
         return SubmissionRequest(
             vendor=flow_social.VENDOR.name,
             what="media file",

@@ -181,3 +181,22 @@ def test_nothing_is_left_behind(vendors: Sandbox, task: Task, tmp_path: Path, mo
     with pytest.raises(ValidationError):
         uploading(f"file://{tmp_path / 'a.png'}", Task(run_id="other"))
     assert list(scratch.iterdir()) == []
+
+
+def test_a_file_that_changes_after_it_was_checked_is_not_sent(
+    tmp_path: Path, vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "house.png"
+    file.write_bytes(CONTENT)
+    operator = FlowSocialUploadMediaOperator(task_id="upload", path=str(file))
+    described = operator.submission_request
+
+    def then_changed(task_key: Any) -> Any:
+        request = described(task_key)
+        file.write_bytes(CONTENT[::-1])
+        return request
+
+    monkeypatch.setattr(operator, "submission_request", then_changed)
+    with pytest.raises(ValidationError, match=r"house\.png.*has changed since it was checked; nothing was sent"):
+        operator.execute(task.context)
+    assert uploads(vendors) == 0

@@ -126,6 +126,12 @@ class LaunchRefusedError(StoppedError):
     """The launch desk does not let a launch begin: it is stopped, or exceeds a cap. Nothing was sent."""
 
 
+class ApprovalWantedError(LaunchRefusedError):
+    """Nobody has approved exactly this. Nothing was sent; ``asked`` is what a person has to be asked about."""
+
+    asked: Any = None
+
+
 class OutcomeUnknownError(ApiError):
     """The request may or may not have been executed. It is not repeated; a person has to look.
 
@@ -167,6 +173,7 @@ KINDS: dict[str, type[ApiError]] = {
         NotSentError,
         StoppedError,
         LaunchRefusedError,
+        ApprovalWantedError,
         OutcomeUnknownError,
         MalformedResponseError,
     )

@@ -150,6 +150,40 @@ STEPS: Sequence[Sequence[str]] = (
         )
         """,
     ),
+    (
+        """
+        CREATE TABLE mkt_approval (
+            id {number},
+            ask VARCHAR(32) NOT NULL,
+            code VARCHAR(64) NOT NULL,
+            scope VARCHAR(10) NOT NULL,
+            deployment VARCHAR(40) NOT NULL,
+            dag_id VARCHAR(250) NOT NULL,
+            run_id VARCHAR(250) NOT NULL,
+            task_id VARCHAR(250) NOT NULL,
+            map_index INTEGER NOT NULL,
+            digest VARCHAR(64) NOT NULL,
+            vendor VARCHAR(100) NOT NULL,
+            account TEXT NOT NULL,
+            what TEXT NOT NULL,
+            request TEXT NOT NULL,
+            amount BIGINT,
+            currency VARCHAR(10) NOT NULL,
+            goes_live VARCHAR(40) NOT NULL,
+            audience BIGINT,
+            asked_at DOUBLE PRECISION NOT NULL,
+            state VARCHAR(20) NOT NULL,
+            answered_by TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            source VARCHAR(40) NOT NULL,
+            answered_at DOUBLE PRECISION,
+            launch VARCHAR(36) NOT NULL
+        )
+        """,
+        "CREATE INDEX mkt_approval_ask ON mkt_approval (ask)",
+        "CREATE INDEX mkt_approval_run ON mkt_approval (dag_id, run_id, digest)",
+        "CREATE INDEX mkt_approval_state ON mkt_approval (state, asked_at)",
+    ),
 )
 
 VERSION_TABLE = "mkt_version"

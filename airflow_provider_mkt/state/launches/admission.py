@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.launches import approvals
 from airflow_provider_mkt.state.launches.caps import Cap, check_caps, lock
 from airflow_provider_mkt.state.launches.launch import Launch
-from airflow_provider_mkt.state.launches.register import now, prune, write
+from airflow_provider_mkt.state.launches.register import KEPT, PRUNED_AT_ONCE, now, prune, write
 from airflow_provider_mkt.state.launches.stops import check_stops
 
 PRUNING = "00"
@@ -21,7 +22,12 @@ PRUNING = "00"
 
 
 def admit(
-    launch: Launch, get_store: Callable[[], Store] = store, *, caps: Sequence[Cap] = (), zone: tzinfo = timezone.utc
+    launch: Launch,
+    get_store: Callable[[], Store] = store,
+    *,
+    caps: Sequence[Cap] = (),
+    zone: tzinfo = timezone.utc,
+    approved: str = "",
 ) -> None:
     """Enter a launch that is about to leave into the register.
 
@@ -30,8 +36,10 @@ def admit(
     :param launch: the launch
     :param caps: the caps that its money has to fit into
     :param zone: in which days and months begin
+    :param approved: digest that somebody must have approved for it; "" when nobody need have
     :param get_store: returns the store
     :raises LaunchRefusedError: when it may not begin
+    :raises ApprovalWantedError: when nobody has approved exactly this
     :raises StoreError: when the store fails
     """
     used = get_store()
@@ -40,9 +48,11 @@ def admit(
         check_stops(connection, launch)
         if launch.launch.endswith(PRUNING):
             prune(connection, used.clock)
+            approvals.prune(connection, used.clock, KEPT, PRUNED_AT_ONCE)
+        by = approvals.claim(connection, launch, approved) if approved else ""
         lock(connection, launch.currency, caps)
         at = now(connection, used.clock)
         check_caps(connection, launch, caps, at, zone)
-        write(connection, replace(launch, counted_at=at), used.clock)
+        write(connection, replace(launch, counted_at=at, approved_by=by), used.clock)
 
-    used.run(work, durable=bool(caps))
+    used.run(work, durable=bool(caps or approved))

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_mkt.client.occurrences import HEAD, MAX_TEXT, Occurrences, Span
 from airflow_provider_mkt.client.personal import PATTERNS, WIDE
-from airflow_provider_mkt.client.spelling import FOLD, Reading, base64_cores, needles, readings
+from airflow_provider_mkt.client.spelling import FOLD, Reading, base64_cores, bitten, needles, readings
 
 HIDDEN = "***"
 SHOWN_CHARACTERS = 2_000
@@ -60,7 +60,8 @@ class Redactor:
             if len(piece) < MIN_SECRET or piece in self._known:
                 continue
             self._known.add(piece)
-            self._texts.add(needle for needle in needles(piece) if len(needle) >= MIN_SECRET)
+            found = chain(needles(piece), bitten(piece))
+            self._texts.add(needle for needle in found if len(needle) >= MIN_SECRET)
             self._encoded.add(base64_cores(piece, MIN_SECRET))
 
     def with_values(self, values: Iterable[str]) -> Redactor:

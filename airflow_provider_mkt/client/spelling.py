@@ -39,6 +39,12 @@ ALL = SCHEMES[-1]
 CONTROL = {"n": "\n", "r": "\r", "t": "\t"}
 FOLD = str.maketrans({"+": " ", "\n": "n", "\r": "r", "\t": "t"})
 """One character for those that a spelling cannot tell apart: forms write a blank as a plus."""
+BEFORE = ("%", "%0", "\\", "\\u00", "&", "&#")
+"""How an escape may begin that the text behind it completes by chance."""
+BEGUN = re.compile(
+    r"(?:%[0-9A-Fa-f]?|\\+(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|&(?:\#[xX]?[0-9A-Fa-f]{0,6}|[a-z]{0,4}))$"
+)
+"""An escape at the end of a text that what follows may complete."""
 MAX_DEPTH = 3
 """Spellings inside one another that are undone, such as JSON in a URL in JSON."""
 
@@ -112,6 +118,17 @@ def readings(text: str) -> list[Reading]:
 def needles(text: str) -> frozenset[str]:
     """Return what to look for in folded readings (see :data:`FOLD`) to find ``text`` in any of its spellings."""
     return frozenset(reading.text.translate(FOLD) for reading in readings(text)) - {""}
+
+
+def bitten(text: str) -> Iterator[str]:
+    """Yield what is left of ``text`` in a reading when it makes up an escape with what stands before or behind it.
+
+    ``LIKE '%00abc%3A'`` holds the text ``00abc:``, but reads as a byte 0 with ``abc:`` behind it.
+    """
+    for before in ("", *BEFORE):
+        for reading in readings(before + text):
+            left = reading.text[bool(before) :]
+            yield from (each.translate(FOLD) for each in {left, BEGUN.sub("", left)})
 
 
 def base64_cores(text: str, least: int) -> Iterator[str]:

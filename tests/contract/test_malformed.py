@@ -31,6 +31,10 @@ from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
+from airflow_provider_mkt.state.tokens import shared as tokens
+from airflow_provider_mkt.state.tokens.shared import Tokens
 from airflow_provider_mkt.waiting.base import Verdict, Watch
 from airflow_provider_mkt.waiting.flinque import CampaignWatch as InfluencerCampaignWatch
 from airflow_provider_mkt.waiting.flinque import ReportWatch
@@ -83,6 +87,8 @@ def _hook(kind: type[MarketingHook]) -> MarketingHook:
     hook = kind("x", connection=Connection(conn_id="x", **parts, extra=json.dumps(extra)))
     hook.client.budget = Unlimited()
     hook.client.auth = BearerAuth("key-of-tests")
+    if isinstance(hook, FlowLivingHook):
+        hook._listing_client.budget = Unlimited()
     return hook
 
 
@@ -256,9 +262,17 @@ def at_once(_attempts: attempt.Attempts, _progress: object) -> Generator[float, 
     return 0.0
 
 
+def no_store() -> Store:
+    raise StoreError(StoreFailure.UNREACHABLE, "the store of no test")
+
+
 @pytest.fixture(autouse=True)
 def quiet(waits: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No waits, no log lines and no masks: there would be thousands."""
+    """No waits, no log lines and no masks: there would be thousands. Tokens stay in memory.
+
+    A token that is stored waits for the disk, which took a minute and a half while other tests wrote.
+    """
+    monkeypatch.setattr(tokens, "TOKENS", Tokens(no_store, mask=lambda _: None))
     monkeypatch.setattr("airflow.sdk.log.mask_secret", lambda *args: None)
     monkeypatch.setattr(attempt.Attempts, "_reserve", at_once)
     photo = tmp_path / "photo.png"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_mkt.client.redaction import (
@@ -48,6 +48,15 @@ TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=6, m
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @settings(max_examples=60, deadline=None)
+@example(secret="00000:", before="%", after="")
+@example(secret="00000&", before="'%", after="%'")
+@example(secret="00000:", before="%2", after="")
+@example(secret="x41bc:/", before="\\", after="")
+@example(secret="41bcd:/", before="\\u00", after="")
+@example(secret="lt;abc:<", before="&", after="")
+@example(secret="65;abc:<", before="&#", after="")
+@example(secret="0000:%", before="", after="00")
+@example(secret="0000:\\u0", before="", after="041")
 @given(secret=TEXT, before=st.text(max_size=10), after=st.text(max_size=10))
 def test_a_secret_does_not_survive(spelling: str, secret: str, before: str, after: str) -> None:
     spelled = SPELLINGS[spelling](secret)

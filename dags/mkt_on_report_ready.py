@@ -39,7 +39,9 @@ def mkt_on_report_ready() -> None:
             {"report_id": each, "path": f"{folder}/report-{re.sub('[^A-Za-z0-9_-]', '_', each)}.csv"} for each in ids
         ]
 
-    FlinqueReportToObjectStorageOperator.partial(task_id="export_report").expand_kwargs(reports())
+    FlinqueReportToObjectStorageOperator.partial(
+        task_id="export_report", map_index_template="{{ task.report_id }}"
+    ).expand_kwargs(reports())
 
 
 mkt_on_report_ready()

@@ -13,9 +13,12 @@ from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.vendors import flokit
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from airflow_provider_mkt.hooks.flokit import FlokitHook
     from airflow_provider_mkt.submission.record import Record
     from airflow_provider_mkt.submission.request import Finding, SubmissionRequest, TaskKey
+    from airflow_provider_mkt.tasks.parameters import WaitingParameters
     from airflow_provider_mkt.waiting.base import Verdict
     from airflow_provider_mkt.waiting.flokit import SyncWatch
 
@@ -36,7 +39,7 @@ class FlokitTriggerSyncOperator(SubmittingOperator["FlokitHook"]):
     :param flokit_conn_id: connection with a read-write key
     """
 
-    template_fields: Sequence[str] = ("integration_id", "conn_id")
+    template_fields: Sequence[str] = ("integration_id", "flokit_conn_id")
     ui_color = flokit.VENDOR.color
     vendor = flokit.VENDOR
 
@@ -45,10 +48,13 @@ class FlokitTriggerSyncOperator(SubmittingOperator["FlokitHook"]):
         *,
         integration_id: str,
         flokit_conn_id: str = flokit.VENDOR.default_conn_id,
+        wait_for_completion: bool = True,
         poll_interval: float = 30.0,
-        **kwargs: Any,
+        **kwargs: Unpack[WaitingParameters],
     ) -> None:
-        super().__init__(conn_id=flokit_conn_id, poll_interval=poll_interval, **kwargs)
+        super().__init__(
+            conn_id=flokit_conn_id, wait_for_completion=wait_for_completion, poll_interval=poll_interval, **kwargs
+        )
         self.integration_id = integration_id
 
     def submission_request(self, task_key: TaskKey) -> SubmissionRequest:

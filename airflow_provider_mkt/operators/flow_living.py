@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.client.endpoint import Call
@@ -18,10 +18,12 @@ from airflow_provider_mkt.vendors import flow_living
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from typing_extensions import Unpack
 
     from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
     from airflow_provider_mkt.submission.record import Record
     from airflow_provider_mkt.submission.request import Finding, SubmissionRequest, TaskKey
+    from airflow_provider_mkt.tasks.parameters import RetriedParameters, SubmittingParameters
     from airflow_provider_mkt.waiting.base import Verdict
     from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 
@@ -60,9 +62,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
     :param flow_living_conn_id: connection
     """
 
-    template_fields: Sequence[str] = (*CAMPAIGN, "order_ref", "validate_only", "target_statuses", "conn_id")
-    # BaseOperator has a method called dry_run.
-    parameter_names: ClassVar[Mapping[str, str]] = {"validate_only": "dry_run"}
+    template_fields: Sequence[str] = (*CAMPAIGN, "order_ref", "dry_run", "target_statuses", "flow_living_conn_id")
     ui_color = flow_living.VENDOR.color
     vendor = flow_living.VENDOR
 
@@ -80,7 +80,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
         dry_run: bool | str = False,
         target_statuses: Sequence[str] | str = flow_living.LIVE,
         flow_living_conn_id: str = flow_living.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[SubmittingParameters],
     ) -> None:
         super().__init__(conn_id=flow_living_conn_id, **kwargs)
         self.plan_ref = plan_ref
@@ -91,7 +91,8 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
         self.campaign_end_date = campaign_end_date
         self.budget_override = budget_override
         self.order_ref = order_ref
-        self.validate_only = dry_run
+        # The name is BaseOperator's, for a method that Airflow 3 never calls; what is rendered is shown by this name.
+        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
         self.target_statuses = target_statuses
 
     def execute(self, context: Context) -> Any:
@@ -99,7 +100,7 @@ class FlowLivingPublishCampaignOperator(SubmittingOperator["FlowLivingHook"]):
         from airflow_provider_mkt.hooks.flow_living import check_dates
         from airflow_provider_mkt.submission.request import TaskKey
 
-        if not validation.flag("dry_run", self.validate_only):
+        if not validation.flag("dry_run", self.dry_run):
             return super().execute(context)
         self._targets()
         body = {**self._body(TaskKey.of(context, self.conn_id)), "dryRun": True}
@@ -254,7 +255,7 @@ class FlowLivingUpdateCampaignStatusOperator(MarketingOperator["FlowLivingHook"]
     :param flow_living_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("campaign_tracking_id", "status", "reason", "conn_id")
+    template_fields: Sequence[str] = ("campaign_tracking_id", "status", "reason", "flow_living_conn_id")
     ui_color = flow_living.VENDOR.color
     vendor = flow_living.VENDOR
 
@@ -266,7 +267,7 @@ class FlowLivingUpdateCampaignStatusOperator(MarketingOperator["FlowLivingHook"]
         reason: str | None = None,
         flow_living_conn_id: str = flow_living.VENDOR.default_conn_id,
         multiple_outputs: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[RetriedParameters],
     ) -> None:
         # The result's fields are tracking ids, not names.
         super().__init__(conn_id=flow_living_conn_id, multiple_outputs=multiple_outputs, **kwargs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import (
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context, RetryPolicy
 
+    from airflow_provider_mkt.vendors.base import Vendor
     from airflow_provider_mkt.waiting.base import Verdict, Watch
 
 
 class WatchSensor(AuthoredTemplates, BaseSensorOperator):
-    """Base of all sensors; a subclass says what to watch.
+    """Base of all sensors; a subclass names its ``vendor`` and says what to watch.
 
     ``timeout``, ``soft_fail``, ``never_fail``, ``silent_fail``, ``exponential_backoff`` and ``max_wait`` mean the same
     in all three modes. A final failure at the vendor fails the sensor for good: looking again would not change it.
@@ -42,6 +43,7 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
     :param retry_policy: which errors are worth a retry, and when
     """
 
+    vendor: ClassVar[Vendor]
     no_ids = "no ids were handed over"
     """Why there may be nothing to follow."""
 

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.vendors import flinque
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from airflow_provider_mkt.tasks.parameters import SensorParameters
     from airflow_provider_mkt.waiting.flinque import CampaignWatch, ReportWatch
 
 
@@ -25,8 +28,9 @@ class FlinqueCampaignStatusSensor(WatchSensor):
     :param flinque_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("campaign_id", "target_statuses", "conn_id")
+    template_fields: Sequence[str] = ("campaign_id", "target_statuses", "flinque_conn_id")
     ui_color = flinque.VENDOR.color
+    vendor = flinque.VENDOR
 
     def __init__(
         self,
@@ -34,7 +38,7 @@ class FlinqueCampaignStatusSensor(WatchSensor):
         campaign_id: str,
         target_statuses: Sequence[str] | str = flinque.CAMPAIGN_LIVE,
         flinque_conn_id: str = flinque.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[SensorParameters],
     ) -> None:
         super().__init__(conn_id=flinque_conn_id, **kwargs)
         self.campaign_id = campaign_id
@@ -57,10 +61,17 @@ class FlinqueReportReadySensor(WatchSensor):
     :param flinque_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("report_id", "conn_id")
+    template_fields: Sequence[str] = ("report_id", "flinque_conn_id")
     ui_color = flinque.VENDOR.color
+    vendor = flinque.VENDOR
 
-    def __init__(self, *, report_id: str, flinque_conn_id: str = flinque.VENDOR.default_conn_id, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        report_id: str,
+        flinque_conn_id: str = flinque.VENDOR.default_conn_id,
+        **kwargs: Unpack[SensorParameters],
+    ) -> None:
         super().__init__(conn_id=flinque_conn_id, **kwargs)
         self.report_id = report_id
 

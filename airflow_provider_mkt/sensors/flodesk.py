@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from airflow.sdk import Context
+    from typing_extensions import Unpack
 
+    from airflow_provider_mkt.tasks.parameters import SensorParameters
     from airflow_provider_mkt.waiting.flodesk import AddressWatch, SegmentSizeWatch, SubscriberWatch
 
 MAX_SUBSCRIBERS = 1_000_000_000
@@ -35,8 +37,9 @@ class FlodeskSegmentSizeSensor(WatchSensor):
     :param flodesk_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("segment_id", "minimum", "conn_id")
+    template_fields: Sequence[str] = ("segment_id", "minimum", "flodesk_conn_id")
     ui_color = flodesk.VENDOR.color
+    vendor = flodesk.VENDOR
 
     def __init__(
         self,
@@ -44,7 +47,7 @@ class FlodeskSegmentSizeSensor(WatchSensor):
         segment_id: str,
         minimum: int | str,
         flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[SensorParameters],
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
         self.segment_id = segment_id
@@ -76,8 +79,9 @@ class FlodeskSubscriberStatusSensor(PrivateFields, WatchSensor):
     :param flodesk_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("target_statuses", "conn_id")
+    template_fields: Sequence[str] = ("target_statuses", "flodesk_conn_id")
     ui_color = flodesk.VENDOR.color
+    vendor = flodesk.VENDOR
 
     def __init__(
         self,
@@ -85,7 +89,7 @@ class FlodeskSubscriberStatusSensor(PrivateFields, WatchSensor):
         id_or_email: str,
         target_statuses: Sequence[str] | str = ("active",),
         flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[SensorParameters],
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
         self.keep_private(id_or_email=id_or_email)

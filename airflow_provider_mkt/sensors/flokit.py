@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.vendors import flokit
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from airflow_provider_mkt.tasks.parameters import SensorParameters
     from airflow_provider_mkt.waiting.flokit import SyncWatch
 
 
@@ -23,8 +26,9 @@ class FlokitIntegrationSyncSensor(WatchSensor):
     :param flokit_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("integration_id", "since", "conn_id")
+    template_fields: Sequence[str] = ("integration_id", "since", "flokit_conn_id")
     ui_color = flokit.VENDOR.color
+    vendor = flokit.VENDOR
 
     def __init__(
         self,
@@ -32,7 +36,7 @@ class FlokitIntegrationSyncSensor(WatchSensor):
         integration_id: str,
         since: datetime | str | None = None,
         flokit_conn_id: str = flokit.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[SensorParameters],
     ) -> None:
         super().__init__(conn_id=flokit_conn_id, **kwargs)
         self.integration_id = integration_id

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.sensors.base import WatchSensor, known_ids
 from airflow_provider_mkt.vendors import flow_living
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from airflow_provider_mkt.tasks.parameters import SensorParameters
     from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 
 
@@ -25,8 +28,9 @@ class FlowLivingCampaignStatusSensor(WatchSensor):
     :param flow_living_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("campaign_tracking_id", "target_statuses", "conn_id")
+    template_fields: Sequence[str] = ("campaign_tracking_id", "target_statuses", "flow_living_conn_id")
     ui_color = flow_living.VENDOR.color
+    vendor = flow_living.VENDOR
     no_ids = (
         "the order has no tracking ids. Its answer was lost and analytics shows its campaigns (flow_campaign_ids of "
         "the publishing task), or it was a dry run"
@@ -38,7 +42,7 @@ class FlowLivingCampaignStatusSensor(WatchSensor):
         campaign_tracking_id: str | Sequence[str],
         target_statuses: Sequence[str] | str = flow_living.LIVE,
         flow_living_conn_id: str = flow_living.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[SensorParameters],
     ) -> None:
         super().__init__(conn_id=flow_living_conn_id, **kwargs)
         self.campaign_tracking_id = campaign_tracking_id

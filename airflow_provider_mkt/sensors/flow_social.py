@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.sensors.base import WatchSensor, known_ids
 from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from airflow_provider_mkt.tasks.parameters import SensorParameters
     from airflow_provider_mkt.waiting.flow_social import PostWatch
 
 
@@ -23,8 +26,9 @@ class FlowSocialPostStatusSensor(WatchSensor):
     :param flow_social_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("post_id", "target_statuses", "conn_id")
+    template_fields: Sequence[str] = ("post_id", "target_statuses", "flow_social_conn_id")
     ui_color = flow_social.VENDOR.color
+    vendor = flow_social.VENDOR
     no_ids = "no post of the batch was scheduled"
 
     def __init__(
@@ -33,7 +37,7 @@ class FlowSocialPostStatusSensor(WatchSensor):
         post_id: str | Sequence[str],
         target_statuses: Sequence[str] | str = flow_social.DELIVERED,
         flow_social_conn_id: str = flow_social.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[SensorParameters],
     ) -> None:
         super().__init__(conn_id=flow_social_conn_id, **kwargs)
         self.post_id = post_id

@@ -112,9 +112,9 @@ def _campaign(read: Any, skip: Hook) -> list[Any]:
 
 def _posts(read: Any, skip: Hook) -> list[Any]:
     # Without posts there is nothing to map over, which Airflow skips.
-    posts: Any = FlowSocialSchedulePostOperator.partial(task_id=POSTS_TASK, trigger_rule=IF).expand_kwargs(
-        plan_posts(read["posts"])
-    )
+    posts: Any = FlowSocialSchedulePostOperator.partial(
+        task_id=POSTS_TASK, trigger_rule=IF, map_index_template="{{ task.channel_id }} {{ task.scheduled_for }}"
+    ).expand_kwargs(plan_posts(read["posts"]))
     delivered = FlowSocialPostStatusSensor(
         task_id="wait_for_delivery",
         post_id=posts.output["post_id"],

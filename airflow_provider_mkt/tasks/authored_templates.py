@@ -10,10 +10,12 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from jinja2.nativetypes import NativeEnvironment
+
+from airflow_provider_mkt.tasks.signatures import WholeSignature
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
@@ -28,20 +30,34 @@ class AuthoredTemplates:
     - ``render_template_as_native_obj`` keeps the type of what one expression yields. Text stays text: ``0x1F`` is not
       made a number, and ``"Quoted"`` keeps its quotes.
 
-    Fields are told apart by the constructor's parameters: those of the same name, ``<type>_conn_id`` for ``conn_id``,
-    and what :attr:`parameter_names` says. A field of a subclass that has no such parameter is taken for data as soon as
-    the task is mapped over another one.
+    Fields are told apart by the constructor's parameters of the same name. A field of a subclass that has no such
+    parameter is taken for data as soon as the task is mapped over another one.
     """
 
-    parameter_names: ClassVar[Mapping[str, str]] = {}
-    """Parameters by field, where their names differ."""
+    __signature__ = WholeSignature()
+
+    @property
+    def conn_id(self) -> str:
+        """The connection to the vendor. The field has the parameter's name, so that is what Airflow shows."""
+        name = parameter_of(type(self), "conn_id")
+        if name not in vars(self):
+            raise AttributeError(f"{type(self).__name__} has no {name}")
+        conn_id: str = vars(self)[name]
+        return conn_id
+
+    @conn_id.setter
+    def conn_id(self, value: str) -> None:
+        if (name := parameter_of(type(self), "conn_id")) == "conn_id":
+            vars(self)[name] = value
+        else:
+            setattr(self, name, value)
 
     def __new__(cls, *_: Any, **given: Any) -> Any:
         """Refuse ``conn_id`` where the parameter has the vendor's name; Python would say that it was given twice.
 
         :raises TypeError: naming the right parameter
         """
-        if "conn_id" in given and (name := parameter_of(cls, "conn_id")) != "conn_id":
+        if "conn_id" in given and (name := parameter_of(cls, "conn_id")) in inspect.signature(cls).parameters:
             raise TypeError(f"{cls.__name__} has no parameter 'conn_id': name the connection as {name}=…")
         return super().__new__(cls)
 
@@ -95,15 +111,13 @@ class AuthoredTemplates:
 
 
 def parameter_of(cls: type[Any], field: str) -> str:
-    """Return the constructor's parameter that sets a field.
+    """Return the constructor's parameter that sets a field: ``<type>_conn_id`` for ``conn_id``, else the same name.
 
-    :param cls: the operator or sensor
+    :param cls: the operator or sensor; one that names no vendor calls its connection ``conn_id``
     :param field: one of its template fields or private fields
     """
-    if field != "conn_id":
-        return str(cls.parameter_names.get(field, field))
-    own = (name for each in cls.__mro__ if "__init__" in vars(each) for name in inspect.signature(each).parameters)
-    return next((name for name in own if name.endswith("_conn_id") and name not in cls.template_fields), field)
+    vendor = getattr(cls, "vendor", None)
+    return f"{vendor.conn_type}_conn_id" if field == "conn_id" and vendor is not None else field
 
 
 def _mapped_over_a_task(declared: Any, parameter: str, context: Context) -> bool:

@@ -27,11 +27,21 @@ class Declared:
         return str(self.task.task_id)
 
     @property
+    def conn_id(self) -> str | None:
+        """The connection to the vendor, as it is declared; None where there is none."""
+        from airflow_provider_mkt.tasks.authored_templates import parameter_of
+
+        vendor = getattr(self.kind, "vendor", None)
+        default = vendor.default_conn_id if vendor else None
+        given: str | None = self.get(parameter_of(self.kind, "conn_id"), default)
+        return given
+
+    @property
     def launches(self) -> bool:
         """Whether it starts something at a vendor, once."""
         from airflow_provider_mkt.operators.submitting import RecordingOperator
 
-        return issubclass(self.kind, RecordingOperator) and self.get("validate_only") is not True
+        return issubclass(self.kind, RecordingOperator) and self.get("dry_run") is not True
 
     @property
     def waits(self) -> bool:
@@ -56,7 +66,7 @@ class Declared:
 def declared(task: Any) -> Declared:
     """Return what a task declares."""
     kind = task.operator_class if hasattr(task, "partial_kwargs") else type(task)
-    names = [name for name in getattr(kind, "template_fields", ()) if name != "conn_id"]
+    names = [name for name in getattr(kind, "template_fields", ()) if not name.endswith("_conn_id")]
     if hasattr(task, "partial_kwargs"):
         expanded = getattr(task.expand_input, "value", None)
         given = {**task.partial_kwargs, **(expanded if isinstance(expanded, Mapping) else {})}

@@ -34,7 +34,7 @@ def same_launch(_: DAG, tasks: list[Declared]) -> Found:
     """Two tasks launch the same."""
     seen: dict[str, str] = {}
     for each in _launches(tasks):
-        content = json.dumps([each.kind.__name__, each.get("conn_id"), dict(each.fields)], default=str, sort_keys=True)
+        content = json.dumps([each.kind.__name__, each.conn_id, dict(each.fields)], default=str, sort_keys=True)
         if content in seen:
             yield each.task_id, f"launches the same as {seen[content]}, so it happens twice. Remove one of them."
         seen.setdefault(content, each.task_id)
@@ -158,7 +158,7 @@ def held_worker(_: DAG, tasks: list[Declared]) -> Found:
 
 def _connections(tasks: list[Declared]) -> Iterator[tuple[Declared, str]]:
     for each in tasks:
-        conn_id = each.get("conn_id")
+        conn_id = each.conn_id
         if (each.launches or each.waits) and isinstance(conn_id, str) and "{" not in conn_id:
             yield each, conn_id
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
@@ -12,6 +12,11 @@ from airflow_provider_mkt.operators.flow_social.chunk import Row
 from airflow_provider_mkt.operators.flow_social.posts import SPELLINGS, SchedulesPosts, row_of
 from airflow_provider_mkt.transfers.sql import sql_rows
 from airflow_provider_mkt.vendors import flow_social
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from airflow_provider_mkt.operators.flow_social.posts import BatchParameters
 
 
 class SqlToFlowSocialPostsOperator(SchedulesPosts):
@@ -35,7 +40,7 @@ class SqlToFlowSocialPostsOperator(SchedulesPosts):
     :param flow_social_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("sql", "sql_conn_id", "parameters", "columns", "conn_id")
+    template_fields: Sequence[str] = ("sql", "sql_conn_id", "parameters", "columns", "flow_social_conn_id")
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - Airflow's
     ui_color = flow_social.VENDOR.color
@@ -48,7 +53,7 @@ class SqlToFlowSocialPostsOperator(SchedulesPosts):
         parameters: Sequence[Any] | Mapping[str, Any] | None = None,
         columns: Mapping[str, str] | None = None,
         flow_social_conn_id: str = FlowSocialHook.default_conn_name,
-        **kwargs: Any,
+        **kwargs: Unpack[BatchParameters],
     ) -> None:
         super().__init__(conn_id=flow_social_conn_id, **kwargs)
         self.sql = sql

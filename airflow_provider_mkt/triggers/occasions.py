@@ -9,11 +9,12 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import TriggerEvent
-
+from airflow_provider_mkt.triggers.event import WaitEvent
 from airflow_provider_mkt.waiting.base import FailedPolls, WaitState
 
 if TYPE_CHECKING:
+    from airflow.triggers.base import TriggerEvent
+
     from airflow_provider_mkt.triggers.subscribers import Subscriber
 
 log = logging.getLogger(__name__)
@@ -66,5 +67,5 @@ async def occasions(subscriber: Subscriber, cursor: Cursor) -> AsyncIterator[Tri
         if occasion == told:
             continue
         if verdict.state is WaitState.DONE and (told is not None or watch.first_counts()):
-            yield TriggerEvent(verdict.event())
+            yield WaitEvent(verdict.event())
         await cursor.keep(occasion)

@@ -20,6 +20,7 @@ from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.submission.messages import resubmit_hint
 from airflow_provider_mkt.tasks.user_stop import marked_failed
 from airflow_provider_mkt.triggers.answers import Answers
+from airflow_provider_mkt.triggers.event import WaitEvent
 from airflow_provider_mkt.triggers.line import Line
 from airflow_provider_mkt.triggers.list_loop import ListLoop
 from airflow_provider_mkt.triggers.loop import Loop, beside, run_for_ever
@@ -123,12 +124,12 @@ class WatchTrigger(BaseEventTrigger):
             except (ApiError, StoreError, AirflowNotFoundException) as error:
                 told = self._told(error)
                 if failed.give_up_on(told):
-                    yield TriggerEvent(told.to_event())
+                    yield WaitEvent(told.to_event())
                     return
             else:
                 failed.reset(verdict)
                 if verdict.final:
-                    yield TriggerEvent(verdict.event())
+                    yield WaitEvent(verdict.event())
                     return
             await line.sleep(interval)
             interval = min(interval * 2, self.longest_interval) if self.longest_interval else interval
@@ -170,7 +171,7 @@ class WatchTrigger(BaseEventTrigger):
             return
         with Group.joined(self.shared_stream_key(), subscriber):
             payload = await self._wait(subscriber, shared_stream)
-        yield TriggerEvent(payload)
+        yield WaitEvent(payload)
 
     async def _wait(self, subscriber: Subscriber, shared_stream: AsyncIterator[Any]) -> dict[str, Any]:
         """Return the event that ends the wait, and log in this task's own log what is told before."""

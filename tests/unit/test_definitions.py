@@ -62,7 +62,7 @@ def test_keyword_only(cls: Any, arguments: dict[str, Any], mapped: str, conn_typ
 def test_connection(cls: Any, arguments: dict[str, Any], mapped: str, conn_type: str) -> None:
     assert cls(task_id="a", **arguments).conn_id == f"{conn_type}_default"
     assert cls(task_id="a", **arguments, **{f"{conn_type}_conn_id": "mine"}).conn_id == "mine"
-    assert "conn_id" in cls.template_fields
+    assert f"{conn_type}_conn_id" in cls.template_fields
 
 
 @every_task
@@ -80,6 +80,13 @@ def test_rendering(cls: Any, arguments: dict[str, Any], mapped: str, conn_type: 
     # A private field is rendered by the running task only.
     assert (getattr(task, mapped) if mapped in cls.template_fields else task.private(mapped, context)) == "rendered"
     assert task.conn_id == "elsewhere"
+
+
+@every_task
+def test_rendered_fields_have_the_names_of_parameters(
+    cls: Any, arguments: dict[str, Any], mapped: str, conn_type: str
+) -> None:
+    assert set(cls.template_fields) <= set(inspect.signature(cls).parameters)
 
 
 @every_task

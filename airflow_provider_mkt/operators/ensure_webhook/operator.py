@@ -27,8 +27,16 @@ from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from typing_extensions import Required
 
     from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
+    from airflow_provider_mkt.tasks.parameters import OperatorParameters
+
+    class WebhookParameters(OperatorParameters, total=False):
+        """What all take that ensure a subscription."""
+
+        url: Required[str]
+        events: Required[Sequence[str]]
 
 
 class EnsureWebhookBase(MarketingOperator[Hook]):
@@ -42,7 +50,6 @@ class EnsureWebhookBase(MarketingOperator[Hook]):
     :raises StoreError: when the shared store cannot be used; nothing was sent then, or the next try settles it
     """
 
-    template_fields: Sequence[str] = ("url", "events", "conn_id")
     operator_extra_links = (SubmissionLink(),)
 
     def __init__(self, *, url: str, events: Sequence[str], multiple_outputs: bool = True, **kwargs: Any) -> None:

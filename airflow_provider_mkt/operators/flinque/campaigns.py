@@ -16,10 +16,12 @@ from airflow_provider_mkt.vendors import flinque
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from typing_extensions import Unpack
 
     from airflow_provider_mkt.hooks.flinque import FlinqueHook
     from airflow_provider_mkt.submission.record import Record
     from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+    from airflow_provider_mkt.tasks.parameters import OperatorParameters, PollingParameters
     from airflow_provider_mkt.waiting.base import Verdict
     from airflow_provider_mkt.waiting.flinque import CampaignWatch
 
@@ -44,7 +46,7 @@ class FlinqueCreateCampaignOperator(SubmittingOperator["FlinqueHook"]):
     :param flinque_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("campaign", "target_statuses", "conn_id")
+    template_fields: Sequence[str] = ("campaign", "target_statuses", "flinque_conn_id")
     ui_color = flinque.VENDOR.color
     vendor = flinque.VENDOR
 
@@ -55,7 +57,7 @@ class FlinqueCreateCampaignOperator(SubmittingOperator["FlinqueHook"]):
         target_statuses: Sequence[str] | str = flinque.CAMPAIGN_LIVE,
         flinque_conn_id: str = flinque.VENDOR.default_conn_id,
         wait_for_completion: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[PollingParameters],
     ) -> None:
         super().__init__(conn_id=flinque_conn_id, wait_for_completion=wait_for_completion, **kwargs)
         self.campaign = campaign
@@ -96,7 +98,7 @@ class FlinqueUpdateCampaignOperator(MarketingOperator["FlinqueHook"]):
     :param flinque_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("campaign_id", "changes", "conn_id")
+    template_fields: Sequence[str] = ("campaign_id", "changes", "flinque_conn_id")
     ui_color = flinque.VENDOR.color
     vendor = flinque.VENDOR
 
@@ -106,10 +108,9 @@ class FlinqueUpdateCampaignOperator(MarketingOperator["FlinqueHook"]):
         campaign_id: str,
         changes: Mapping[str, Any],
         flinque_conn_id: str = flinque.VENDOR.default_conn_id,
-        multiple_outputs: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorParameters],
     ) -> None:
-        super().__init__(conn_id=flinque_conn_id, multiple_outputs=multiple_outputs, **kwargs)
+        super().__init__(conn_id=flinque_conn_id, **kwargs)
         self.campaign_id = campaign_id
         self.changes = changes
 

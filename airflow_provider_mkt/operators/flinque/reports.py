@@ -10,9 +10,12 @@ from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.vendors import flinque
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from airflow_provider_mkt.hooks.flinque import FlinqueHook
     from airflow_provider_mkt.submission.record import Record
     from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+    from airflow_provider_mkt.tasks.parameters import SubmittingParameters
     from airflow_provider_mkt.waiting.base import Verdict
     from airflow_provider_mkt.waiting.flinque import ReportWatch
 
@@ -31,7 +34,7 @@ class FlinqueGenerateReportOperator(SubmittingOperator["FlinqueHook"]):
     :param flinque_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("report", "conn_id")
+    template_fields: Sequence[str] = ("report", "flinque_conn_id")
     ui_color = flinque.VENDOR.color
     vendor = flinque.VENDOR
 
@@ -40,7 +43,7 @@ class FlinqueGenerateReportOperator(SubmittingOperator["FlinqueHook"]):
         *,
         report: Mapping[str, Any],
         flinque_conn_id: str = flinque.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[SubmittingParameters],
     ) -> None:
         super().__init__(conn_id=flinque_conn_id, **kwargs)
         self.report = report

@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_mkt.operators.ensure_webhook.operator import EnsureWebhookBase
 from airflow_provider_mkt.vendors import flinque
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from airflow_provider_mkt.hooks.flinque import FlinqueHook
+    from airflow_provider_mkt.operators.ensure_webhook.operator import WebhookParameters
     from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
 
 
@@ -25,10 +29,13 @@ class FlinqueEnsureWebhookOperator(EnsureWebhookBase["FlinqueHook"]):
     :param flinque_conn_id: connection
     """
 
+    template_fields: Sequence[str] = ("url", "events", "flinque_conn_id")
     ui_color = flinque.VENDOR.color
     vendor = flinque.VENDOR
 
-    def __init__(self, *, flinque_conn_id: str = flinque.VENDOR.default_conn_id, **kwargs: Any) -> None:
+    def __init__(
+        self, *, flinque_conn_id: str = flinque.VENDOR.default_conn_id, **kwargs: Unpack[WebhookParameters]
+    ) -> None:
         super().__init__(conn_id=flinque_conn_id, **kwargs)
 
     @cached_property

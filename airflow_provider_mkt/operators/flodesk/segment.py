@@ -14,11 +14,13 @@ from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from typing_extensions import Unpack
 
     from airflow_provider_mkt.hooks.flodesk import FlodeskHook
     from airflow_provider_mkt.state.exclusive import ExclusiveLease
     from airflow_provider_mkt.submission.record import Record
     from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+    from airflow_provider_mkt.tasks.parameters import SubmittingParameters
     from airflow_provider_mkt.waiting.base import Verdict
 
 
@@ -37,7 +39,7 @@ class FlodeskCreateSegmentOperator(InstantOperator["FlodeskHook"]):
     :raises StoreError: when the shared store cannot be used; nothing was sent then, or the next try settles it
     """
 
-    template_fields: Sequence[str] = ("name", "color", "reuse", "conn_id")
+    template_fields: Sequence[str] = ("name", "color", "reuse", "flodesk_conn_id")
     ui_color = flodesk.VENDOR.color
     vendor = flodesk.VENDOR
 
@@ -48,7 +50,7 @@ class FlodeskCreateSegmentOperator(InstantOperator["FlodeskHook"]):
         color: str | None = None,
         reuse: bool | str = True,
         flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[SubmittingParameters],
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
         self.name = name

@@ -15,10 +15,12 @@ from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from typing_extensions import Unpack
 
     from airflow_provider_mkt.hooks.flodesk import FlodeskHook
     from airflow_provider_mkt.submission.record import Record
     from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+    from airflow_provider_mkt.tasks.parameters import OperatorParameters, SubmittingParameters
     from airflow_provider_mkt.waiting.base import Verdict
 
 
@@ -32,7 +34,7 @@ class FlodeskAddToSegmentsOperator(MarketingOperator["FlodeskHook"]):
     :param flodesk_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("segment_ids", "conn_id")
+    template_fields: Sequence[str] = ("segment_ids", "flodesk_conn_id")
     ui_color = flodesk.VENDOR.color
     vendor = flodesk.VENDOR
 
@@ -42,7 +44,7 @@ class FlodeskAddToSegmentsOperator(MarketingOperator["FlodeskHook"]):
         id_or_email: str,
         segment_ids: Sequence[str],
         flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorParameters],
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
         self.keep_private(id_or_email=id_or_email)
@@ -75,12 +77,16 @@ class FlodeskUnsubscribeOperator(MarketingOperator["FlodeskHook"]):
     :param flodesk_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("conn_id",)
+    template_fields: Sequence[str] = ("flodesk_conn_id",)
     ui_color = flodesk.VENDOR.color
     vendor = flodesk.VENDOR
 
     def __init__(
-        self, *, id_or_email: str, flodesk_conn_id: str = flodesk.VENDOR.default_conn_id, **kwargs: Any
+        self,
+        *,
+        id_or_email: str,
+        flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
+        **kwargs: Unpack[OperatorParameters],
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
         self.keep_private(id_or_email=id_or_email)
@@ -112,7 +118,7 @@ class FlodeskAddToWorkflowOperator(InstantOperator["FlodeskHook"]):
     :param flodesk_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("workflow_id", "conn_id")
+    template_fields: Sequence[str] = ("workflow_id", "flodesk_conn_id")
     ui_color = flodesk.VENDOR.color
     vendor = flodesk.VENDOR
 
@@ -122,7 +128,7 @@ class FlodeskAddToWorkflowOperator(InstantOperator["FlodeskHook"]):
         workflow_id: str,
         id_or_email: str,
         flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[SubmittingParameters],
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
         self.workflow_id = workflow_id

@@ -16,10 +16,20 @@ from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from typing_extensions import Unpack
 
     from airflow_provider_mkt.hooks.flodesk import FlodeskHook
     from airflow_provider_mkt.operators.flodesk.refusals import Refusals
     from airflow_provider_mkt.planning.people import People
+    from airflow_provider_mkt.tasks.parameters import OperatorParameters
+
+    class UpsertParameters(OperatorParameters, total=False):
+        """What all take that upsert an audience."""
+
+        segment_ids: Sequence[str] | None
+        allow_failures: bool
+        failures_path: str | None
+
 
 INVALID = "invalid"
 """Our code for people who cannot be sent."""
@@ -157,7 +167,7 @@ class FlodeskUpsertSubscribersOperator(SubscriberUpsert):
     :param flodesk_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("path", "segment_ids", "failures_path", "conn_id")
+    template_fields: Sequence[str] = ("path", "segment_ids", "failures_path", "flodesk_conn_id")
     nobody = "There are no subscribers to upsert; check the audience file."
 
     def __init__(
@@ -166,7 +176,7 @@ class FlodeskUpsertSubscribersOperator(SubscriberUpsert):
         subscribers: Sequence[Mapping[str, Any]] | None = None,
         path: str | None = None,
         flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[UpsertParameters],
     ) -> None:
         super().__init__(flodesk_conn_id=flodesk_conn_id, **kwargs)
         if (subscribers is None) == (path is None):

@@ -15,7 +15,10 @@ from airflow_provider_mkt.operators.ensure_webhook.operator import EnsureWebhook
 from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from airflow_provider_mkt.hooks.flodesk import FlodeskHook
+    from airflow_provider_mkt.operators.ensure_webhook.operator import WebhookParameters
     from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
 
 TOKEN = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{15,}")
@@ -35,12 +38,16 @@ class FlodeskEnsureWebhookOperator(EnsureWebhookBase["FlodeskHook"]):
     :param flodesk_conn_id: connection, with the extra ``webhook_token``
     """
 
-    template_fields: Sequence[str] = ("url", "events", "name", "conn_id")
+    template_fields: Sequence[str] = ("url", "events", "name", "flodesk_conn_id")
     ui_color = flodesk.VENDOR.color
     vendor = flodesk.VENDOR
 
     def __init__(
-        self, *, name: str = "Airflow", flodesk_conn_id: str = flodesk.VENDOR.default_conn_id, **kwargs: Any
+        self,
+        *,
+        name: str = "Airflow",
+        flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
+        **kwargs: Unpack[WebhookParameters],
     ) -> None:
         super().__init__(conn_id=flodesk_conn_id, **kwargs)
         self.name = name

@@ -16,9 +16,11 @@ from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from typing_extensions import Unpack
 
     from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
     from airflow_provider_mkt.operators.flow_social.answers import Item
+    from airflow_provider_mkt.tasks.parameters import OperatorParameters
 
 POST_NOT_FOUND = "POST_NOT_FOUND"
 """The vendor's code for a post that is not there."""
@@ -36,7 +38,7 @@ class FlowSocialUpdatePostOperator(MarketingOperator["FlowSocialHook"]):
     :param flow_social_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("post_id", "content", "scheduled_for", "media_keys", "conn_id")
+    template_fields: Sequence[str] = ("post_id", "content", "scheduled_for", "media_keys", "flow_social_conn_id")
     ui_color = flow_social.VENDOR.color
     vendor = flow_social.VENDOR
 
@@ -48,7 +50,7 @@ class FlowSocialUpdatePostOperator(MarketingOperator["FlowSocialHook"]):
         scheduled_for: datetime | str | None = None,
         media_keys: Sequence[str] | None = None,
         flow_social_conn_id: str = flow_social.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorParameters],
     ) -> None:
         super().__init__(conn_id=flow_social_conn_id, **kwargs)
         self.post_id = post_id
@@ -102,7 +104,7 @@ class FlowSocialDeletePostOperator(MarketingOperator["FlowSocialHook"]):
     :param flow_social_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("post_id", "conn_id")
+    template_fields: Sequence[str] = ("post_id", "flow_social_conn_id")
     ui_color = flow_social.VENDOR.color
     vendor = flow_social.VENDOR
 
@@ -111,7 +113,7 @@ class FlowSocialDeletePostOperator(MarketingOperator["FlowSocialHook"]):
         *,
         post_id: str | Sequence[str],
         flow_social_conn_id: str = flow_social.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorParameters],
     ) -> None:
         super().__init__(conn_id=flow_social_conn_id, **kwargs)
         self.post_id = post_id

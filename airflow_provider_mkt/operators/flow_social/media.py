@@ -18,10 +18,12 @@ from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
+    from typing_extensions import Unpack
 
     from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
     from airflow_provider_mkt.submission.record import Record
     from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+    from airflow_provider_mkt.tasks.parameters import SubmittingParameters
     from airflow_provider_mkt.waiting.base import Verdict
 
 CHUNK = 64 * 1024
@@ -38,7 +40,7 @@ class FlowSocialUploadMediaOperator(InstantOperator["FlowSocialHook"]):
     :param flow_social_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("path", "conn_id")
+    template_fields: Sequence[str] = ("path", "flow_social_conn_id")
     ui_color = flow_social.VENDOR.color
     vendor = flow_social.VENDOR
 
@@ -47,7 +49,7 @@ class FlowSocialUploadMediaOperator(InstantOperator["FlowSocialHook"]):
         *,
         path: str | os.PathLike[str] | ObjectStoragePath,
         flow_social_conn_id: str = flow_social.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[SubmittingParameters],
     ) -> None:
         super().__init__(conn_id=flow_social_conn_id, **kwargs)
         self.path = path

@@ -11,9 +11,12 @@ from airflow_provider_mkt.operators.submitting import SubmittingOperator
 from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
     from airflow_provider_mkt.submission.record import Record
     from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
+    from airflow_provider_mkt.tasks.parameters import PollingParameters
     from airflow_provider_mkt.waiting.base import Verdict
     from airflow_provider_mkt.waiting.flow_social import PostWatch
 
@@ -31,7 +34,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator["FlowSocialHook"]):
     :param flow_social_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("channel_id", "content", "scheduled_for", "media_keys", "conn_id")
+    template_fields: Sequence[str] = ("channel_id", "content", "scheduled_for", "media_keys", "flow_social_conn_id")
     ui_color = flow_social.VENDOR.color
     vendor = flow_social.VENDOR
 
@@ -44,7 +47,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator["FlowSocialHook"]):
         media_keys: Sequence[str] | None = None,
         flow_social_conn_id: str = flow_social.VENDOR.default_conn_id,
         wait_for_completion: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[PollingParameters],
     ) -> None:
         super().__init__(conn_id=flow_social_conn_id, wait_for_completion=wait_for_completion, **kwargs)
         self.channel_id = channel_id

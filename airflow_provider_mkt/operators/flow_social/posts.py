@@ -19,13 +19,22 @@ from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from typing_extensions import Unpack
 
     from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
     from airflow_provider_mkt.operators.flow_social.batch import BatchResult
     from airflow_provider_mkt.operators.flow_social.chunk import Row
     from airflow_provider_mkt.submission.record import Record
+    from airflow_provider_mkt.tasks.parameters import SubmittingParameters
     from airflow_provider_mkt.waiting.base import Verdict
     from airflow_provider_mkt.waiting.flow_social import PostWatch
+
+    class BatchParameters(SubmittingParameters, total=False):
+        """What all take that schedule many posts."""
+
+        chunk_size: int
+        allow_failures: bool
+
 
 STOPPABLE = "mkt.posts.stoppable"
 """Set when the posts may be deleted once the wait is over: they were scheduled from here, and the user wants it."""
@@ -147,7 +156,7 @@ class FlowSocialSchedulePostsOperator(SchedulesPosts):
     :param flow_social_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("posts", "conn_id")
+    template_fields: Sequence[str] = ("posts", "flow_social_conn_id")
     template_fields_renderers = {"posts": "json"}  # noqa: RUF012 - Airflow's
     ui_color = flow_social.VENDOR.color
 
@@ -156,7 +165,7 @@ class FlowSocialSchedulePostsOperator(SchedulesPosts):
         *,
         posts: Sequence[Mapping[str, Any]],
         flow_social_conn_id: str = flow_social.VENDOR.default_conn_id,
-        **kwargs: Any,
+        **kwargs: Unpack[BatchParameters],
     ) -> None:
         super().__init__(conn_id=flow_social_conn_id, **kwargs)
         self.posts = posts

@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_mkt.operators.ensure_webhook.operator import EnsureWebhookBase
 from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
+    from airflow_provider_mkt.operators.ensure_webhook.operator import WebhookParameters
     from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
 
 
@@ -26,10 +30,13 @@ class FlowSocialEnsureWebhookOperator(EnsureWebhookBase["FlowSocialHook"]):
     :param flow_social_conn_id: connection
     """
 
+    template_fields: Sequence[str] = ("url", "events", "flow_social_conn_id")
     ui_color = flow_social.VENDOR.color
     vendor = flow_social.VENDOR
 
-    def __init__(self, *, flow_social_conn_id: str = flow_social.VENDOR.default_conn_id, **kwargs: Any) -> None:
+    def __init__(
+        self, *, flow_social_conn_id: str = flow_social.VENDOR.default_conn_id, **kwargs: Unpack[WebhookParameters]
+    ) -> None:
         super().__init__(conn_id=flow_social_conn_id, **kwargs)
 
     @cached_property

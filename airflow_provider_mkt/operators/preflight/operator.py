@@ -16,8 +16,16 @@ from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, RetryPolicy
+    from typing_extensions import Unpack
 
     from airflow_provider_mkt.operators.preflight.findings import Findings
+    from airflow_provider_mkt.tasks.parameters import AirflowParameters
+
+    class PreflightParameters(AirflowParameters, total=False):
+        """What it takes from Airflow."""
+
+        multiple_outputs: bool
+
 
 Step = Callable[["Findings"], None]
 
@@ -82,7 +90,7 @@ class PreflightOperator(AuthoredTemplates, BaseOperator):
         flokit_conn_id: str = "flokit_default",
         flinque_conn_id: str = "flinque_default",
         retry_policy: RetryPolicy | None = DEFAULT,
-        **kwargs: Any,
+        **kwargs: Unpack[PreflightParameters],
     ) -> None:
         super().__init__(retry_policy=retry_policy, **kwargs)
         self.campaign = campaign

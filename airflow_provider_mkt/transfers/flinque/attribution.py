@@ -33,6 +33,9 @@ from airflow_provider_mkt.vendors import flinque
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
     from pydantic import JsonValue
+    from typing_extensions import Unpack
+
+    from airflow_provider_mkt.tasks.parameters import OperatorParameters
 
 COLUMNS = ("id", "campaign_id", "creator_id", "amount", "currency", "attributed_at")
 """Fields of an order (assumed). Amounts are decimal text."""
@@ -63,7 +66,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator[FlinqueH
     :param flinque_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("path", "since", "start", "end", "conn_id")
+    template_fields: Sequence[str] = ("path", "since", "start", "end", "flinque_conn_id")
     ui_color = flinque.VENDOR.color
     vendor = flinque.VENDOR
 
@@ -79,7 +82,7 @@ class FlinqueAttributionToObjectStorageOperator(ToObjectStorageOperator[FlinqueH
         columns: Sequence[str] = COLUMNS,
         per_page: int | None = MAX_PAGE,
         flinque_conn_id: str = FlinqueHook.default_conn_name,
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorParameters],
     ) -> None:
         super().__init__(path=path, conn_id=flinque_conn_id, **kwargs)
         self.since = since

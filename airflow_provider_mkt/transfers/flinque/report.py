@@ -19,6 +19,9 @@ from airflow_provider_mkt.waiting.flinque import ReportWatch
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
+    from typing_extensions import Unpack
+
+    from airflow_provider_mkt.tasks.parameters import OperatorParameters
 
 
 class FlinqueReportToObjectStorageOperator(ToObjectStorageOperator[FlinqueHook]):
@@ -32,7 +35,7 @@ class FlinqueReportToObjectStorageOperator(ToObjectStorageOperator[FlinqueHook])
     :param flinque_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("report_id", "path", "conn_id")
+    template_fields: Sequence[str] = ("report_id", "path", "flinque_conn_id")
     ui_color = flinque.VENDOR.color
     vendor = flinque.VENDOR
 
@@ -42,7 +45,7 @@ class FlinqueReportToObjectStorageOperator(ToObjectStorageOperator[FlinqueHook])
         report_id: str,
         path: str | ObjectStoragePath,
         flinque_conn_id: str = FlinqueHook.default_conn_name,
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorParameters],
     ) -> None:
         super().__init__(path=path, conn_id=flinque_conn_id, **kwargs)
         self.report_id = report_id

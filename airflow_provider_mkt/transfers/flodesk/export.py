@@ -24,6 +24,9 @@ from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
+    from typing_extensions import Unpack
+
+    from airflow_provider_mkt.tasks.parameters import OperatorParameters
 
 TEXTS = ("id", "status", "email", "source", "first_name", "last_name", "optin_ip", "optin_timestamp", "created_at")
 JSONS = ("segments", "custom_fields")
@@ -40,7 +43,7 @@ class FlodeskSubscribersToObjectStorageOperator(ToObjectStorageOperator[FlodeskH
     :param flodesk_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("path", "status", "segment_id", "conn_id")
+    template_fields: Sequence[str] = ("path", "status", "segment_id", "flodesk_conn_id")
     ui_color = flodesk.VENDOR.color
     vendor = flodesk.VENDOR
 
@@ -51,7 +54,7 @@ class FlodeskSubscribersToObjectStorageOperator(ToObjectStorageOperator[FlodeskH
         status: str | None = None,
         segment_id: str | None = None,
         flodesk_conn_id: str = FlodeskHook.default_conn_name,
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorParameters],
     ) -> None:
         super().__init__(path=path, conn_id=flodesk_conn_id, **kwargs)
         self.status = status

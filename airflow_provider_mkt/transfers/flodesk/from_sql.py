@@ -15,6 +15,9 @@ from airflow_provider_mkt.transfers.sql import sql_rows
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from typing_extensions import Unpack
+
+    from airflow_provider_mkt.operators.flodesk.upsert import UpsertParameters
 
 __all__ = ["FlodeskSubscribersToObjectStorageOperator", "SqlToFlodeskSubscribersOperator"]
 
@@ -38,7 +41,7 @@ class SqlToFlodeskSubscribersOperator(SubscriberUpsert):
     :param flodesk_conn_id: connection
     """
 
-    template_fields: Sequence[str] = ("sql", "sql_conn_id", "segment_ids", "failures_path", "conn_id")
+    template_fields: Sequence[str] = ("sql", "sql_conn_id", "segment_ids", "failures_path", "flodesk_conn_id")
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
 
@@ -49,7 +52,7 @@ class SqlToFlodeskSubscribersOperator(SubscriberUpsert):
         sql_conn_id: str,
         parameters: Sequence[Any] | Mapping[str, Any] | None = None,
         flodesk_conn_id: str = FlodeskHook.default_conn_name,
-        **kwargs: Any,
+        **kwargs: Unpack[UpsertParameters],
     ) -> None:
         super().__init__(flodesk_conn_id=flodesk_conn_id, **kwargs)
         self.sql = sql

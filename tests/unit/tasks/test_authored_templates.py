@@ -87,7 +87,7 @@ def fields_of(cls: Any, arguments: dict[str, Any], conn_type: str) -> dict[str, 
     private = [name for name in ("id_or_email", "parameters") if name in parameters]
     fields = {name: parameter_of(cls, name) for name in [*cls.template_fields, *private]}
     assert set(fields.values()) <= parameters
-    assert fields["conn_id"] == f"{conn_type}_conn_id"
+    assert f"{conn_type}_conn_id" in fields
     return fields
 
 

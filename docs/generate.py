@@ -187,7 +187,8 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _extra(name: str, extra: Extra) -> tuple[str, ...]:
     kind = ", ".join(f"`{choice}`" for choice in extra.choices or ()) or ("secret" if extra.secret else extra.kind)
     default = "–" if extra.default is None else f"`{extra.default}`"
-    return f"`{name}`", kind.replace("string", "text"), default, extra.description
+    needed = "required: " if extra.required else ""
+    return f"`{name}`", kind.replace("string", "text"), default, f"{needed}{extra.description}"
 
 
 def _classes(vendor: Vendor, room: str) -> list[str]:

@@ -190,7 +190,7 @@ def _extra(where: str, name: str, extra: Extra, value: Any) -> Any:
         return None
     if name == "verify":
         return _verify(where, value)
-    if extra.kind in ("number", "integer"):
+    if extra.numeric:
         return _number(where, name, extra, value)
     if isinstance(value, (bool, dict, list)):
         raise ValidationError(f"{where}: the extra {name!r} must be text; enter the {extra.label} in quotes.")
@@ -202,15 +202,18 @@ def _extra(where: str, name: str, extra: Extra, value: Any) -> Any:
 
 
 def _number(where: str, name: str, extra: Extra, value: Any) -> float | int:
-    largest = 1.0 if name == "budget_share" else 100_000.0
     try:
         number = float(value)
     except (TypeError, ValueError):
         number = -1.0
-    if isinstance(value, bool) or not 0 < number <= largest or (extra.kind == "integer" and not number.is_integer()):
+    if (
+        isinstance(value, bool)
+        or not 0 < number <= extra.largest
+        or (extra.kind == "integer" and not number.is_integer())
+    ):
         kind = "whole number" if extra.kind == "integer" else "number"
         raise ValidationError(
-            f"{where}: the extra {name!r} must be a {kind} above 0, up to {largest:g}, got {value!r}."
+            f"{where}: the extra {name!r} must be a {kind} above 0, up to {extra.largest:g}, got {value!r}."
         )
     return int(number) if extra.kind == "integer" else number
 

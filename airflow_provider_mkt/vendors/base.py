@@ -10,6 +10,9 @@ from typing import Any
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.client.retry_after import RATE_HEADERS
 
+MAX_NUMBER = 100_000.0
+"""The largest number in an extra that has no limit of its own."""
+
 
 @dataclass(frozen=True)
 class Extra:
@@ -21,6 +24,8 @@ class Extra:
     :param secret: hidden in the form, masked everywhere
     :param choices: the values allowed, when there are few
     :param description: what it is for, in a sentence without a full stop
+    :param required: nothing works without it
+    :param limits: the smallest and the largest number, or length of a text; a number must be above 0 in any case
     """
 
     label: str
@@ -29,17 +34,37 @@ class Extra:
     secret: bool = False
     choices: tuple[str, ...] | None = None
     description: str = ""
+    required: bool = False
+    limits: tuple[float, float] | None = None
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it is a number."""
+        return self.kind in ("number", "integer")
+
+    @property
+    def largest(self) -> float:
+        """The largest value of a number."""
+        return self.limits[1] if self.limits else MAX_NUMBER
 
     def form_field(self) -> dict[str, Any]:
-        """Return the field in the form that Airflow's connection pages read."""
-        schema: dict[str, Any] = {"type": [self.kind, "null"]}
+        """Return the field in the form that Airflow's connection pages read.
+
+        They mark a field that may not be null with a star, and keep numbers and lengths of texts within the limits.
+        """
+        schema: dict[str, Any] = {"type": self.kind if self.required else [self.kind, "null"]}
+        if self.numeric:
+            schema.update(minimum=self.limits[0] if self.limits else 0, maximum=self.largest)
+        elif self.limits:
+            schema.update(minLength=int(self.limits[0]), maxLength=int(self.limits[1]))
         if self.default is not None:
             schema["default"] = self.default
         if self.secret:
             schema["format"] = "password"
         if self.choices:
             schema["enum"] = list(self.choices)
-        described = {"description": self.description} if self.description else {}
+        told = self.description.replace("`", "")
+        described = {"description": f"{told[:1].upper()}{told[1:]}."} if told else {}
         return {"label": self.label, "schema": schema, **described}
 
 
@@ -63,12 +88,14 @@ COMMON_EXTRAS: Mapping[str, Extra] = {
         "Part of the vendor's rate limit to use (0 to 1)",
         "number",
         1.0,
+        limits=(0.0, 1.0),
         description="part of the vendor's rate limit to use, above 0, up to 1; leave room for other programs with the "
         "same key",
     ),
     "requests_per_minute": Extra(
         "Rate limit, if yours differs from the documented one",
         "integer",
+        limits=(1.0, MAX_NUMBER),
         description="the main rate limit, where yours differs from the documented one",
     ),
     "previous_webhook_secret": Extra(
@@ -78,14 +105,14 @@ COMMON_EXTRAS: Mapping[str, Extra] = {
 
 
 SPENDING_EXTRAS: Mapping[str, Extra] = {
-    "currency": Extra("Currency of the account", description="currency of the account, in three capital letters"),
+    "currency": Extra(
+        "Currency of the account",
+        limits=(3.0, 3.0),
+        description="currency of the account, in three capital letters",
+    ),
     "caps": Extra(
         "Caps on what launches spend",
         description="the most that launches of this account may spend: launch 2000, run 4000, day 5000, month 60000",
-    ),
-    "plan_amounts": Extra(
-        "What plans cost",
-        description="what a plan costs when a launch names no budget: facebookv2 1500, googlev1 900",
     ),
 }
 """Extras of vendors whose launches spend money."""
@@ -184,5 +211,6 @@ class Vendor:
 
     @property
     def all_extras(self) -> Mapping[str, Extra]:
-        """The vendor's extras and those common to all."""
-        return {**self.extras, **COMMON_EXTRAS}
+        """The vendor's extras and those common to all; the required ones come first, as the form shows them."""
+        known = {**self.extras, **COMMON_EXTRAS}
+        return dict(sorted(known.items(), key=lambda item: not item[1].required))

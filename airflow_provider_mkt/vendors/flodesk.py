@@ -37,6 +37,7 @@ VENDOR = Vendor(
         "webhook_token": Extra(
             "Token in the webhook address",
             secret=True,
+            limits=(16.0, 255.0),
             description="end of the webhook's address; 16 characters or more",
         ),
     },

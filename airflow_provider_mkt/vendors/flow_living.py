@@ -20,10 +20,15 @@ VENDOR = Vendor(
     login_required=True,
     password="API key",
     extras={
-        **SPENDING_EXTRAS,
         "request_type": Extra(
             "Request type of the token call, from your account manager",
-            description="needed: `requestType` of the token call; ask your account manager for the one of campaigns",
+            required=True,
+            description="`requestType` of the token call; ask your account manager for the one of campaigns",
+        ),
+        **SPENDING_EXTRAS,
+        "plan_amounts": Extra(
+            "What plans cost",
+            description="what a plan costs when a launch names no budget: facebookv2 1500, googlev1 900",
         ),
         "analytics_host": Extra(
             "Analytics host, to look up campaigns after a lost answer",

@@ -79,6 +79,7 @@ def settings(layout: Layout, addresses: Addresses, *, deferrable: bool) -> dict[
             "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
             "simple_auth_manager_all_admins": "True",
             "hostname_callable": "socket.gethostname",
+            "test_connection": "Enabled",
         },
         "database": {"sql_alchemy_conn": f"sqlite:///{layout.airflow / 'airflow.db'}"},
         "logging": {"base_log_folder": str(layout.task_logs), "logging_level": "INFO"},

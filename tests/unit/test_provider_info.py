@@ -19,6 +19,7 @@ import pytest
 from airflow.sdk import BaseHook, Connection
 
 from airflow_provider_mkt import __version__
+from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.account import account_of
 from airflow_provider_mkt.provider_info import get_provider_info
 from airflow_provider_mkt.vendors import VENDORS
@@ -102,13 +103,67 @@ def test_the_form_offers_what_is_accepted(vendor: Vendor) -> None:
     for name, field in fields.items():
         schema = field["schema"]
         assert (schema.get("format") == "password") is vendor.all_extras[name].secret
-        assert "null" in schema["type"], f"{name} could not be left empty"
+        assert ("null" in schema["type"]) is not vendor.all_extras[name].required
         if "default" in schema:
             jsonschema.validate(schema["default"], schema)
     behaviour = told["ui-field-behaviour"]
     assert ("login" in behaviour["hidden-fields"]) is (vendor.login is None)
     assert behaviour["placeholders"]["host"] == vendor.base_url
     assert not set(behaviour["hidden-fields"]) & set(behaviour["relabeling"])
+
+
+@pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.conn_type)
+def test_the_form_says_what_is_needed_first_and_what_each_field_is_for(vendor: Vendor) -> None:
+    fields = TYPES[vendor.conn_type]["conn-fields"]
+    required = [isinstance(each["schema"]["type"], str) for each in fields.values()]
+    assert required == sorted(required, reverse=True)
+    for name, field in fields.items():
+        told = field["description"]
+        assert told[0].isupper(), name
+        assert told.endswith("."), name
+        assert "`" not in told, name
+    numbers = [name for name, extra in vendor.all_extras.items() if extra.numeric]
+    for name in numbers:
+        schema = fields[name]["schema"]
+        for value, accepted in ((schema["maximum"], True), (schema["maximum"] + 1, False), (-1, False)):
+            extra = json.dumps({name: value})
+            connection = Connection(conn_id="c", conn_type=vendor.conn_type, login="a", password="b", extra=extra)
+            if accepted:
+                assert account_of(vendor, connection).extras[name] == value
+                continue
+            with pytest.raises(ValidationError, match=name):
+                account_of(vendor, connection)
+
+
+def test_what_is_needed_is_marked() -> None:
+    marked = {
+        (conn_type, name)
+        for conn_type, told in TYPES.items()
+        for name, field in told["conn-fields"].items()
+        if field["schema"]["type"] == "string"
+    }
+    assert marked == {("flow_living", "request_type")}
+
+
+@pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.conn_type)
+def test_no_form_has_a_field_that_nothing_reads(vendor: Vendor) -> None:
+    """An extra is read where its name stands, other than where it is declared."""
+    package = Path(str(importlib.import_module("airflow_provider_mkt").__file__)).parent
+    texts = [path.read_text() for path in package.rglob("*.py") if path.parent.name not in ("vendors", "sandbox")]
+    unread = [name for name in vendor.all_extras if not any(f'"{name}"' in text for text in texts)]
+    assert unread == []
+
+
+def test_the_pages_of_airflow_read_it() -> None:
+    """What the API server answers when the form is opened."""
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+
+    (form,) = [each for each in HookMetaService.hook_meta_data() if each.connection_type == "flow_living"]
+    assert form.extra_fields is not None
+    first = next(iter(form.extra_fields))
+    assert first == "request_type"
+    assert form.extra_fields["budget_share"]["schema"]["maximum"] == 1.0
+    assert form.extra_fields["request_type"]["description"].startswith("RequestType of the token call")
 
 
 def test_secrets_are_hidden_in_every_form() -> None:

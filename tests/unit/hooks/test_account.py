@@ -199,7 +199,6 @@ def test_extras_have_defaults_and_types(connect: Callable[..., str], tmp_path: P
         "previous_webhook_secret": None,
         "caps": None,
         "currency": None,
-        "plan_amounts": None,
     }
     bundle = tmp_path / "ca.pem"
     bundle.touch()

@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("transfers", "decorators"), "they use the operators that write to a vendor"),
     (("plan",), "what the steps of a launch would send is asked of the operators that send it"),
     (("task_groups",), "a launch is made of all kinds of tasks"),
-    (("cli", "notifications"), "commands and notifications may use everything, and nothing needs one"),
+    (("cli", "notifications", "pages"), "what people read and type may use everything, and nothing needs it"),
     (("testing",), "it puts whole DAGs to the test, so it may use everything; only tests need it"),
 )
 """From the ground up, with the reason. A room may use those below it; those of one floor know nothing of each other."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from sqlalchemy import text
 
 from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.launches import listing
 from airflow_provider_mkt.state.launches.register import NAMES, Register
 
 ROWS = 100_000
@@ -25,17 +27,29 @@ _FILL = """
 HEX = {"sqlite": "printf('%036x', n)", "postgresql": "lpad(to_hex(n), 36, '0')"}
 
 
+def fill(store: Store) -> None:
+    statement = _FILL.format(names=", ".join(NAMES), hex=HEX[store.kind], clock=store.clock)
+    store.run(lambda connection: connection.execute(text(statement), {"rows": ROWS}))
+
+
 def test_every_question_is_answered_within_a_second(url: str) -> None:
     store = Store(url, 60.0)
-    fill = _FILL.format(names=", ".join(NAMES), hex=HEX[store.kind], clock=store.clock)
-    store.run(lambda connection: connection.execute(text(fill), {"rows": ROWS}))
+    fill(store)
     register = Register(lambda: store)
+    wanted = listing.Wanted([f"dag_{number}" for number in range(50)], "production")
+    nowhere = replace(wanted, contains="nowhere")
+    last = listing.Key(False, store.now() - ROWS + 200, "")
     questions: dict[str, Callable[[], int]] = {
         "the latest": lambda: len(register.find()),
         "of one vendor": lambda: len(register.find(vendor="Vendor 3")),
         "of nobody": lambda: len(register.find(conn_id="nobody")) + 100,
         "of a run, without its DAG": lambda: len(register.find(run_id="run_77")) + 80,
         "in doubt": lambda: len(register.find(states=["unknown"])),
+        "the pages' list": lambda: len(store.run(lambda c: listing.page(c, wanted, 100))),
+        "its last page": lambda: len(store.run(lambda c: listing.page(c, wanted, 100, last))),
+        "a text that is nowhere": lambda: len(store.run(lambda c: listing.page(c, nowhere, 100))) + 100,
+        "how many": lambda: sum(store.run(lambda c: listing.counts(c, wanted)).values()) - ROWS + 100,
+        "which DAGs": lambda: 2 * len(store.run(lambda c: listing.dags(c, "production"))),
         "one": lambda: len(register.starting_with(f"{77:036x}")) + 99,
     }
     took = {}

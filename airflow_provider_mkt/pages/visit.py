@@ -1,0 +1,97 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""One request of a signed-in person, and what a page answers it with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from functools import cached_property
+from typing import Any
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+
+from airflow_provider_mkt.pages import PREFIX
+from airflow_provider_mkt.pages.permissions import Permissions
+from airflow_provider_mkt.submission.spending import day_zone
+
+ZONE = "mkt_zone"
+"""Cookie in which the browser tells its time zone."""
+ACCOUNT = "account"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request.
+
+    :param request: as it came
+    :param may: what the person may do
+    :param form: the fields of a form that was sent; none when a page was asked for
+    """
+
+    request: Request
+    may: Permissions
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def root(self) -> str:
+        """The path that the pages lie under."""
+        return str(self.request.scope.get("root_path", ""))
+
+    @property
+    def airflow(self) -> str:
+        """The path that Airflow's own pages lie under."""
+        return self.root.removesuffix(PREFIX)
+
+    def asked(self, name: str) -> str:
+        """Return a parameter of the address; "" when it is not there."""
+        return str(self.request.query_params.get(name, "")).strip()
+
+    @cached_property
+    def zone(self) -> tzinfo:
+        """The time zone in which moments are shown: the reader's, or that of the accounts' days."""
+        named = self.asked("zone") or unquote(self.request.cookies.get(ZONE, ""))
+        if named in ("", ACCOUNT):
+            return day_zone()
+        try:
+            return ZoneInfo(named)
+        except (ValueError, OSError, KeyError):
+            return day_zone()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page.
+
+    :param template: name of the template
+    :param values: what it shows
+    :param status: of the answer
+    """
+
+    template: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class GoTo:
+    """Another page, after something was done.
+
+    :param path: below the pages' own
+    """
+
+    path: str
+
+
+class RefusedError(Exception):
+    """What cannot be shown or done.
+
+    :param status: of the answer
+    :param reason: for the person
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status

@@ -1,0 +1,135 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Airflow's own API server in memory, with its sign-in and permissions, and a shared store for each test."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+from sqlalchemy import text
+
+from airflow_provider_mkt.state.database.shared import separate_store
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.launches.launch import Launch
+from airflow_provider_mkt.state.launches.register import COLUMNS, NAMES
+from tests.unit.pages.auth import USERS, user
+
+ORIGIN = "http://testserver"
+NOON = 1_780_000_000.0
+"""2026-05-28, 20:26:40 UTC."""
+
+
+def launch(number: int = 1, **parts: Any) -> Launch:
+    """Return a launch; those with higher numbers began later."""
+    names = {
+        "deployment": "tests",
+        "vendor": "Flow Social",
+        "account": "flow_social/a",
+        "conn_id": "flow_social_default",
+    }
+    place = {"dag_id": "spring", "run_id": "r1", "task_id": "publish", "map_index": -1, "number": "0"}
+    moments = {"begun_at": NOON + number, "changed_at": NOON + number, "counted_at": NOON + number}
+    start = Launch(f"{number:036d}", **names, **place, **moments, generation=1, what=f"post number {number}")
+    return replace(start, **parts)
+
+
+def put(store: Store, *launches: Launch) -> None:
+    """Write launches into the register, with the moments that they have."""
+    values = ", ".join(f":{name}" for name in NAMES)
+    insert = text(f"INSERT INTO mkt_launch ({COLUMNS}) VALUES ({values})")
+    rows = [{name: getattr(each, name) for name in NAMES} for each in launches]
+    store.run(lambda connection: connection.execute(insert, rows))
+
+
+@pytest.fixture(scope="package")
+def api_server() -> Iterator[Any]:
+    """Airflow's API server as an app."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__CORE__AUTH_MANAGER", "tests.unit.pages.auth.PerDagAuthManager")
+        users = ",".join(f"{name}:{role}" for name, role in USERS.items())
+        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", users)
+        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "False")
+        patch.setenv("AIRFLOW__API__SECRET_KEY", "a key of the tests")
+        patch.setenv(
+            "AIRFLOW__API_AUTH__JWT_SECRET",
+            "a secret of the tests " * 4,
+        )
+        from airflow.api_fastapi.app import create_app, purge_cached_app
+        from airflow.utils.db import initdb
+
+        initdb()
+        purge_cached_app()
+        yield create_app(apps="core")
+        purge_cached_app()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """The shared store of the test, which the API server uses too."""
+    with separate_store(f"sqlite:///{tmp_path}/state.db") as made:
+        yield made
+
+
+class Browser:
+    """A signed-in person's browser: it keeps cookies, and sends what a form has.
+
+    :param client: to the API server
+    """
+
+    def __init__(self, client: TestClient) -> None:
+        self.client = client
+
+    def get(self, path: str, **query: Any) -> Response:
+        return self.client.get(f"/mkt-ui{path}", params=query or None)
+
+    def fields(self, path: str) -> dict[str, str]:
+        """Return the hidden fields of the forms on a page."""
+        found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', self.get(path).text)
+        return dict(found)
+
+    def post(self, path: str, fields: dict[str, str], **headers: str) -> Response:
+        sent = {
+            "Origin": ORIGIN,
+            "Sec-Fetch-Site": "same-origin",
+            **{k.replace("_", "-"): v for k, v in headers.items()},
+        }
+        return self.client.post(f"/mkt-ui{path}", data=fields, headers={k: v for k, v in sent.items() if v})
+
+
+@pytest.fixture
+def browser(api_server: Any, store: Store) -> Callable[[str], Browser]:
+    """Return the browser of a user; "" for somebody who has not signed in."""
+    from airflow.api_fastapi.app import get_auth_manager
+
+    def of(name: str) -> Browser:
+        cookies = {"_token": get_auth_manager().generate_jwt(user(name))} if name else {}
+        return Browser(TestClient(api_server, base_url=ORIGIN, follow_redirects=False, cookies=cookies))
+
+    return of
+
+
+@contextmanager
+def known_dags(*dag_ids: str) -> Iterator[None]:
+    """Have Airflow know DAGs, for as long as the ``with`` block lasts."""
+    from airflow.models.dag import DagModel
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    with create_session() as session:
+        session.merge(DagBundleModel(name="pages"))
+        session.flush()
+        for dag_id in dag_ids:
+            session.merge(DagModel(dag_id=dag_id, bundle_name="pages", is_stale=False))
+    try:
+        yield
+    finally:
+        with create_session() as session:
+            session.execute(delete(DagModel).where(DagModel.dag_id.in_(dag_ids)))

@@ -6,13 +6,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin
 
 from airflow_provider_mkt.client.answer import UnreadableError, parse, plain_text
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.client.redirect import host_of, location_of
 from airflow_provider_mkt.client.secret import Secret
+from airflow_provider_mkt.control.settling import Instance
 
 if TYPE_CHECKING:
     import requests
@@ -28,18 +29,6 @@ class AirflowApiError(Exception):
 
 class NotThereError(AirflowApiError):
     """Airflow does not have what was asked for."""
-
-
-class Instance(NamedTuple):
-    """A task instance.
-
-    :param map_index: index of a mapped task, -1 for others
-    """
-
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int
 
 
 class AirflowApi:

@@ -7,19 +7,18 @@ import argparse
 import getpass
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 
-from airflow.models.variable import Variable
 from airflow.utils.cli import action_cli
 
 from airflow_provider_mkt import clock
 from airflow_provider_mkt.cli.console import print_rows, printable
 from airflow_provider_mkt.cli.launches_command import NAMED, refusals
-from airflow_provider_mkt.cli.stopping import PAUSE, end_all
+from airflow_provider_mkt.control import stopping
+from airflow_provider_mkt.control.ending import PAUSE, end_all
+from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.state.errors import StoreError
-from airflow_provider_mkt.state.launches.stops import SCOPE, VARIABLE, Stop, Stops, stop_of
+from airflow_provider_mkt.state.launches.stops import VARIABLE, Stops, stop_of
 from airflow_provider_mkt.submission.record import moment
-from airflow_provider_mkt.vendors import installed_vendors
 
 
 @action_cli(check_db=False)  # type: ignore[untyped-decorator]
@@ -27,7 +26,7 @@ def stop(args: argparse.Namespace) -> None:
     """Let no launch begin any more, then end what is live; exit with 1 when something is not confirmed."""
     scope = _scope(args)
     wanted = stop_of({**scope, "reason": args.reason, "stopped_by": getpass.getuser()})
-    _keep([*_kept(), wanted])
+    stopping.keep(wanted)
     _say(f"Airflow's variable {VARIABLE!r} holds the stop for {wanted.scope}.")
     number = _patiently(lambda: Stops().add(scope, args.reason, wanted.stopped_by), args.patience)
     if number is None:
@@ -58,16 +57,10 @@ def stop(args: argparse.Namespace) -> None:
 def resume(args: argparse.Namespace) -> None:
     """Lift stops, so that launches may begin again; what was ended at the vendors stays so."""
     with refusals():
-        stops = Stops()
-        found = stops.in_force()
-        if args.number:
-            found = [each for each in found if each.id in args.number]
-        by = getpass.getuser()
-        _keep([each for each in _kept() if not any(_same(each, other) for other in found)] if args.number else [])
-        lifted = stops.lift([each.id for each in found], args.reason, by)
+        found = stopping.lift(args.reason, getpass.getuser(), args.number or ())
     for each in found:
         _say(f"Stop {each.id} for {each.scope} is lifted. What was paused or deleted stays so.")
-    if not lifted:
+    if not found:
         raise SystemExit("No such stop is in force; 'airflow mkt stops' lists them.")
 
 
@@ -94,15 +87,10 @@ def _scope(args: argparse.Namespace) -> dict[str, str]:
 
     :raises SystemExit: when nothing is named without ``--all``, or a vendor that there is not
     """
-    vendor = args.vendor or ""
-    if vendor:
-        known = {each.conn_type: each.name for each in installed_vendors()}
-        found = known.get(vendor) or next((name for name in known.values() if name.lower() == vendor.lower()), None)
-        if found is None:
-            raise SystemExit(
-                printable(f"There is no vendor {vendor!r}; there are {', '.join(sorted(known.values()))}.")
-            )
-        vendor = found
+    try:
+        vendor = stopping.vendor_named(args.vendor or "")
+    except ValidationError as error:
+        raise SystemExit(printable(str(error))) from None
     scope = {"vendor": vendor, "conn_id": args.connection or "", "dag_id": args.dag or "", "run_id": args.run or ""}
     if any(scope.values()) == args.all:
         raise SystemExit("Name what to stop: --all alone, or --vendor, --connection, --dag and --run together.")
@@ -120,18 +108,6 @@ def _patiently(do: Callable[[], int], patience: float) -> int | None:
             if clock.monotonic() + PAUSE > deadline:
                 return None
         clock.sleep(PAUSE)
-
-
-def _kept() -> list[Stop]:
-    return [stop_of(each) for each in Variable.get(VARIABLE, default_var=None, deserialize_json=True) or ()]
-
-
-def _keep(stops: list[Stop]) -> None:
-    Variable.set(VARIABLE, [asdict(each) for each in stops], "Stops of airflow mkt stop", serialize_json=True)
-
-
-def _same(one: Stop, other: Stop) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in SCOPE)
 
 
 def _say(text: str) -> None:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from airflow.sdk import conf
 
-from airflow_provider_mkt.cli.airflow_api import AirflowApi, Instance
+from airflow_provider_mkt.cli.airflow_api import AirflowApi
+from airflow_provider_mkt.control.settling import Instance, numbers
 from airflow_provider_mkt.submission.record import PREFIX
 
 MAX_RUNS = 5
@@ -68,17 +69,6 @@ def _runs(api: AirflowApi, args: argparse.Namespace) -> Iterator[tuple[str, str]
     since = None if days is None else (datetime.now(timezone.utc) - timedelta(days=days)).isoformat()
     most = MAX_RUNS if args.runs is None and one_dag and days is None else args.runs
     return api.runs(args.dag_id, most, since)
-
-
-def numbers(api: AirflowApi, instance: Instance) -> dict[str, Any]:
-    """Return the records of a task instance by their numbers: chunk 2 before chunk 10, 2 before 2.1."""
-    records = {key.removeprefix(PREFIX): value for key, value in api.state(instance).items() if key.startswith(PREFIX)}
-    return dict(sorted(records.items(), key=lambda entry: order(entry[0])))
-
-
-def order(number: str) -> tuple[int, ...]:
-    """Return what the numbers of submissions are sorted by."""
-    return tuple(int(part) if part.isdecimal() else -1 for part in number.split("."))
 
 
 def one(api: AirflowApi, args: argparse.Namespace) -> Found:

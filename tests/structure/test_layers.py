@@ -27,7 +27,10 @@ FLOORS: tuple[tuple[tuple[str, ...], str], ...] = (
         ("submission", "waiting", "webhooks"),
         "launching once, waiting and being told go by what hooks say, and not by one another",
     ),
-    (("triggers",), "the trigger waits for whatever a watch of ``waiting`` describes"),
+    (
+        ("triggers", "control"),
+        "the trigger waits for whatever a watch of ``waiting`` describes, and a person's stop ends it",
+    ),
     (("operators", "sensors"), "tasks use all of that; an operator needs no sensor, and the other way round"),
     (("transfers", "decorators"), "they use the operators that write to a vendor"),
     (("plan",), "what the steps of a launch would send is asked of the operators that send it"),

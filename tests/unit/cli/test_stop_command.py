@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mkt.cli import stop_command
+from airflow_provider_mkt.control import stopping
 from airflow_provider_mkt.exceptions import LaunchRefusedError
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
 from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
@@ -49,7 +49,7 @@ class Variables:
 @pytest.fixture(autouse=True)
 def variables(monkeypatch: pytest.MonkeyPatch) -> Variables:
     found = Variables()
-    monkeypatch.setattr(stop_command, "Variable", found)
+    monkeypatch.setattr(stopping, "Variable", found)
     monkeypatch.setattr("airflow.sdk.Variable.get", found.get)
     return found
 

@@ -18,18 +18,16 @@ from airflow_provider_mkt import clock, validation
 from airflow_provider_mkt.cli.console import printable
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.files.paths import checked_path
-from airflow_provider_mkt.files.reading import text_lines
 from airflow_provider_mkt.hooks.flodesk.audience import subscriber_body
-from airflow_provider_mkt.planning import audience, calendar
+from airflow_provider_mkt.planning import audience
 from airflow_provider_mkt.planning.brief import Brief, read_brief
 from airflow_provider_mkt.planning.calendar import planned_posts
-from airflow_provider_mkt.planning.csv_table import Columns, CsvTable
+from airflow_provider_mkt.planning.kinds import AUDIENCE, BRIEF, CALENDAR, kind_of
 from airflow_provider_mkt.planning.people import People
 from airflow_provider_mkt.planning.problems import PlanError, Problem
 from airflow_provider_mkt.planning.times import local, zone
 from airflow_provider_mkt.vendors import flow_social
 
-BRIEF, CALENDAR, AUDIENCE = "brief", "calendar", "audience"
 MAX_TOLD = 50
 """Bad lines of an audience that are told; all of them are counted."""
 SHOWN = 60
@@ -95,9 +93,9 @@ def checked(file: str, launch: datetime) -> Checked:
     :param launch: the moment of the launch
     """
     result = Checked(file)
-    with _notes(result.notes):
+    with reader_notes(result.notes):
         try:
-            result.kind = _kind(file)
+            result.kind = kind_of(file)
             {BRIEF: _check_brief, CALENDAR: _check_calendar, AUDIENCE: _check_audience}[result.kind](result, launch)
         except PlanError as error:
             result.problems += error.problems
@@ -110,7 +108,7 @@ def checked(file: str, launch: datetime) -> Checked:
 
 
 @contextmanager
-def _notes(notes: list[str]) -> Iterator[None]:
+def reader_notes(notes: list[str]) -> Iterator[None]:
     """Collect what the readers log; on the screen it would stand in the midst of the answer."""
     readers = logging.getLogger(audience.__name__.rpartition(".")[0])
     handler = logging.Handler(logging.INFO)
@@ -125,31 +123,6 @@ def _notes(notes: list[str]) -> Iterator[None]:
         readers.removeHandler(handler)
         readers.setLevel(level)
         readers.propagate = propagate
-
-
-def _kind(file: str) -> str:
-    source = checked_path("file", file)
-    name = source.name.lower().removesuffix(".gz")
-    if name.endswith((".yaml", ".yml")):
-        return BRIEF
-    if name.endswith(audience.JSON_LINES):
-        return AUDIENCE
-    with text_lines("file", source, most=audience.MAX_BYTES) as lines:
-        table = CsvTable(source.name, lines, Columns(known=(*calendar.TABLE.known, *audience.TABLE.known), others=True))
-        header = table.header
-    if "email" in header and not set(calendar.COLUMNS) <= set(header):
-        # Custom fields of people may have the names of a calendar's columns.
-        return AUDIENCE
-    scores = {CALENDAR: _score(calendar.TABLE, header), AUDIENCE: _score(audience.TABLE, header)}
-    kind = max(scores, key=lambda each: scores[each])
-    if not scores[kind]:
-        told = "it is no calendar (columns at, channel, text) and no audience (column email); correct the first line."
-        raise PlanError([Problem(source.name, told, table.line)])
-    return kind
-
-
-def _score(columns: Columns, header: list[str]) -> int:
-    return sum(name in columns.known or columns.meant(name, ()) is not None for name in header if name)
 
 
 def _check_calendar(result: Checked, launch: datetime) -> None:

@@ -81,10 +81,25 @@ CAPS = ActionCommand(
     ),
 )
 
+PLAN = ActionCommand(
+    name="plan",
+    help="Every request that briefs, calendars and audiences would send, when, and for how much; it sends nothing",
+    func=lazy_load_command("airflow_provider_mkt.cli.plan_command.plan"),
+    args=(
+        Arg(("files",), nargs="+", metavar="FILE", help="A brief (.yaml), a calendar or an audience (.csv, .jsonl)"),
+        Arg(("--launch",), help="Moment of the launch, such as 2026-12-01T09:00 (UTC); by default now"),
+        Arg(("--conf",), help="Connections in place of the default ones, segment_ids of an audience: a JSON object"),
+        Arg(("--dag-id",), help="The DAG that launches it; by default the example DAG for such a file"),
+        Arg(("--run-id",), help="The run that launches it: orders and reports are named by it"),
+        Arg(("--group-id",), help="The task group in which the tasks are, where their names begin with it"),
+        ARG_OUTPUT,
+    ),
+)
+
 
 def desk_commands() -> list[ActionCommand | GroupCommand]:
     """Return the commands of the launch desk."""
     launches = GroupCommand(
         name="launches", help="What was launched, by all DAGs", subcommands=(LAUNCHES_LIST, LAUNCHES_SHOW)
     )
-    return [launches, STOP, RESUME, STOPS, CAPS]
+    return [PLAN, launches, STOP, RESUME, STOPS, CAPS]

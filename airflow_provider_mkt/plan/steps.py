@@ -14,6 +14,7 @@ from airflow_provider_mkt.operators.flinque import FlinqueGenerateReportOperator
 from airflow_provider_mkt.operators.flodesk import FlodeskUpsertSubscribersOperator
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
 from airflow_provider_mkt.operators.flow_living import CAMPAIGN, FlowLivingPublishCampaignOperator
+from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -85,3 +86,19 @@ def campaign(read: Any, **options: Any) -> FlowLivingPublishCampaignOperator:
 def report(read: Any, **options: Any) -> FlinqueGenerateReportOperator:
     """Return what has the report generated."""
     return FlinqueGenerateReportOperator(task_id="generate_report", report=read["report"], **options)
+
+
+def post(read: Any, **options: Any) -> FlowSocialSchedulePostOperator:
+    """Return what schedules one post.
+
+    :param read: keyword arguments of the operator, as the brief or the calendar has them
+    """
+    return FlowSocialSchedulePostOperator(**{"task_id": POSTS_TASK, **read, **options})
+
+
+AFTERWARDS = {
+    "campaign": "after publish_campaign: poll its tracking ids until the campaign is live",
+    "posts": "after schedule_posts: poll the posts until they are delivered",
+    "report": "after generate_report: poll the report until it is ready, then export it",
+}
+"""What follows a step and has no effect at the vendor; it needs the ids of the step's answer."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from airflow_provider_mkt import validation
+from airflow_provider_mkt.client.endpoint import Call
 from airflow_provider_mkt.client.paging import MAX_PAGE, PageNumbers, Unpaged
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.base import MarketingHook
@@ -51,6 +52,14 @@ class AudienceMethods(MarketingHook):
         :param subscribers: as for :meth:`upsert_subscriber`
         :return: ``successes`` (in any order) and ``failures`` (with the ``index`` in the request)
         """
+        return self.fetch(self.upsert_call(subscribers))
+
+    def upsert_call(self, subscribers: Sequence[Mapping[str, Any]]) -> Call:
+        """Return the call that creates or updates up to 50 subscribers.
+
+        :param subscribers: as for :meth:`upsert_subscriber`
+        :raises ValidationError: naming the field
+        """
         if isinstance(subscribers, (str, bytes, Mapping)) or not isinstance(subscribers, Sequence):
             raise ValidationError("subscribers must be a list.")
         if not 1 <= len(subscribers) <= flodesk.MAX_IN_BATCH:
@@ -58,7 +67,7 @@ class AudienceMethods(MarketingHook):
                 f"subscribers has {len(subscribers)} entries; a batch takes 1 to {flodesk.MAX_IN_BATCH}. Split it."
             )
         bodies = [subscriber_body(subscriber, f"subscribers[{index}]") for index, subscriber in enumerate(subscribers)]
-        return self.fetch(flodesk.UPSERT_SUBSCRIBERS(body={"subscribers": bodies}))
+        return flodesk.UPSERT_SUBSCRIBERS(body={"subscribers": bodies})
 
     def get_subscriber(self, id_or_email: str) -> dict[str, Any]:
         """Read a subscriber.

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from typing_extensions import Unpack
 
+    from airflow_provider_mkt.client.endpoint import Call
     from airflow_provider_mkt.hooks.flodesk import FlodeskHook
     from airflow_provider_mkt.operators.flodesk.refusals import Refusals
     from airflow_provider_mkt.planning.people import People
+    from airflow_provider_mkt.state.launches.launch import Effect
     from airflow_provider_mkt.tasks.parameters import OperatorParameters
 
     class UpsertParameters(OperatorParameters, total=False):
@@ -96,6 +98,25 @@ class SubscriberUpsert(MarketingOperator["FlodeskHook"]):
                     vendor=flodesk.VENDOR.name,
                 )
             return {"upserted": total - failed, "failed": failed, "failed_by_code": dict(refusals.codes)}
+
+    def planned(self, context: Context) -> Iterator[tuple[Call, Effect]]:
+        """Yield every request that :meth:`execute` would send, with what it means. Nothing is sent.
+
+        :raises ValidationError: as :meth:`execute` does
+        """
+        from airflow_provider_mkt.operators.flodesk.refusals import Refusals
+        from airflow_provider_mkt.planning.people import People
+        from airflow_provider_mkt.state.launches.launch import Effect
+
+        joined = ", ".join(self.segment_ids or []) or "no segment"
+        with People() as people, Refusals(None) as refusals:
+            self._read(context, people, refusals)
+            if not len(people) + len(refusals) and self.nobody:
+                raise ValidationError(self.nobody)
+            for batch in people.batches(flodesk.MAX_IN_BATCH):
+                number = len(batch)
+                effect = Effect(f"{number} {'person' if number == 1 else 'people'} into {joined}", audience=number)
+                yield self.hook.upsert_call([person.body for person in batch]), effect
 
     def _read(self, context: Context, people: People, refusals: Refusals) -> None:
         """Take in everybody who can be sent, and refuse the others. Nobody is sent yet.

@@ -66,7 +66,7 @@ class RequestLog:
         headers: Iterable[tuple[str, str]],
         at: float,
     ) -> dict[str, Any]:
-        """Write down a request when it arrives; status, body and fault are filled in later, in the returned entry."""
+        """Write down a request when it arrives; status, body, its digest and fault follow in the returned entry."""
         self._sequence += 1
         entry: dict[str, Any] = {
             "seq": self._sequence,
@@ -77,6 +77,7 @@ class RequestLog:
             "query": {key: digest(value) if _is_secret(key) else value for key, value in query},
             "headers": {key: digest(value) if key in SECRET_HEADERS else value for key, value in headers},
             "body": None,
+            "sha256": None,
             "status": None,
             "fault": None,
         }

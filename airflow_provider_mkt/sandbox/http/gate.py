@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections.abc import Collection, MutableMapping
@@ -81,6 +82,7 @@ class Gate:
             call.body, exchange.too_large = await payload.read(receive, most)
         except payload.DisconnectedError:
             return
+        entry["sha256"] = hashlib.sha256(call.body).hexdigest()
         await self._serve(exchange)
         if self._log_requests:
             _print(call, entry["status"], time.monotonic() - begun)

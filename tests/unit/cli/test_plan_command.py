@@ -1,0 +1,157 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""``airflow mkt plan``: what it says to people and to programs, and by which status it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.state.database import shared as stores
+from airflow_provider_mkt.state.database.store import Store
+
+DAGS = Path(__file__).parents[3] / "dags"
+BRIEF = str(DAGS / "briefs" / "harbour_homes.yaml")
+CALENDAR = str(DAGS / "calendars" / "spring.csv")
+PEOPLE = str(DAGS / "briefs" / "harbour_homes_audience.csv")
+WHEN = ("--launch", "2089-03-01T10:00")
+
+
+@pytest.fixture(autouse=True)
+def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    made: dict[int, Store] = {}
+    monkeypatch.setattr(stores, "_stores", made)
+    monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", f"sqlite:///{tmp_path / 'shared.db'}")
+    yield
+    for each in made.values():
+        each.close()
+
+
+@pytest.fixture
+def plan(run: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[Any, str]]:
+    """Plan, and return the exit status with what was printed."""
+
+    def plan(*words: str) -> tuple[Any, str]:
+        try:
+            return 0, run("plan", *WHEN, *words)
+        except SystemExit as end:
+            return end.code, capsys.readouterr().out
+
+    return plan
+
+
+@pytest.fixture
+def planned(plan: Callable[..., tuple[Any, str]]) -> Callable[..., tuple[Any, dict[str, Any]]]:
+    """Plan one file for a program."""
+
+    def planned(*words: str) -> tuple[Any, dict[str, Any]]:
+        status, out = plan(*words, "--output", "json")
+        [found] = json.loads(out)
+        return status, found
+
+    return planned
+
+
+def test_a_brief_for_people(plan: Callable[..., tuple[Any, str]], vendors: Sandbox) -> None:
+    status, out = plan(BRIEF)
+    told = " ".join(out.replace("|", " ").split())
+    assert status == 0, out
+    assert "8 requests by mkt_campaign_launch, nothing was sent" in told
+    assert "Thu 2089-03-03 09:00" in told
+    assert "cost 1,450.50" in told
+    assert "reaches 64 people, 3 posts" in told
+    assert "2-3 as soon as it is sent 64 people into" in told
+    assert "after generate_report: poll the report" in told
+    assert vendors.requests() == []
+
+
+def test_every_request_for_programs(planned: Callable[..., tuple[Any, dict[str, Any]]], vendors: Sandbox) -> None:
+    status, found = planned(BRIEF, "--run-id", "manual__7", "--group-id", "launch")
+    assert (status, found["ok"], found["problems"]) == (0, True, [])
+    tasks = [(each["task_id"].removeprefix("launch."), each["map_index"]) for each in found["requests"]]
+    assert tasks == [
+        ("sync_attribution", -1),
+        ("update_audience", -1),
+        ("update_audience", -1),
+        ("publish_campaign", -1),
+        *(("schedule_posts", index) for index in range(3)),
+        ("generate_report", -1),
+    ]
+    campaign = found["requests"][3]
+    assert campaign["method"] == "POST"
+    assert campaign["body"]["orderRef"].endswith("mkt_campaign_launch/manual__7/launch.publish_campaign")
+    assert campaign["query"] == {"clientId": campaign["account"]}
+    assert (found["costs"], found["people"], found["posts"]) == ({campaign["currency"]: "1,450.50"}, 64, 3)
+    assert found["seconds"] >= 0
+    assert "@" not in json.dumps(found), "no personal data"
+    assert vendors.requests() == []
+
+
+def test_a_calendar_in_its_own_time_zones(planned: Callable[..., tuple[Any, dict[str, Any]]], vendors: Sandbox) -> None:
+    status, found = planned(CALENDAR)
+    assert status == 0, found
+    assert {each["task_id"] for each in found["requests"]} == {"schedule_post"}
+    assert all(
+        each["when"].split()[0] in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun") for each in found["requests"]
+    )
+
+
+def test_an_audience_with_segments(planned: Callable[..., tuple[Any, dict[str, Any]]], vendors: Sandbox) -> None:
+    status, found = planned(PEOPLE, "--conf", '{"segment_ids": ["seg_vips"]}')
+    assert status == 0, found
+    assert [(each["people"], each["what"], each["body"]) for each in found["requests"]] == [
+        (50, "50 people into seg_vips", None),
+        (14, "14 people into seg_vips", None),
+    ]
+
+
+def test_the_digest_is_of_the_requests(
+    planned: Callable[..., tuple[Any, dict[str, Any]]], connect: Callable[..., str], tmp_path: Path
+) -> None:
+    def digest(*words: str) -> str:
+        return str(planned(*words)[1]["digest"])
+
+    first = digest(BRIEF, "--run-id", "one")
+    assert digest(BRIEF, "--run-id", "one") == first
+    assert digest(BRIEF, "--run-id", "two") != first
+    connect("flow_social", "other_social", login="", password="flow_sk_test_other")
+    assert digest(BRIEF, "--run-id", "one", "--conf", '{"flow_social_conn_id": "other_social"}') != first
+
+
+def test_a_placeholder_is_said_to_be_one(planned: Callable[..., tuple[Any, dict[str, Any]]], vendors: Sandbox) -> None:
+    assert any("--run-id" in note for note in planned(BRIEF)[1]["notes"])
+    assert not any("--run-id" in note for note in planned(BRIEF, "--run-id", "one")[1]["notes"])
+
+
+def test_bad_files_and_connections(
+    plan: Callable[..., tuple[Any, str]], vendors: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("campaign: x\nlistings: []\n")
+    status, out = plan(str(bad))
+    assert (status, "problem" in out, "no plan" in out) == (1, True, True)
+    monkeypatch.delenv("AIRFLOW_CONN_FLOKIT_DEFAULT")
+    status, out = plan(BRIEF)
+    assert status == 1
+    assert "flokit_default" in out
+    assert "post to channel_1" in out, "the rest is told all the same"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("[1]", "not a JSON object"), ("{", "not a JSON object"), ('{"flow_social": "x"}', "--conf")],
+)
+def test_a_conf_that_is_none(given: str, told: str, plan: Callable[..., tuple[Any, str]]) -> None:
+    status, _ = plan(BRIEF, "--conf", given)
+    assert told in status
+
+
+@pytest.mark.parametrize("output", ["plain", "yaml"])
+def test_other_formats(output: str, plan: Callable[..., tuple[Any, str]], vendors: Sandbox) -> None:
+    status, out = plan(BRIEF, CALENDAR, "--output", output)
+    assert status == 0
+    assert "publish" in out or "campaign for 3 homes" in out

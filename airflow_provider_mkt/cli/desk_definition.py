@@ -91,6 +91,7 @@ PLAN = ActionCommand(
         Arg(("--conf",), help="Connections in place of the default ones, segment_ids of an audience: a JSON object"),
         Arg(("--dag-id",), help="The DAG that launches it; by default the example DAG for such a file"),
         Arg(("--run-id",), help="The run that launches it: orders and reports are named by it"),
+        Arg(("--against",), help="The run to compare with; by default the last one that launched the same"),
         Arg(("--group-id",), help="The task group in which the tasks are, where their names begin with it"),
         ARG_OUTPUT,
     ),

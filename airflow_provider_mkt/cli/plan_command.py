@@ -5,49 +5,26 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from airflow_provider_mkt import clock, validation
 from airflow_provider_mkt.cli.check_command import reader_notes
 from airflow_provider_mkt.cli.console import print_rows, printable
-from airflow_provider_mkt.client.redaction import Redactor
+from airflow_provider_mkt.cli.plan_view import Planned, as_data, print_plan, rows_of, told
 from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.plan.comparison import last_run, scheduled_already
 from airflow_provider_mkt.plan.plan import DAGS, SETTINGS, TASKS, Plan, plan_of
-from airflow_provider_mkt.plan.requests import Place, PlannedRequest
-from airflow_provider_mkt.plan.timing import duration, leaves_at
+from airflow_provider_mkt.plan.requests import Place
 from airflow_provider_mkt.planning.kinds import kind_of
-from airflow_provider_mkt.state.launches.caps import amount_of
+from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.submission.deployment import deployment
 
 RUN = "planned"
 """In place of the run's id, as long as nobody names one."""
 PROBLEM, DOUBT = 1, 3
 """Exit status: it cannot be launched so; it can, and a person should look first."""
-
-
-@dataclass
-class Planned:
-    """What became of a file.
-
-    :param file: as it was named
-    :param launch: the moment of the launch
-    :param kind: brief, calendar or audience; None when nobody can tell
-    :param plan: what it would launch; None when it cannot be read
-    :param problems: what has to be corrected
-    :param doubts: what a person should look at before it is launched
-    :param notes: what else there is to know
-    """
-
-    file: str
-    launch: datetime
-    kind: str | None = None
-    plan: Plan | None = None
-    problems: list[str] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def plan(args: argparse.Namespace) -> None:
@@ -58,16 +35,17 @@ def plan(args: argparse.Namespace) -> None:
     except ValidationError as error:
         raise SystemExit(printable(str(error))) from None
     found = [_planned(file, launch, conf, args) for file in args.files]
+    _same_in_two(found)
     if args.output in ("json", "yaml"):
         print_rows([as_data(each) for each in found], args.output)
     elif args.output == "plain":
         print_rows(
             [{"file": each.file, **row} for each in found if each.plan for row in rows_of(each.plan)], args.output
         )
-        print("\n".join(_told(each) for each in found))
+        print("\n".join(told(each) for each in found))
     else:
         for each in found:
-            _print(each)
+            print_plan(each)
     if any(each.problems for each in found):
         raise SystemExit(PROBLEM)
     if any(each.doubts for each in found):
@@ -105,7 +83,31 @@ def _planned(file: str, launch: datetime, conf: Mapping[str, Any], args: argpars
     answer.notes[:] = dict.fromkeys(answer.notes)
     if answer.plan is not None:
         answer.notes += _notes(answer.plan, named=bool(args.run_id))
+        _compare(answer, answer.plan, args.against or "")
     return answer
+
+
+def _compare(answer: Planned, plan: Plan, against: str) -> None:
+    """Ask the register what is scheduled already, and what is different from the last run."""
+    try:
+        answer.doubts += scheduled_already(plan)
+        answer.last = last_run(plan, against)
+    except StoreError as error:
+        answer.doubts.append(f"the register of launches could not be asked: {error}")
+    if against and answer.last is None:
+        answer.notes.append(f"the register has no run {against!r} of {plan.place.dag_id}")
+
+
+def _same_in_two(answers: Sequence[Planned]) -> None:
+    """Note what two of the files would launch both."""
+    first: dict[tuple[str, str], str] = {}
+    for answer in answers:
+        for number, each in enumerate(answer.plan.requests if answer.plan else (), 1):
+            if not (each.content and (each.spends or each.goes_live)):
+                continue
+            other = first.setdefault((each.account, each.content), answer.file)
+            if other != answer.file:
+                answer.doubts.append(f"request {number}, {each.what}: the same is in {other}")
 
 
 def _notes(plan: Plan, *, named: bool) -> list[str]:
@@ -121,120 +123,3 @@ def _notes(plan: Plan, *, named: bool) -> list[str]:
             "names the run"
         )
     return notes
-
-
-def rows_of(plan: Plan) -> list[dict[str, Any]]:
-    """Return a line for each request, for people. The batches of one audience are one line."""
-    rows: list[dict[str, Any]] = []
-    batches: dict[str, tuple[dict[str, Any], int, int]] = {}
-    for number, each in enumerate(plan.requests, 1):
-        row = {
-            "#": str(number),
-            "when": each.when,
-            "what": each.what,
-            "cost": _cost(each),
-            "to": f"{each.vendor}, {each.conn_id}",
-        }
-        if each.people is None:
-            rows.append(row)
-            continue
-        first, count, people = batches.setdefault(each.task_id, (row, 0, 0))
-        count, people = count + 1, people + each.people
-        batches[each.task_id] = first, count, people
-        if count == 1:
-            rows.append(first)
-            continue
-        first["#"] = f"{number - count + 1}-{number}"
-        first["what"] = f"{people:,} people {each.what.split(' ', 2)[2]} ({count:,} requests)"
-    return rows
-
-
-def _cost(request: PlannedRequest) -> str:
-    if not request.spends:
-        return ""
-    return "not known" if request.amount is None else f"{amount_of(request.amount)} {request.currency}".rstrip()
-
-
-def as_data(answer: Planned) -> dict[str, Any]:
-    """Return a plan as JSON, without secrets and personal data."""
-    base: dict[str, Any] = {
-        "file": answer.file,
-        "kind": answer.kind,
-        "ok": not answer.problems and not answer.doubts,
-        "launch": validation.moment("launch", answer.launch),
-        "problems": answer.problems,
-        "doubts": answer.doubts,
-        "notes": answer.notes,
-    }
-    if answer.plan is None:
-        return base
-    plan = answer.plan
-    seconds = leaves_at(plan.requests)
-    return {
-        **base,
-        "digest": plan.digest,
-        "dag_id": plan.place.dag_id,
-        "run_id": plan.place.run_id,
-        "costs": {currency: amount_of(mills) for currency, mills in plan.costs.items()},
-        "people": plan.people,
-        "posts": sum(each.posts for each in plan.requests),
-        "seconds": round(seconds[-1], 1) if seconds else 0,
-        "requests": [_request(each, at) for each, at in zip(plan.requests, seconds, strict=True)],
-        "afterwards": plan.afterwards,
-    }
-
-
-def _request(each: PlannedRequest, at: float) -> dict[str, Any]:
-    return {
-        "task_id": each.task_id,
-        "map_index": each.map_index,
-        "vendor": each.vendor,
-        "conn_id": each.conn_id,
-        "account": each.login,
-        "what": each.what,
-        "when": each.when,
-        "goes_live": each.goes_live,
-        "amount": None if each.amount is None else amount_of(each.amount),
-        "currency": each.currency,
-        "people": each.people,
-        "leaves_after": round(at, 1),
-        "method": each.method,
-        "url": each.url,
-        "query": dict(each.query),
-        "body": Redactor().data(each.body),
-        "digest": each.digest,
-    }
-
-
-def _print(answer: Planned) -> None:
-    if answer.plan is not None and answer.plan.requests:
-        print(printable(f"{answer.file}: {answer.kind}, {_number(answer.plan)}"))
-        print_rows([], "table", rows_of(answer.plan))
-    else:
-        print(printable(f"{answer.file}: no plan"))
-    print(printable(_told(answer)))
-
-
-def _number(plan: Plan) -> str:
-    count = len(plan.requests)
-    return f"{count:,} request{'' if count == 1 else 's'} by {plan.place.dag_id}, nothing was sent"
-
-
-def _told(answer: Planned) -> str:
-    lines: list[tuple[str, str]] = []
-    if answer.plan is not None:
-        plan = answer.plan
-        costs = [f"{amount_of(mills)} {currency}".rstrip() for currency, mills in plan.costs.items()]
-        unpriced = [f"{len(plan.unpriced)} not known"] if plan.unpriced else []
-        posts = sum(each.posts for each in plan.requests)
-        lines = [
-            ("cost", " and ".join([*costs, *unpriced]) or "nothing"),
-            ("reaches", f"{plan.people:,} people, {posts:,} posts"),
-            ("takes", f"{duration((leaves_at(plan.requests) or [0.0])[-1])} by the rate limits alone"),
-            *(("then", each) for each in plan.afterwards),
-            ("digest", plan.digest),
-        ]
-    lines += [("problem", each) for each in answer.problems]
-    lines += [("look at", each) for each in answer.doubts]
-    lines += [("note", each) for each in answer.notes]
-    return "\n".join(f"  {name:<8} {text}" for name, text in lines)

@@ -9,6 +9,7 @@ from datetime import timezone, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
+from airflow_provider_mkt.hooks.account import account_name
 from airflow_provider_mkt.operators.submitting import SubmitOnce
 from airflow_provider_mkt.planning.times import local
 from airflow_provider_mkt.state.budgets.sliding_window import part_of
@@ -55,7 +56,7 @@ class PlannedRequest:
     :param map_index: of a mapped task, -1 for others
     :param vendor: the vendor's name
     :param conn_id: the connection
-    :param login: of the account, "" where it has none
+    :param account: the account, as the register names it
     :param method: HTTP method
     :param url: the address without the query
     :param query: the query
@@ -78,7 +79,7 @@ class PlannedRequest:
     map_index: int
     vendor: str
     conn_id: str
-    login: str
+    account: str
     method: str
     url: str
     query: Mapping[str, Any]
@@ -152,7 +153,7 @@ def _planned(
         map_index=key.map_index,
         vendor=hook.vendor.name,
         conn_id=key.conn_id,
-        login=account.login,
+        account=account_name(account),
         method=call.endpoint.method,
         url=call.url(hook.bases(account)[call.endpoint.base]),
         query={name: value for name, value in call.query.items() if value is not None},

@@ -84,7 +84,7 @@ def test_every_request_for_programs(planned: Callable[..., tuple[Any, dict[str, 
     campaign = found["requests"][3]
     assert campaign["method"] == "POST"
     assert campaign["body"]["orderRef"].endswith("mkt_campaign_launch/manual__7/launch.publish_campaign")
-    assert campaign["query"] == {"clientId": campaign["account"]}
+    assert campaign["query"] == {"clientId": campaign["account"].rpartition("/")[2]}
     assert (found["costs"], found["people"], found["posts"]) == ({campaign["currency"]: "1,450.50"}, 64, 3)
     assert found["seconds"] >= 0
     assert "@" not in json.dumps(found), "no personal data"
@@ -155,3 +155,28 @@ def test_other_formats(output: str, plan: Callable[..., tuple[Any, str]], vendor
     status, out = plan(BRIEF, CALENDAR, "--output", output)
     assert status == 0
     assert "publish" in out or "campaign for 3 homes" in out
+
+
+def test_the_same_in_two_files(plan: Callable[..., tuple[Any, str]], vendors: Sandbox, tmp_path: Path) -> None:
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    one.write_text("at,channel,text\n2089-06-01 09:00,channel_1,Hello\n")
+    other.write_text("at,channel,text\n2089-06-02 09:00,channel_1,Hello\n2089-06-01 09:00,channel_1,Hello\n")
+    status, out = plan(str(one), str(other))
+    assert status == 3
+    assert f"request 2, post to channel_1: Hello: the same is in {one}" in out.replace("\n", "")
+
+
+def test_a_register_that_is_away_is_a_reason_to_look(
+    planned: Callable[..., tuple[Any, dict[str, Any]]], vendors: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", "sqlite:////nowhere/at/all/shared.db")
+    status, found = planned(CALENDAR)
+    assert (status, found["ok"], found["problems"]) == (3, False, [])
+    assert "the register of launches could not be asked" in found["doubts"][0]
+    assert found["requests"]
+
+
+def test_a_run_that_there_is_not(planned: Callable[..., tuple[Any, dict[str, Any]]], vendors: Sandbox) -> None:
+    status, found = planned(CALENDAR, "--against", "manual__0")
+    assert (status, found["last_run"]) == (0, None)
+    assert any("'manual__0'" in note for note in found["notes"])

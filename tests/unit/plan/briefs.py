@@ -55,7 +55,7 @@ def _audience(chance: random.Random, folder: Path) -> dict[str, Any]:
         rows.writerow(["email", "first_name", "last_name"])
         for index in range(chance.choice((1, 2, 49, 50, 51, 120))):
             # Some of them come twice, and are one person.
-            rows.writerow([f"p{index % 97}@example.com", _line(chance), chance.choice(("", "O'Neil", "Ó"))])
+            rows.writerow([f"p{index % 97}@example.com", _line(chance)[:100], chance.choice(("", "O'Neil", "Ó"))])
     segments = chance.sample(("seg_buyers", "seg_vips", "seg_news"), chance.randint(1, 3))
     return {"audience": {"file": name, "segments": segments}}
 

@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import (
 from airflow_provider_mkt import clock, validation
 from airflow_provider_mkt.exceptions import ApiError, RateLimitError
 from airflow_provider_mkt.retry_policy import DEFAULT
+from airflow_provider_mkt.sensors.start_from_trigger import StartArgs
 from airflow_provider_mkt.tasks.authored_templates import AuthoredTemplates
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context, RetryPolicy
 
+    from airflow_provider_mkt.triggers.watch import WatchTrigger
     from airflow_provider_mkt.vendors.base import Vendor
     from airflow_provider_mkt.waiting.base import Verdict, Watch
 
@@ -40,17 +42,28 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
 
     :param conn_id: id of the connection
     :param deferrable: wait in the triggerer instead of on a worker; default ``[operators] default_deferrable``
+    :param start_from_trigger: begin in the triggerer, without a worker that polls first. All that the sensor is given
+        must be written out in the DAG file: no templates, no outputs of other tasks, no mapping
     :param retry_policy: which errors are worth a retry, and when
     """
 
     vendor: ClassVar[Vendor]
+    start_trigger_args = StartArgs()
+
     no_ids = "no ids were handed over"
     """Why there may be nothing to follow."""
 
     def __init__(
-        self, *, conn_id: str, deferrable: bool | None = None, retry_policy: RetryPolicy | None = DEFAULT, **kwargs: Any
+        self,
+        *,
+        conn_id: str,
+        deferrable: bool | None = None,
+        start_from_trigger: bool = False,
+        retry_policy: RetryPolicy | None = DEFAULT,
+        **kwargs: Any,
     ) -> None:
         super().__init__(retry_policy=retry_policy, **kwargs)
+        self.start_from_trigger = start_from_trigger
         self.conn_id = conn_id
         self.deferrable = (
             conf.getboolean("operators", "default_deferrable", fallback=False) if deferrable is None else deferrable
@@ -133,22 +146,24 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
         :param deadline: when the sensor times out, in Unix time
         :param first_look: seconds before the triggerer's first poll
         """
-        from airflow_provider_mkt.triggers.watch import WatchTrigger
-
         watch = self.watch()
         if watch is None:
             raise AirflowFailException("There is nothing to follow any more; the sensor's ids have changed.")
-        longest = None
-        if self.exponential_backoff:
-            longest = self.max_wait.total_seconds() if self.max_wait else float(self.timeout)
         self.defer(
-            trigger=WatchTrigger.of(
-                watch, self.conn_id, self.poke_interval, longest_interval=longest, first_look=first_look
-            ),
+            trigger=self.trigger(watch, first_look),
             method_name="execute_complete",
             kwargs={"deadline": deadline},
             timeout=timedelta(seconds=max(1.0, deadline - clock.now())),
         )
+
+    def trigger(self, watch: Watch, first_look: float | None = None) -> WatchTrigger:
+        """Return the trigger that waits for ``watch``."""
+        from airflow_provider_mkt.triggers.watch import WatchTrigger
+
+        longest = None
+        if self.exponential_backoff:
+            longest = self.max_wait.total_seconds() if self.max_wait else float(self.timeout)
+        return WatchTrigger.of(watch, self.conn_id, self.poke_interval, longest_interval=longest, first_look=first_look)
 
 
 def known_ids(field: str, values: Any) -> list[str]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException
@@ -127,9 +127,16 @@ class LaunchRefusedError(StoppedError):
 
 
 class ApprovalWantedError(LaunchRefusedError):
-    """Nobody has approved exactly this. Nothing was sent; ``asked`` is what a person has to be asked about."""
+    """Nobody has approved exactly this. Nothing was sent; ``asked`` are the requests that a person is asked about."""
 
-    asked: Any = None
+    asked: tuple[Any, ...] = ()
+
+    @classmethod
+    def all_of(cls, errors: Sequence[ApprovalWantedError]) -> ApprovalWantedError:
+        """Return one error for several requests, which are asked about together."""
+        error = cls(f"Nobody has approved exactly these {len(errors)} requests. They were not sent.")
+        error.asked = tuple(asked for each in errors for asked in each.asked)
+        return error
 
 
 class OutcomeUnknownError(ApiError):

@@ -54,6 +54,17 @@ CONFIG: dict[str, Any] = {
                 "example": "GBP: launch 2000, day 10000, month 100000; EUR: day 500",
                 "default": "",
             },
+            "approval_above": {
+                "description": (
+                    "Amounts above which a person has to approve a launch before it leaves, one for each currency. A "
+                    "launch whose amount is not known, or whose currency has no amount here, has to be approved as "
+                    "well. Empty: only what asks for it by approval='required'."
+                ),
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "500 GBP, 600 EUR",
+                "default": "",
+            },
         },
     }
 }

@@ -14,7 +14,8 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.links.submission import SubmissionLink
-from airflow_provider_mkt.operators.base import Hook, MarketingOperator
+from airflow_provider_mkt.operators.approving import ApprovingOperator
+from airflow_provider_mkt.operators.base import Hook
 from airflow_provider_mkt.operators.waiting import WaitingOperator
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_mkt.waiting.base import Verdict, Watch
 
 
-class RecordingOperator(MarketingOperator[Hook]):
+class RecordingOperator(ApprovingOperator[Hook]):
     """Records what it submits, and submits it again only when a user has cleared the task and asks for that.
 
     :param resubmit: submit again when a finished task is cleared, instead of attaching to what was submitted
@@ -92,9 +93,13 @@ class SubmitOnce(RecordingOperator[Hook]):
         task_key = TaskKey.of(context, self.conn_id)
         client = self.hook.client
         resubmit = self.resubmit_asked(context)
-        with reschedule_when_rate_limited():
-            request = self.submission_request(task_key)
-            return self.submission(context, task_key).submit(request, client.send, client.run, resubmit=resubmit)
+
+        def send() -> Record:
+            with reschedule_when_rate_limited():
+                request = self.submission_request(task_key)
+                return self.submission(context, task_key).submit(request, client.send, client.run, resubmit=resubmit)
+
+        return self.when_approved(context, send)
 
     def submission(self, context: Context, task_key: TaskKey | None = None) -> Submission:
         """Return the submission of the running task."""
@@ -103,7 +108,7 @@ class SubmitOnce(RecordingOperator[Hook]):
         from airflow_provider_mkt.submission.submit import Submission
 
         key = task_key or TaskKey.of(context, self.conn_id)
-        desk = Desk.of(context, self.hook.account, key)
+        desk = Desk.of(context, self.hook.account, key, self.approval or "")
         return Submission(context["task_state_store"], key, guard=self.guard(context), desk=desk, clock=self.clock)
 
 

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_mkt.client.durations import elapsed
-from airflow_provider_mkt.exceptions import StoppedError
+from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.exceptions import ApprovalWantedError, StoppedError
 from airflow_provider_mkt.hooks.account import account_name
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.launches.admission import admit
+from airflow_provider_mkt.state.launches.approvals import Approvals, Asked
 from airflow_provider_mkt.state.launches.launch import (
     ACCEPTED,
     FAILED,
@@ -30,6 +32,7 @@ from airflow_provider_mkt.state.launches.launch import (
 )
 from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.state.launches.stops import check_variable
+from airflow_provider_mkt.submission import approval
 from airflow_provider_mkt.submission import record as records
 from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.submission.request import SubmissionRequest
@@ -73,6 +76,7 @@ class Desk:
     :param task_key: where it belongs
     :param operation: number or name of the submission within the task
     :param triggered_by: who started the run, "" when nobody did
+    :param approval: ``required`` where each launch needs an approval; "" where its amount decides
     :param request: what is to be submitted; None as long as that is not known
     """
 
@@ -80,32 +84,67 @@ class Desk:
     task_key: TaskKey
     operation: int | str = 0
     triggered_by: str = ""
+    approval: str = ""
     request: SubmissionRequest | None = None
     register: Register = Register()  # noqa: RUF009 - it has no state
+    approvals: Approvals = Approvals()  # noqa: RUF009 - it has no state
     elapsed: Callable[[], float] = elapsed
 
     @classmethod
-    def of(cls, context: Context, account: Account, task_key: TaskKey, operation: int | str = 0) -> Desk:
-        """Return the desk for a submission of the running task."""
+    def of(cls, context: Context, account: Account, task_key: TaskKey, approval: str = "") -> Desk:
+        """Return the desk for the submissions of the running task."""
         who = getattr(context["dag_run"], "triggering_user_name", None)
-        return cls(account, task_key, operation, str(who or ""))
+        return cls(account, task_key, 0, str(who or ""), approval)
 
-    def admit(self, record: Record, writer: str) -> None:
+    def check_approval(self, record: Record, call: Call) -> None:
+        """Return when a launch needs no approval, or has one.
+
+        :param record: as it is before it leaves
+        :param call: what is to be sent
+        :raises ApprovalWantedError: when nobody has approved exactly this
+        :raises StoppedError: when that cannot be looked up
+        """
+        asked = self._to_approve(self._launch(record, LEAVING, ""), call)
+        if asked is None:
+            return
+        try:
+            approver = None if AWAY.lasts(self.elapsed()) else self.approvals.approver(asked.launch, asked.digest)
+        except StoreError as error:
+            AWAY.begin(self.elapsed(), error)
+        if AWAY.lasts(self.elapsed()):
+            raise StoppedError(approval.AWAY)
+        if approver is None:
+            raise approval.wanted(asked)
+
+    def _to_approve(self, launch: Launch, call: Call | None) -> Asked | None:
+        """Return what somebody must have approved; None when nobody need have."""
+        if self.request is None or call is None or not approval.is_wanted(self.approval, self.request.effect, launch):
+            return None
+        return approval.asked_of(self.account, launch, call)
+
+    def admit(self, record: Record, writer: str, call: Call | None = None) -> None:
         """Let a launch begin, and enter it into the register.
 
         :param record: as it is before it leaves
         :param writer: the try
+        :param call: what is about to be sent
         :raises LaunchRefusedError: when it may not begin
+        :raises ApprovalWantedError: when nobody has approved exactly this
         """
         launch = self._launch(record, LEAVING, writer)
+        asked = self._to_approve(launch, call)
         caps = caps_for(self.account, launch) if self.request and self.request.effect.spends else ()
         if not AWAY.lasts(self.elapsed()):
             try:
-                admit(launch, caps=caps, zone=day_zone())
+                admit(launch, caps=caps, zone=day_zone(), approved=asked.digest if asked else "")
             except StoreError as error:
                 AWAY.begin(self.elapsed(), error)
+            except ApprovalWantedError:
+                raise (approval.wanted(asked) if asked else RuntimeError("an approval was asked for")) from None
             else:
                 return
+        if asked is not None:
+            raise StoppedError(approval.AWAY)
         if caps:
             raise StoppedError(
                 "There are caps on what launches spend, and they cannot be counted while the shared store is away. "

@@ -4,7 +4,8 @@
 Between the intent and the first byte lie a token, a wait for the rate budget and a connect. A process can stand still
 in each of them for an hour, and Airflow starts the next try meanwhile. So a request leaves only through here:
 
-1. The launch desk lets it begin: it is in the register, and nothing has been stopped in the last seconds.
+1. The launch desk lets it begin: it is in the register, nothing has been stopped in the last seconds, and where an
+   approval is wanted, somebody has approved exactly what leaves.
 2. Airflow still has this task as running.
 3. The record is what this try wrote. A try that was given up reads nothing, since its id is gone.
 4. The record says that the request is about to leave. A try that was given up cannot write that.
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_provider_mkt.client.durations import elapsed
+from airflow_provider_mkt.client.endpoint import Call, Safety
 from airflow_provider_mkt.exceptions import StoppedError
 from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.submission.record_file import RecordFile
@@ -47,8 +49,8 @@ class Fence:
     :param record: as this try has written it
     :param guard: whether Airflow still wants this try
     :param confirm: what else has to hold; raises when it does not
+    :param call: what leaves
     :param desk: lets a record's launch begin, or not, and is told when nothing left; None where there is none
-    :param once: whether the client sends it again only when it certainly was not executed
     :param clock: Unix time
     :param elapsed: seconds, to tell how long something took
     """
@@ -59,13 +61,13 @@ class Fence:
         record: Record,
         guard: Guard,
         confirm: Callable[[], None],
+        call: Call,
         *,
-        once: bool,
         clock: Callable[[], float],
         desk: Desk | None = None,
         elapsed: Callable[[], float] = elapsed,
     ) -> None:
-        self._file, self._guard, self._also, self._once = file, guard, confirm, once
+        self._file, self._guard, self._also, self._call = file, guard, confirm, call
         self._clock, self._elapsed, self._desk = clock, elapsed, desk
         self._before = record
         self.record = record
@@ -91,7 +93,7 @@ class Fence:
         for turn in range(MAX_ROUNDS):
             if self._desk is not None and self._elapsed() - asked > DESK_FRESH - FRESH:
                 asked = self._elapsed()
-                self._desk.admit(self._before, self._file.writer)
+                self._desk.admit(self._before, self._file.writer, self._call)
             began = self._elapsed()
             self._guard.check_state()
             self._also()
@@ -109,7 +111,8 @@ class Fence:
 
     def _take_back(self) -> None:
         """Note that nothing left after all, if that is certain and the record is still ours."""
-        may_have_left = self.passed and not self._once
+        # What may not happen twice is sent again only when it certainly was not executed.
+        may_have_left = self.passed and self._call.safety is not Safety.ONCE
         if may_have_left or not self._file.is_unchanged():
             return
         if self.record is self._before:

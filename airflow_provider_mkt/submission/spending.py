@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone, tzinfo
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from airflow_provider_mkt.hooks.account import Account
 
 OPTION = ("mkt", "caps")
+ABOVE = ("mkt", "approval_above")
+LIMIT = re.compile(r"(\d{1,12}(?:\.\d{1,2})?)\s+([A-Z]{3})", re.ASCII)
 
 
 def cost_of(account: Account, effect: Effect) -> int | None:
@@ -61,6 +64,25 @@ def configured_caps() -> tuple[Cap, ...]:
         return common_caps(str(conf.get(*OPTION, fallback="") or ""))
     except ValueError as error:
         raise ValidationError(f"[mkt] caps: {error}. Nothing was sent.") from None
+
+
+def approval_limits() -> dict[str, int]:
+    """Return the amounts above which a launch needs an approval, in thousandths, by currency; ``[mkt] approval_above``.
+
+    :raises ValidationError: when they cannot be read
+    """
+    from airflow.sdk import conf  # reads the configuration
+
+    limits: dict[str, int] = {}
+    for part in filter(str.strip, str(conf.get(*ABOVE, fallback="") or "").split(",")):
+        match = LIMIT.fullmatch(part.strip())
+        if match is None or match[2] in limits:
+            raise ValidationError(
+                f"[mkt] approval_above: {part.strip()!r} is no amount with a currency of its own, such as '500 GBP'. "
+                "Several are separated by commas. Nothing was sent."
+            )
+        limits[match[2]] = round(float(match[1]) * MILLS)
+    return limits
 
 
 def caps_for(account: Account, launch: Launch) -> tuple[Cap, ...]:

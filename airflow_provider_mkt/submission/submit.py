@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import metrics
 from airflow_provider_mkt.client import tracing
-from airflow_provider_mkt.client.endpoint import Safety
 from airflow_provider_mkt.clock import now
 from airflow_provider_mkt.exceptions import (
     ApiError,
@@ -76,9 +75,9 @@ __all__ = ["SETTLED", "Send", "Store", "Submission"]
 log = logging.getLogger(__name__)
 
 Send = Callable[..., Any]
-"""Sends a call, like :meth:`ApiClient.send`: it takes the call, and the ``fence`` that its first byte has to pass."""
+"""Like :meth:`ApiClient.send`: it takes the call, and the ``fence`` that the first byte has to pass."""
 Run = Callable[..., Any]
-"""Holds a conversation, like :meth:`ApiClient.run`."""
+"""Like :meth:`ApiClient.run`."""
 
 
 class Submission:
@@ -133,11 +132,12 @@ class Submission:
         :raises OutcomeUnknownError: when it is unknown whether it happened
         :raises ValidationError: when the request differs from the recorded one, or the record belongs elsewhere
         :raises StoppedError: when this try was stopped or given up before its request left
+        :raises ApprovalWantedError: when a person has to approve it first
         :raises RateLimitError: when the vendor wants quiet; what was in doubt before stays so
         :raises ApiError: when it certainly did not happen
         """
         record = self.record()
-        if self._desk is not None:
+        if self._desk:
             self._desk.request = request
         situation = record and Situation(record, request, self._task_key, deployment(), resubmit)
         found = find(situation) if situation else Found.NOTHING
@@ -243,8 +243,10 @@ class Submission:
 
     def _send(self, record: Record, request: SubmissionRequest, send: Send) -> Record:
         """Send what was recorded, through the fence, and write down how that ended."""
-        once = (call := request.call(record.body, record.key)).safety is Safety.ONCE
-        fence = Fence(self._file, record, self._guard, request.confirm, once=once, clock=self._clock, desk=self._desk)
+        call = request.call(record.body, record.key)
+        if self._desk is not None:
+            self._desk.check_approval(record, call)
+        fence = Fence(self._file, record, self._guard, request.confirm, call, clock=self._clock, desk=self._desk)
         try:
             with tracing.span("mkt.launch", **{"mkt.vendor": request.vendor, "mkt.what": request.what}):
                 receipt = receipt_of(request, send(call, fence=fence))
@@ -268,15 +270,13 @@ class Submission:
         if closing in (Closing.CLOSE, Closing.LEAVE):
             return cause
         if closing in (Closing.DOUBT, Closing.CONFIRM):
-            # Said before it is written: Airflow may refuse the writing.
-            log.warning("%s", cause)
-            confirmed = record.executed or closing is Closing.CONFIRM
-            record = replace(record, doubtful=True, doubt_at=self._clock(), executed=confirmed)
+            log.warning("%s", cause)  # before it is written: Airflow may refuse the writing
+            executed = record.executed or closing is Closing.CONFIRM
+            record = replace(record, doubtful=True, doubt_at=self._clock(), executed=executed)
             if contradicted:
                 record = record.with_evidence(f"{moment(self._clock())}: {cause}")
             record = self._file.write(record)
-        # A request that got an answer would get the same one again.
-        repeat = not contradicted and self._repeatable(record, request)
+        repeat = not contradicted and self._repeatable(record, request)  # one that got an answer gets the same again
         return self._told(record, request, cause, pending=repeat or request.trace is not None)
 
     def _submitted(self, record: Record, request: SubmissionRequest, receipt: Any) -> Record:

@@ -12,7 +12,9 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from airflow_provider_mkt.exceptions import ValidationError
@@ -30,6 +32,8 @@ IN_PROCESS = "InProcessSupervisorComms"
 TEMPORARY = "__airflow_temporary_run_"
 """Beginning of the ids of runs that ``airflow tasks test`` makes and deletes by itself."""
 
+ANSWERED: ContextVar[bool] = ContextVar("mkt_answered", default=False)
+
 
 def check_trial_run(store: Store, what: str) -> None:
     """Return when the running task may go on: it is no trial, has no record of another process, or somebody said yes.
@@ -38,7 +42,7 @@ def check_trial_run(store: Store, what: str) -> None:
     :param what: names the task, for people
     :raises ValidationError: when it must not
     """
-    if _is_trial() and (told := _foreign([store.get(f"{PREFIX}0")])):
+    if is_trial() and (told := _foreign([store.get(f"{PREFIX}0")])):
         _ask(f"{what} has launched already: {told}. A test of it goes on from there, and may launch for real.")
 
 
@@ -56,9 +60,25 @@ def keep_records() -> None:
         event.listen(dagrun.DagRun, "before_delete", _before_delete)
 
 
-def _is_trial() -> bool:
+def is_trial() -> bool:
+    """Tell whether the running task is run by a command or a script of its own, in whose process it is."""
     runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
     return type(getattr(runner, "SUPERVISOR_COMMS", None)).__name__ == IN_PROCESS
+
+
+def waits_for_people() -> bool:
+    """Tell whether a task may wait for a person: somebody, or a test, answers it."""
+    return not is_trial() or ANSWERED.get()
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """Have tasks wait for people for as long as the block lasts, since whoever runs them also answers."""
+    token = ANSWERED.set(True)
+    try:
+        yield
+    finally:
+        ANSWERED.reset(token)
 
 
 def _before_delete(_: Any, connection: Any, run: Any) -> None:

@@ -50,7 +50,7 @@ class Approvals:
             if chosen is None:
                 continue
             detail.chosen_options, detail.params_input = [chosen], _as_asked(detail.params or {})
-            detail.responded_at = timezone.utcnow()
+            detail.responded_at, detail.responded_by = timezone.utcnow(), {"id": "test", "name": "test"}
             handle_event_submit(TriggerEvent(detail.as_resume_event_payload()), task_instance=each, session=session)
             answered = True
         session.commit()

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mkt.submission.trial_run import answered
 from airflow_provider_mkt.testing.approvals import Approvals, Approve
 from airflow_provider_mkt.testing.parsed import load, register
 from airflow_provider_mkt.testing.results import DagResult
@@ -71,7 +72,8 @@ class DagRunner:
         try:
             run = self._created(parsed, logical_date, json.loads(json.dumps(conf or {})), session)
             tasks = Tasks(parsed, self._clock)
-            self._to_the_end(run, tasks, Approvals(approve), session)
+            with answered():
+                self._to_the_end(run, tasks, Approvals(approve), session)
             return DagResult.of(run, parsed, tasks, happened, session)
         finally:
             session.close()

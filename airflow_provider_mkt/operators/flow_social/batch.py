@@ -13,6 +13,7 @@ refused                    sends it if its content has changed, or a user has cl
 in a request whose answer  sends that very request again, with the same key (:mod:`airflow_provider_mkt.submission`);
 was lost                   if one of its rows has changed since, ``ValidationError``: a person decides
 too late, or unusable      does not send it; reports it with the refused ones
+not approved, if wanted    does not send its chunk; in the end a person is asked about all such chunks together
 =========================  ============================================================================================
 """
 
@@ -26,6 +27,7 @@ from typing import Any
 
 from airflow_provider_mkt.exceptions import (
     ApiError,
+    ApprovalWantedError,
     MalformedResponseError,
     NotSentError,
     OutcomeUnknownError,
@@ -123,9 +125,11 @@ def schedule(batch: Batch, read: Callable[[], Iterable[Row]]) -> BatchResult:
     :param batch: where it belongs
     :param read: returns the rows, from the first one, in the order of every try
     :raises ValidationError: when a row that is done or unsettled has changed
+    :raises ApprovalWantedError: when a person has to approve some chunks first; the others are done
     :raises ApiError: what concerns all chunks alike: credentials, permission, rate limit
     """
     outcome, silent = BatchResult(), 0
+    wanted: list[ApprovalWantedError] = []
     begun = int(batch.store.get(BEGUN, 0))
     _audit(batch, read if begun else list, begun)
     for number, part in enumerate(_chunks(read(), batch.size)):
@@ -135,6 +139,8 @@ def schedule(batch: Batch, read: Callable[[], Iterable[Row]]) -> BatchResult:
         chunk = Chunk(batch, number, part)
         try:
             chunk.settle()
+        except ApprovalWantedError as error:
+            wanted.append(error)
         except (OutcomeUnknownError, MalformedResponseError, NotSentError) as error:
             log.warning("%s", error)
             outcome.unanswered.append(error)
@@ -147,6 +153,8 @@ def schedule(batch: Batch, read: Callable[[], Iterable[Row]]) -> BatchResult:
         if silent == GIVE_UP:
             log.warning("%s gave no answer %d times in a row; the rest is left to the next try.", VENDOR, silent)
             break
+    if wanted:
+        raise ApprovalWantedError.all_of(wanted)
     return outcome
 
 

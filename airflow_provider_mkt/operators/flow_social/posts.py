@@ -96,10 +96,14 @@ class SchedulesPosts(RecordingOperator["FlowSocialHook"], WaitingOperator["FlowS
                 self.chunk_size,
                 self.guard(context),
                 resubmit=self.resubmit_asked(context),
-                desk=Desk.of(context, self.hook.account, key),
+                desk=Desk.of(context, self.hook.account, key, self.approval or ""),
             )
-            with reschedule_when_rate_limited():
-                outcome = schedule(batch, read)
+
+            def send() -> BatchResult:
+                with reschedule_when_rate_limited():
+                    return schedule(batch, read)
+
+            outcome = self.when_approved(context, send)
             outcome.check(allow_failures=self.allow_failures)
             if outcome.refusals:
                 self.log.warning("Not scheduled, and allowed to fail: %s", outcome.refusal)

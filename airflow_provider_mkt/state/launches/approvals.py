@@ -2,7 +2,7 @@
 """Approvals: what people were asked, what they said, and which launch it was good for.
 
 An approval is for one digest of one run, and for one launch. It counts again only where that launch certainly had no
-effect. A new question of a task makes void what it was told before.
+effect. Whatever a task asks next makes void what it was told before.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from airflow_provider_mkt.submission.record import Record
 from airflow_provider_mkt.submission.record_file import RecordFile
 from airflow_provider_mkt.tasks.guard import Guard
 from tests.unit.context import Task, step_of
+from tests.unit.submission.vendor import KEYED, ONCE
 
 INTENT = Record("key", 1, "intent", "f", {"a": 1}, "r", "id", 1_000.0, 0, sent=False, version=2)
 
@@ -52,7 +53,13 @@ class Try:
         self.record = self.file.write(INTENT)
         guard = Guard(context["ti"], lambda: self.stopped)
         self.fence = Fence(
-            self.file, self.record, guard, confirm, once=once, clock=lambda: 2_000.0, elapsed=lambda: self.now
+            self.file,
+            self.record,
+            guard,
+            confirm,
+            ONCE() if once else KEYED(idempotency_key="key"),
+            clock=lambda: 2_000.0,
+            elapsed=lambda: self.now,
         )
 
     def signal(self) -> None:

@@ -101,6 +101,36 @@ def test_an_approval(mkt_run_dag: DagRunner, dag_file: Path, answer: object, lau
     assert len(result.happened("campaign.published")) == launches
 
 
+ASKING = """
+    FlowLivingPublishCampaignOperator(
+        task_id="publish", plan_ref="facebookv2", listing_external_ids=["listing_1001"],
+        branch_id="branch_harbour", approval="required", deferrable=True{limit},
+    )
+"""
+
+
+def test_a_launch_that_asks_by_itself(mkt_run_dag: DagRunner, dag_file: Path) -> None:
+    result = mkt_run_dag(written(dag_file, ASKING.format(limit="")), approve=True)
+    assert result.state == "success"
+    assert result.tries == {"publish": 1}
+    assert len(result.happened("campaign.published")) == 1
+
+
+def test_one_that_is_refused(mkt_run_dag: DagRunner, dag_file: Path) -> None:
+    result = mkt_run_dag(written(dag_file, ASKING.format(limit="")), approve=False)
+    assert result.state == "failed"
+    assert "test refused this launch" in str(result.errors["publish"])
+    assert result.tries == {"publish": 1}
+    assert result.happened("campaign.published") == []
+
+
+def test_one_that_nobody_answers(mkt_run_dag: DagRunner, mkt_time: MovableClock, dag_file: Path) -> None:
+    limit = ", approval_timeout=timedelta(hours=8)"
+    result = mkt_run_dag(written(dag_file, ASKING.format(limit=limit)))
+    assert "Nobody approved this launch within 28800 s" in str(result.errors["publish"])
+    assert mkt_time.waited >= 8 * 3_600 - 5
+
+
 def test_who_says_nothing_of_an_approval_is_told_what_to_say(mkt_run_dag: DagRunner, dag_file: Path) -> None:
     with pytest.raises(UnansweredError, match=r"The task approve asks a person: 'Launch it\?'.*approve="):
         mkt_run_dag(written(dag_file, APPROVAL.format(limit=""), LAUNCH.lstrip()))

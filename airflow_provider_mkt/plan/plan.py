@@ -199,7 +199,7 @@ def plan_of(tasks: Tasks, place: Place) -> Plan:
         try:
             plan.requests += [request for request, _ in requests_of(each.operator, place, each.map_index, each.zone)]
         except NotFound as error:
-            plan.problems.append(f"{each.place}: {error} Create the connection.")
+            plan.problems.append(f"{each.place}: {str(error).rstrip('.')}. Create the connection.")
         except ApiError as error:
             plan.problems.append(f"{each.place}: {error}")
     plan.problems = list(dict.fromkeys(plan.problems))

@@ -57,7 +57,7 @@ class Findings:
         except RateLimitError:
             raise
         except AirflowNotFoundException as error:
-            self.add(place, f"{error} Create the connection.")
+            self.add(place, f"{str(error).rstrip('.')}. Create the connection.")
         except INCURABLE as error:
             self.add(place, str(error))
         except ApiError as error:

@@ -26,6 +26,7 @@ def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     made: dict[int, Store] = {}
     monkeypatch.setattr(stores, "_stores", made)
     monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", f"sqlite:///{tmp_path / 'shared.db'}")
+    monkeypatch.setenv("COLUMNS", "100")
     yield
     for each in made.values():
         each.close()

@@ -96,7 +96,12 @@ def vendor_info(vendors: Sequence[Vendor]) -> dict[str, Any]:
     """
     return {
         "integrations": [
-            {"integration-name": vendor.name, "external-doc-url": vendor.docs_url, "tags": ["service"]}
+            {
+                "integration-name": vendor.name,
+                "external-doc-url": vendor.docs_url,
+                "how-to-guide": [f"/docs/{vendor.page}"],
+                "tags": ["service"],
+            }
             for vendor in vendors
         ],
         **{room: [_modules(vendor, room) for vendor in vendors] for room in ROOMS},

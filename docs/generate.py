@@ -24,6 +24,10 @@ from airflow_provider_mkt.vendors.base import COMMON_EXTRAS, Extra, Vendor
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PACKAGE = ROOT / "airflow_provider_mkt"
+REPOSITORY = re.findall(r'^Repository = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)[
+    0
+]
+"""README.md is also shown by package indexes, where relative links lead nowhere."""
 BEGIN, END = "<!-- generated: {name} -->", "<!-- end -->"
 HEAD = """\
 # Endpoints
@@ -154,7 +158,9 @@ def pages() -> dict[Path, str]:
     readme, connections = ROOT / "README.md", HERE / "connections.md"
     return {
         HERE / "endpoints.md": endpoints_page(),
-        readme: _filled(readme, {"vendors": vendors_table("docs/"), "connection types": types_table()}),
+        readme: _filled(
+            readme, {"vendors": vendors_table(f"{REPOSITORY}/blob/main/docs/"), "connection types": types_table()}
+        ),
         connections: _filled(
             connections,
             {

@@ -92,6 +92,27 @@ def test_links(page: Path) -> None:
         assert not name or name in anchors(other), f"{target}: no such heading"
 
 
+def test_the_readme_also_works_on_a_package_index() -> None:
+    """Every link is absolute, and those into the repository lead to what is there."""
+    found = re.findall(r'^Repository = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    base = f"{found[0]}/blob/main/"
+    targets = LINK.findall(prose(ROOT / "README.md"))
+    assert len(targets) > 15
+    for target in targets:
+        assert target.startswith("https://"), f"{target} leads nowhere on a package index"
+        if target.startswith(found[0]):
+            path, _, name = target.removeprefix(base).partition("#")
+            assert (ROOT / path).is_file(), f"{target} leads nowhere"
+            assert not name or name in anchors(ROOT / path), f"{target}: no such heading"
+
+
+def test_the_readme_begins_with_installing_connecting_and_a_dag() -> None:
+    headings = re.findall(r"^## (.+)$", prose(ROOT / "README.md"), re.MULTILINE)
+    assert headings[:4] == ["Install", "A connection", "A DAG", "The demo"]
+    install = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Install")[2].partition("## A con")[0]
+    assert "--constraint" in install
+
+
 def test_every_page_is_in_the_navigation() -> None:
     # The theme's own tags are no concern here.
     config = yaml.load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"), Loader=yaml.BaseLoader)

@@ -68,6 +68,18 @@ def test_paths_lead_somewhere() -> None:
     assert all(callable(found(path)) for path in paths)
 
 
+def test_guides_exist() -> None:
+    root = Path(__file__).parents[2]
+    guides = [guide for each in INFO["integrations"] for guide in each["how-to-guide"]]
+    guides += [each["how-to-guide"] for each in INFO["transfers"]]
+    assert len(INFO["integrations"]) == len(VENDORS)
+    assert [guide for guide in guides if not (root / guide.lstrip("/")).is_file()] == []
+
+
+def test_what_airflow_is_told_of_beside_operators() -> None:
+    assert all(INFO[key] for key in ("triggers", "notifications", "task-decorators", "transfers", "extra-links"))
+
+
 def test_integrations_are_those_that_are_used() -> None:
     known = {each["integration-name"] for each in INFO["integrations"]}
     used = {entry["integration-name"] for room in ("hooks", "operators", "sensors") for entry in INFO.get(room, [])}

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone, tzinfo
 from typing import Any
@@ -15,7 +13,7 @@ from typing import Any
 import yaml
 
 from airflow_provider_mkt import clock, validation
-from airflow_provider_mkt.cli.console import printable
+from airflow_provider_mkt.cli.console import logged, printable
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.files.paths import checked_path
 from airflow_provider_mkt.hooks.flodesk.audience import subscriber_body
@@ -30,6 +28,8 @@ from airflow_provider_mkt.vendors import flow_social
 
 MAX_TOLD = 50
 """Bad lines of an audience that are told; all of them are counted."""
+READERS = "airflow_provider_mkt.planning"
+"""What they log is part of the answer."""
 SHOWN = 60
 """Characters of a post that are shown."""
 
@@ -93,7 +93,7 @@ def checked(file: str, launch: datetime) -> Checked:
     :param launch: the moment of the launch
     """
     result = Checked(file)
-    with reader_notes(result.notes):
+    with logged(READERS, result.notes):
         try:
             result.kind = kind_of(file)
             {BRIEF: _check_brief, CALENDAR: _check_calendar, AUDIENCE: _check_audience}[result.kind](result, launch)
@@ -105,24 +105,6 @@ def checked(file: str, launch: datetime) -> Checked:
     result.notes[:] = dict.fromkeys(result.notes)
     result.launches.sort(key=lambda each: each["when"] or "9999")
     return result
-
-
-@contextmanager
-def reader_notes(notes: list[str]) -> Iterator[None]:
-    """Collect what the readers log; on the screen it would stand in the midst of the answer."""
-    readers = logging.getLogger(audience.__name__.rpartition(".")[0])
-    handler = logging.Handler(logging.INFO)
-    handler.emit = lambda record: notes.append(record.getMessage())  # type: ignore[method-assign]
-    level, propagate = readers.level, readers.propagate
-    readers.addHandler(handler)
-    readers.setLevel(logging.INFO)
-    readers.propagate = False
-    try:
-        yield
-    finally:
-        readers.removeHandler(handler)
-        readers.setLevel(level)
-        readers.propagate = propagate
 
 
 def _check_calendar(result: Checked, launch: datetime) -> None:

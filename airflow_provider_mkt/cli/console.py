@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,29 @@ def one_line() -> Iterator[None]:
         raise SystemExit(printable(str(error))) from None
     except SystemExit as end:
         raise SystemExit(printable(end.code) if isinstance(end.code, str) else end.code) from None
+
+
+@contextmanager
+def logged(room: str, notes: list[str], level: int = logging.INFO) -> Iterator[None]:
+    """Collect what a room of the package logs; on the screen it would stand in the midst of the answer.
+
+    :param room: its full name
+    :param notes: takes the messages
+    :param level: from which on they are collected
+    """
+    logger = logging.getLogger(room)
+    handler = logging.Handler(level)
+    handler.emit = lambda record: notes.append(record.getMessage())  # type: ignore[method-assign]
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
 
 
 def print_rows(

@@ -88,6 +88,7 @@ PLAN = ActionCommand(
     args=(
         Arg(("files",), nargs="+", metavar="FILE", help="A brief (.yaml), a calendar or an audience (.csv, .jsonl)"),
         Arg(("--launch",), help="Moment of the launch, such as 2026-12-01T09:00 (UTC); by default now"),
+        Arg(("--online",), action="store_true", help="Ask the vendors what the launch asks before its first step"),
         Arg(("--conf",), help="Connections in place of the default ones, segment_ids of an audience: a JSON object"),
         Arg(("--dag-id",), help="The DAG that launches it; by default the example DAG for such a file"),
         Arg(("--run-id",), help="The run that launches it: orders and reports are named by it"),

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from airflow_provider_mkt import clock, validation
-from airflow_provider_mkt.cli.check_command import reader_notes
-from airflow_provider_mkt.cli.console import print_rows, printable
+from airflow_provider_mkt.cli.console import logged, print_rows, printable
 from airflow_provider_mkt.cli.plan_view import Planned, as_data, print_plan, rows_of, told
-from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.exceptions import RateLimitError, ValidationError
 from airflow_provider_mkt.plan.comparison import last_run, scheduled_already
 from airflow_provider_mkt.plan.plan import DAGS, SETTINGS, TASKS, Plan, plan_of
 from airflow_provider_mkt.plan.requests import Place
@@ -21,6 +21,9 @@ from airflow_provider_mkt.planning.kinds import kind_of
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.submission.deployment import deployment
 
+READERS = "airflow_provider_mkt.planning"
+PREFLIGHT = "airflow_provider_mkt.operators.preflight"
+"""Rooms whose log is part of the answer."""
 RUN = "planned"
 """In place of the run's id, as long as nobody names one."""
 PROBLEM, DOUBT = 1, 3
@@ -71,7 +74,7 @@ def _conf(given: str | None) -> Mapping[str, Any]:
 
 def _planned(file: str, launch: datetime, conf: Mapping[str, Any], args: argparse.Namespace) -> Planned:
     answer = Planned(file, launch)
-    with reader_notes(answer.notes):
+    with logged(READERS, answer.notes):
         try:
             answer.kind = kind_of(file)
             dag_id = args.dag_id or DAGS[answer.kind]
@@ -84,7 +87,23 @@ def _planned(file: str, launch: datetime, conf: Mapping[str, Any], args: argpars
     if answer.plan is not None:
         answer.notes += _notes(answer.plan, named=bool(args.run_id))
         _compare(answer, answer.plan, args.against or "")
+        if args.online:
+            _ask(answer, answer.plan)
     return answer
+
+
+def _ask(answer: Planned, plan: Plan) -> None:
+    """Ask the vendors what the launch would ask them before its first step. Nothing is started."""
+    if plan.preflight is None or not plan.requests:
+        return
+    with logged(PREFLIGHT, answer.notes, logging.WARNING):
+        try:
+            findings = plan.preflight.ask()
+        except RateLimitError as error:
+            answer.doubts.append(f"not everything could be asked: {error}")
+            return
+    answer.problems += findings.problems
+    answer.doubts += [f"{place}: could not be asked: {error}" for place, error in findings.unanswered]
 
 
 def _compare(answer: Planned, plan: Plan, against: str) -> None:

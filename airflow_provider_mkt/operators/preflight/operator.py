@@ -107,20 +107,28 @@ class PreflightOperator(AuthoredTemplates, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, list[str]]:
         """Ask, and fail with all that is wrong."""
-        from airflow_provider_mkt.operators.preflight.findings import Findings
-
         steps = self._steps()
         if not steps:
             raise ValidationError(
                 "There is nothing to check: give campaign, posts, audience, integration_id or report."
             )
-        findings = Findings()
         with reschedule_when_rate_limited():
-            for ask in steps.values():
-                ask(findings)
+            findings = self.ask()
         findings.settle()
         self.log.info("Nothing stands in the way of: %s", ", ".join(steps))
         return {"checked": list(steps)}
+
+    def ask(self) -> Findings:
+        """Ask about all steps, and return what was found.
+
+        :raises RateLimitError: when a vendor wants quiet
+        """
+        from airflow_provider_mkt.operators.preflight.findings import Findings
+
+        findings = Findings()
+        for ask in self._steps().values():
+            ask(findings)
+        return findings
 
     def _steps(self) -> dict[str, Step]:
         """Return the steps of the launch, in its usual order."""
@@ -129,7 +137,7 @@ class PreflightOperator(AuthoredTemplates, BaseOperator):
         found: dict[str, Step] = {}
         if self.integration_id is not None:
             found["integration"] = partial(flokit.integration, conn_id=self.flokit_conn_id, wanted=self.integration_id)
-        if self.audience is not None or self.segment_ids is not None:
+        if self.audience is not None or self.segment_ids:
             found["audience"] = partial(
                 flodesk.audience, conn_id=self.flodesk_conn_id, path=self.audience, segment_ids=self.segment_ids or []
             )

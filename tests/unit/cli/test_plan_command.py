@@ -181,3 +181,40 @@ def test_a_run_that_there_is_not(planned: Callable[..., tuple[Any, dict[str, Any
     status, found = planned(CALENDAR, "--against", "manual__0")
     assert (status, found["last_run"]) == (0, None)
     assert any("'manual__0'" in note for note in found["notes"])
+
+
+def test_the_vendors_are_asked_and_nothing_happens(
+    planned: Callable[..., tuple[Any, dict[str, Any]]], vendors: Sandbox
+) -> None:
+    status, found = planned(BRIEF, "--online")
+    assert (status, found["problems"], found["doubts"]) == (0, [], [])
+    asked = {(each["method"], each["path"].rpartition("/")[2]) for each in vendors.requests()}
+    assert ("POST", "preflight") in asked
+    assert ("GET", "seg_buyers") in asked
+    assert [each for each in vendors.requests() if (each["body"] or {}).get("dryRun")]
+    assert {each["effect"] for each in vendors.ledger()} <= {"token.issued"}
+
+
+def test_what_the_vendors_would_refuse(
+    planned: Callable[..., tuple[Any, dict[str, Any]]], vendors: Sandbox, tmp_path: Path
+) -> None:
+    brief = tmp_path / "wrong.yaml"
+    text = Path(BRIEF).read_text().replace("channel_2", "channel_9").replace("facebookv2", "facebook")
+    brief.write_text(text.replace("seg_buyers", "seg_nobody"))
+    (tmp_path / "harbour_homes_audience.csv").write_text(Path(PEOPLE).read_text())
+    assert planned(str(brief))[0] == 0
+    status, found = planned(str(brief), "--online")
+    assert status == 1
+    told = "\n".join(found["problems"])
+    for wrong in ("channel_9", "campaign", "seg_nobody"):
+        assert wrong in told
+    assert {each["effect"] for each in vendors.ledger()} <= {"token.issued"}
+
+
+def test_a_vendor_that_does_not_answer_is_a_reason_to_look(
+    planned: Callable[..., tuple[Any, dict[str, Any]]], vendors: Sandbox
+) -> None:
+    vendors.fault("GET /flow-social/v1/channels", "status", status=500, count=100)
+    status, found = planned(CALENDAR, "--online")
+    assert (status, found["problems"]) == (3, [])
+    assert "could not be asked" in found["doubts"][0]

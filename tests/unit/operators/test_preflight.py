@@ -64,6 +64,13 @@ def test_nothing_stands_in_the_way(vendors: Sandbox, task: Task, launch: dict[st
     assert nothing_happened(vendors)
 
 
+def test_a_brief_without_an_audience_needs_no_connection_for_one(vendors: Sandbox, task: Task) -> None:
+    """It has no segments then, which is an empty list."""
+    operator = PreflightOperator(task_id="preflight", posts=[POST], audience=None, segment_ids=[])
+    assert operator.execute(task.context) == {"checked": ["posts"]}  # type: ignore[arg-type]
+    assert {entry["vendor"] for entry in vendors.requests()} == {"flow_social"}
+
+
 def test_everything_that_is_wrong_is_told_at_once(
     vendors: Sandbox, task: Task, launch: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -81,6 +81,19 @@ class AirflowApi:
         index = f"/{instance.map_index}" if instance.map_index >= 0 else ""
         return str(self._field(self._call("GET", f"{_path(instance)}{index}"), "state") or "")
 
+    def options(self, instance: Instance) -> list[str]:
+        """Return the answers that Airflow shows for the question of a task instance.
+
+        :raises NotThereError: when it asks nothing
+        """
+        answer = self._call("GET", f"{_path(instance)}/{instance.map_index}/hitlDetails")
+        return [str(each) for each in self._field(answer, "options")]
+
+    def answer(self, instance: Instance, option: str, reason: str) -> None:
+        """Answer the question of a task instance, as its page does: the task goes on."""
+        body = {"chosen_options": [option], "params_input": {"reason": reason or None}}
+        self._call("PATCH", f"{_path(instance)}/{instance.map_index}/hitlDetails", body=body)
+
     def state(self, instance: Instance) -> dict[str, Any]:
         """Return what the task state store holds for a task instance."""
         path = f"{_path(instance)}/state-store"

@@ -98,10 +98,46 @@ PLAN = ActionCommand(
     ),
 )
 
+ANSWERING = "airflow_provider_mkt.cli.approvals_command"
+ASK = Arg(("ask",), help="The question, or the beginning of its name, as listed")
+AIRFLOW = Arg(
+    ("--api-url",),
+    help="Address of Airflow's API server (default: [api] base_url); AIRFLOW_API_TOKEN signs in",
+)
+APPROVALS = (
+    ActionCommand(
+        name="list",
+        help="What waits for a person before it is launched",
+        func=lazy_load_command(f"{ANSWERING}.list_approvals"),
+        args=(Arg(("--all",), action="store_true", help="Also what was answered, and how"), ARG_OUTPUT),
+    ),
+    ActionCommand(
+        name="show",
+        help="Exactly what would be sent",
+        func=lazy_load_command(f"{ANSWERING}.show_approval"),
+        args=(ASK, ARG_OUTPUT),
+    ),
+    ActionCommand(
+        name="approve",
+        help="Let exactly this be sent",
+        func=lazy_load_command(f"{ANSWERING}.approve"),
+        args=(ASK, Arg(("--reason",), default="", help="Why, for the audit trail"), AIRFLOW),
+    ),
+    ActionCommand(
+        name="refuse",
+        help="Let the task fail, and send nothing",
+        func=lazy_load_command(f"{ANSWERING}.refuse"),
+        args=(ASK, REASON, AIRFLOW),
+    ),
+)
+
 
 def desk_commands() -> list[ActionCommand | GroupCommand]:
     """Return the commands of the launch desk."""
     launches = GroupCommand(
         name="launches", help="What was launched, by all DAGs", subcommands=(LAUNCHES_LIST, LAUNCHES_SHOW)
     )
-    return [PLAN, launches, STOP, RESUME, STOPS, CAPS]
+    approvals = GroupCommand(
+        name="approvals", help="What waits for a person before it is launched", subcommands=APPROVALS
+    )
+    return [PLAN, launches, approvals, STOP, RESUME, STOPS, CAPS]

@@ -114,7 +114,8 @@ def _event(ti: Any, task: Any, error: Any, record: Record | None) -> str:
     from airflow_provider_mkt.submission.summary import is_open
 
     if error is None:
-        asks = hasattr(task, "assigned_users") and str(getattr(ti, "state", "")) != "success"
+        is_question = hasattr(task, "assigned_users") and str(getattr(ti, "state", "")) != "success"
+        asks = is_question or getattr(task, "asking", False)
         return APPROVAL if asks else LIVE
     in_doubt = isinstance(error, OutcomeUnknownError) or (isinstance(error, MalformedResponseError) and error.executed)
     return UNSETTLED if in_doubt or (record is not None and is_open(record)) else FAILED

@@ -14,7 +14,7 @@ from airflow_provider_mkt.operators.base import Hook, MarketingOperator
 from airflow_provider_mkt.validation import positive
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseNotifier, Context
 
     from airflow_provider_mkt.state.launches.approvals import Asked
 
@@ -32,16 +32,28 @@ class ApprovingOperator(MarketingOperator[Hook]):
     :param approval: ``required``: each launch needs an approval; None or ``none``: only one above ``[mkt]
         approval_above``
     :param approval_timeout: how long an answer is waited for, in seconds; the task fails after that. None: without end
+    :param approval_notifiers: notifiers that tell people that they are asked
     """
 
+    asking = False
+    """Whether the task asks right now, for notifiers."""
+
     def __init__(
-        self, *, approval: str | None = None, approval_timeout: float | timedelta | None = None, **kwargs: Any
+        self,
+        *,
+        approval: str | None = None,
+        approval_timeout: float | timedelta | None = None,
+        approval_notifiers: Sequence[BaseNotifier] | BaseNotifier = (),
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if approval not in (None, NONE, REQUIRED):
             raise ValueError(f"approval must be '{REQUIRED}', '{NONE}' or None, got {approval!r}")
         self.approval = None if approval == NONE else approval
         self.approval_timeout = None if approval_timeout is None else positive("approval_timeout", approval_timeout)
+        self.approval_notifiers: list[BaseNotifier] = (
+            list(approval_notifiers) if isinstance(approval_notifiers, Sequence) else [approval_notifiers]
+        )
 
     def when_approved(self, context: Context, send: Callable[[], T]) -> T:
         """Send, or ask a person about what nobody has approved yet.
@@ -84,8 +96,19 @@ class ApprovingOperator(MarketingOperator[Hook]):
                 "with 'airflow mkt approvals approve %s', or 'refuse'.",
                 name[:8],
             )
+        self._tell(context)
         wait = None if self.approval_timeout is None else timedelta(seconds=self.approval_timeout)
         raise TaskAwaitingInput(method_name="execute_approved", kwargs={"ask": name}, timeout=wait)
+
+    def _tell(self, context: Context) -> None:
+        """Tell people that they are asked. What goes wrong with that keeps nobody from answering."""
+        self.asking = True
+        for notify in self.approval_notifiers:
+            try:
+                notify(context)
+            except Exception:
+                self.log.exception("Nobody was told by %s that an approval is wanted.", type(notify).__name__)
+        self.asking = False
 
     def execute_approved(self, context: Context, event: Mapping[str, Any], ask: str = "") -> Any:
         """Go on with an answer: send what was approved, or fail. What has changed meanwhile is asked about again."""

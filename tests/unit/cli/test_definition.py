@@ -107,7 +107,7 @@ def test_some_helps_have_brackets() -> None:
 
 @pytest.mark.parametrize("words", [words for words in HELPS if words[-1] in ("list", "budgets", "show", "doctor")])
 def test_all_lists_have_the_formats_of_airflow(words: tuple[str, ...], parser: argparse.ArgumentParser) -> None:
-    names = {"webhooks": ["1"], "launches": ["a1"], "submissions": ["d", "r", "t"]}
+    names = {"webhooks": ["1"], "launches": ["a1"], "approvals": ["a1"], "submissions": ["d", "r", "t"]}
     typed = names.get(words[1], []) if words[-1] == "show" else []
     for output in ("table", "json", "yaml", "plain"):
         assert parser.parse_args([*words, *typed, "--output", output]).output == output

@@ -32,10 +32,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from sqlalchemy import text
 
 from airflow_provider_mkt.exceptions import OutcomeUnknownError, StoppedError, ValidationError
+from airflow_provider_mkt.notifications.notice import notice_of
 from airflow_provider_mkt.operators.submitting import RecordingOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state.database.store import Store
@@ -291,6 +293,21 @@ def test_two_answers(vendors: Sandbox, task: Task, people: People) -> None:
     assert POST.effects(vendors) == 0
 
 
+def test_people_are_told(task: Task) -> None:
+    told: list[str] = []
+
+    def broken(_: Any) -> None:
+        raise RuntimeError("no network")
+
+    def tell(context: Any) -> None:
+        told.append(notice_of({**context, "task": operator}).title)
+
+    operator = asking(POST, approval_notifiers=[broken, tell])
+    waiting(operator.execute, task.context)
+    assert told == ["Flow Social: publish waits for an approval"]
+    assert not operator.asking
+
+
 class TestInATestOfADag:
     @pytest.fixture(autouse=True)
     def _trial(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,6 +340,12 @@ class TestInATestOfADag:
 def test_what_approval_may_be(given: Any) -> None:
     with pytest.raises(ValueError, match="approval must be 'required', 'none' or None"):
         POST(approval=given)
+
+
+def test_a_dag_may_ask_for_all_its_launches() -> None:
+    with DAG("spring", schedule=None, default_args={"approval": "required"}):
+        assert POST().approval == "required"
+        assert POST(approval="none").approval is None
 
 
 def test_every_submitting_operator_takes_it() -> None:

@@ -1,0 +1,148 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""``airflow mkt approvals``: what waits for a person, exactly what would be sent, and the answer.
+
+An answer goes through Airflow's API, as one that is given on the task's page: Airflow knows who gave it, and resumes
+the task. Where that page shows what the task asked earlier, the answer is written to the shared store, and the task is
+told to look there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from airflow.utils.cli import action_cli
+
+from airflow_provider_mkt.cli.airflow_api import AirflowApi, AirflowApiError, Instance, NotThereError
+from airflow_provider_mkt.cli.console import one_line, print_rows, printable
+from airflow_provider_mkt.cli.launches_command import NAMED
+from airflow_provider_mkt.cli.submission_records import connect
+from airflow_provider_mkt.state.launches.approvals import APPROVED, REFUSED, STATES, WAITING, Approval, Approvals
+from airflow_provider_mkt.submission.digest import shown
+from airflow_provider_mkt.submission.question import AGAIN, money_of, no_to, total_of, yes_to
+from airflow_provider_mkt.submission.record import moment
+
+SOURCE = "airflow mkt approvals"
+
+
+def list_approvals(args: argparse.Namespace) -> None:
+    """Print a line for each question, the oldest first."""
+    with one_line():
+        found = Approvals().find(STATES if args.all else [WAITING])
+    questions = [list(rows) for _, rows in groupby(found, key=lambda each: each.ask)]
+    table = ("ask", "asked", "state", "what", "amount", "goes_live", "task")
+    lines = [_line(each) for each in questions]
+    print_rows(lines, args.output, [{name: each[name] for name in table} for each in lines])
+
+
+def show_approval(args: argparse.Namespace) -> None:
+    """Print each request that a question is about, exactly as it would be sent."""
+    with one_line():
+        rows = _question(args.ask)
+    requests = [
+        {
+            "what": each.what,
+            "vendor": each.vendor,
+            "account": each.account,
+            "amount": money_of(each.amount, each.currency),
+            "goes_live": each.goes_live,
+            "audience": each.audience,
+            "digest": each.digest,
+            "launch": each.launch[:NAMED],
+            "request": json.loads(each.request),
+        }
+        for each in rows
+    ]
+    table = [{**each, "digest": shown(str(each["digest"]))} for each in requests]
+    for each in table:
+        each["request"] = json.dumps(each["request"], indent=1, ensure_ascii=False)
+    narrow = [{"field": name, "value": str(value)} for each in table for name, value in each.items() if value]
+    print_rows(requests, args.output, narrow)
+
+
+@action_cli(check_db=False)  # type: ignore[untyped-decorator]
+def approve(args: argparse.Namespace) -> None:
+    """Let what a question is about be sent."""
+    _answer(args, APPROVED)
+
+
+@action_cli(check_db=False)  # type: ignore[untyped-decorator]
+def refuse(args: argparse.Namespace) -> None:
+    """Let nothing of what a question is about be sent."""
+    _answer(args, REFUSED)
+
+
+def _answer(args: argparse.Namespace, state: str) -> None:
+    with one_line():
+        first = _question(args.ask)[0]
+        if first.state != WAITING:
+            by = f" by {first.answered_by}" if first.answered_by else ""
+            raise SystemExit(f"{first.ask[:NAMED]} is {first.state}{by}; it waits for no answer any more.")
+        _tell(connect(args), first, state, args.reason)
+    word = "Approved" if state == APPROVED else "Refused"
+    print(printable(f"{word}: {first.what or first.task_id} ({shown(first.code)}). The task goes on with that."))
+
+
+def _tell(api: AirflowApi, asked: Approval, state: str, reason: str) -> None:
+    """Hand an answer to the task.
+
+    :raises AirflowApiError: when Airflow does not take it
+    :raises SystemExit: when the task asks nothing any more
+    """
+    instance = Instance(asked.dag_id, asked.run_id, asked.task_id, asked.map_index)
+    option = yes_to(asked.code) if state == APPROVED else no_to(asked.code)
+    try:
+        options = api.options(instance)
+    except NotThereError:
+        raise SystemExit(
+            f"The task {asked.task_id} of {asked.dag_id}, run {asked.run_id}, is not there any more. Nothing is sent."
+        ) from None
+    if option in options:
+        api.answer(instance, option, reason)
+        return
+    if not Approvals().answer(asked.ask, state, getpass.getuser(), reason, SOURCE):
+        raise SystemExit(f"{asked.ask[:NAMED]} was answered meanwhile.")
+    try:
+        api.answer(instance, AGAIN, "")
+    except AirflowApiError:
+        Approvals().take_back(asked.ask)
+        raise
+
+
+def _question(beginning: str) -> list[Approval]:
+    """Return the rows of the only question whose name begins so.
+
+    :raises SystemExit: when there is none, or more than one
+    """
+    found = Approvals().find(beginning=beginning) if beginning else []
+    if len({each.ask for each in found}) == 1:
+        return found
+    what = "several questions begin" if found else "no question begins"
+    raise SystemExit(f"{what} with {beginning!r}; 'airflow mkt approvals list' shows them.".capitalize())
+
+
+def _line(rows: Sequence[Approval]) -> dict[str, Any]:
+    first = rows[0]
+    task = f"{first.dag_id}.{first.task_id}" + (f" [{first.map_index}]" if first.map_index >= 0 else "")
+    more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+    return {
+        "ask": first.ask[:NAMED],
+        "asked": moment(first.asked_at),
+        "state": first.state,
+        "what": f"{first.what}{more}",
+        "requests": len(rows),
+        "amount": total_of(rows),
+        "goes_live": first.goes_live,
+        "vendor": ", ".join(sorted({each.vendor for each in rows})),
+        "deployment": first.deployment,
+        "task": task,
+        "run": first.run_id,
+        "digest": shown(first.code),
+        "by": first.answered_by,
+        "reason": first.reason,
+        "source": first.source,
+    }

@@ -52,13 +52,18 @@ class Ended:
 
 
 def end_all(
-    stop: Stop, patience: float, say: Callable[[str], None], register: Register | None = None
+    stop: Stop,
+    patience: float,
+    say: Callable[[str], None],
+    register: Register | None = None,
+    most: int = MAX_LAUNCHES,
 ) -> dict[str, Ended]:
     """End what a stop is for, and try again what could not be confirmed.
 
     :param stop: which launches
     :param patience: seconds after which what is not confirmed is left to the next call
     :param say: told of each round that has to be repeated
+    :param most: how many are looked at, the latest first
     :return: what became of each launch, by its name
     """
     register = register or Register()
@@ -67,7 +72,7 @@ def end_all(
     while True:
         try:
             wanted = {name: getattr(stop, name) or None for name in ("vendor", "conn_id", "dag_id", "run_id")}
-            found = register.find(states=OPEN, limit=MAX_LAUNCHES, **wanted)
+            found = register.find(states=OPEN, limit=most, **wanted)
             ended.update(_round([each for each in found if not _final(ended, each)], register))
             rest = sum(not each.final for each in ended.values())
             problem = f"{rest} launches are not confirmed yet" if rest else ""

@@ -42,8 +42,13 @@ def vendor_named(given: str) -> str:
     known = {each.conn_type: each.name for each in installed_vendors()}
     found = known.get(given) or next((name for name in known.values() if name.lower() == given.lower()), None)
     if given and found is None:
-        raise ValidationError(f"There is no vendor {given!r}; there are {', '.join(sorted(known.values()))}.")
+        raise ValidationError(f"There is no vendor {given!r}; there are {', '.join(vendor_names())}.")
     return found or ""
+
+
+def vendor_names() -> list[str]:
+    """Return the vendors that a stop may name."""
+    return sorted(each.name for each in installed_vendors())
 
 
 def _kept() -> list[Stop]:

@@ -33,9 +33,18 @@ from airflow_provider_mkt.state.errors import StoreError
 log = logging.getLogger(__name__)
 
 Page = Callable[[Visit], Shown | GoTo]
-PAGES: tuple[tuple[str, str, str], ...] = (("GET", "/launches", "launches:show_list"),)
+PAGES: tuple[tuple[str, str, str], ...] = (
+    ("GET", "/launches", "launches:show_list"),
+    ("GET", "/launches/{launch}", "launch:show"),
+    ("POST", "/launches/{launch}/adopt", "settle:adopt"),
+    ("POST", "/launches/{launch}/forget", "settle:forget"),
+    ("POST", "/launches/{launch}/stop", "stop:stop_launch"),
+    ("GET", "/stop", "stop:show"),
+    ("POST", "/stop", "stop:stop"),
+    ("POST", "/resume", "stop:resume"),
+)
 """Method, path, and module with function. Only ``POST`` changes anything."""
-TABS = (("launches", "Launches"),)
+TABS = (("launches", "Launches"), ("stop", "Stop"))
 
 
 def make_app() -> Starlette:
@@ -83,7 +92,9 @@ def _answer(name: str, visit: Visit) -> Response:
         shown = page(visit)
     except RefusedError as error:
         return _refused(visit.request, visit.may, error.status, str(error))
-    except (StoreError, ValidationError) as error:
+    except ValidationError as error:
+        return _refused(visit.request, visit.may, 400, str(error))
+    except StoreError as error:
         return _refused(visit.request, visit.may, 503, str(error))
     if isinstance(shown, GoTo):
         return RedirectResponse(f"{visit.root}{shown.path}", 303)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import cached_property
@@ -48,6 +48,25 @@ class Visit:
     def asked(self, name: str) -> str:
         """Return a parameter of the address; "" when it is not there."""
         return str(self.request.query_params.get(name, "")).strip()
+
+    @property
+    def sure(self) -> bool:
+        """Whether the person has read what will happen, and said yes."""
+        return self.form.get("sure") == "yes"
+
+    def ask(self, *, title: str, says: Sequence[str], button: str, back: str, **more: Any) -> Shown:
+        """Return a page that says what will happen, and asks for a yes.
+
+        :param title: the question
+        :param says: what will happen
+        :param button: how the yes is called
+        :param back: the page to go back to
+        :param more: ``form``: fields that are sent again; ``wanted``: name, label and length of a text that the person
+            has to write; ``danger``: whether it cannot be undone; ``launch``: what it is about; ``concerned``: launches
+        """
+        values: dict[str, Any] = {"form": {}, "wanted": None, "danger": False, "launch": None, "concerned": []}
+        given = {"title": title, "says": says, "button": button, "back": back, "target": self.request.url.path}
+        return Shown("confirm.html", {**values, **given, **more})
 
     @cached_property
     def zone(self) -> tzinfo:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +16,9 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 from sqlalchemy import text
+from starlette.requests import Request
 
+from airflow_provider_mkt.pages.forms import COOKIE, token_for
 from airflow_provider_mkt.state.database.shared import separate_store
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.launches.launch import Launch
@@ -70,6 +74,16 @@ def api_server() -> Iterator[Any]:
         purge_cached_app()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_audited(api_server: Any) -> None:
+    from airflow.models import Log
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    with create_session() as session:
+        session.execute(delete(Log))
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """The shared store of the test, which the API server uses too."""
@@ -81,18 +95,26 @@ class Browser:
     """A signed-in person's browser: it keeps cookies, and sends what a form has.
 
     :param client: to the API server
+    :param name: of the person
     """
 
-    def __init__(self, client: TestClient) -> None:
-        self.client = client
+    def __init__(self, client: TestClient, name: str) -> None:
+        self.client, self.name = client, name
 
     def get(self, path: str, **query: Any) -> Response:
         return self.client.get(f"/mkt-ui{path}", params=query or None)
 
-    def fields(self, path: str) -> dict[str, str]:
-        """Return the hidden fields of the forms on a page."""
-        found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', self.get(path).text)
-        return dict(found)
+    @staticmethod
+    def fields_of(page: str) -> dict[str, str]:
+        """Return the hidden fields of the last form on a page."""
+        return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.rpartition("<form")[2]))
+
+    def token(self) -> str:
+        """Return a token as a page has it, also where the page has no form for this person."""
+        self.get("/launches")
+        cookie = f"{COOKIE}={self.client.cookies[COOKIE]}".encode()
+        request = Request({"type": "http", "headers": [(b"cookie", cookie)]})
+        return token_for(request, self.name)[0]
 
     def post(self, path: str, fields: dict[str, str], **headers: str) -> Response:
         sent = {
@@ -110,9 +132,40 @@ def browser(api_server: Any, store: Store) -> Callable[[str], Browser]:
 
     def of(name: str) -> Browser:
         cookies = {"_token": get_auth_manager().generate_jwt(user(name))} if name else {}
-        return Browser(TestClient(api_server, base_url=ORIGIN, follow_redirects=False, cookies=cookies))
+        return Browser(TestClient(api_server, base_url=ORIGIN, follow_redirects=False, cookies=cookies), name)
 
     return of
+
+
+@contextmanager
+def kept_run(launch: Launch, state: str, **records: Any) -> Iterator[None]:
+    """Have Airflow keep the run of a launch, with its task in a state and records in the task state store.
+
+    :param records: by number, ``n0`` for "0"
+    """
+    from airflow.models.dagrun import DagRun
+    from airflow.models.task_state_store import TaskStateStoreModel
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete, insert
+
+    place = {"dag_id": launch.dag_id, "run_id": launch.run_id}
+    task = {**place, "task_id": launch.task_id, "map_index": launch.map_index}
+    with create_session() as session:
+        run = DagRun(**place, run_type="manual", state="failed")
+        session.add(run)
+        session.flush()
+        values = {"id": uuid.uuid4(), "state": state, "pool": "default_pool", "pool_slots": 1}
+        session.execute(insert(TaskInstance).values(**task, **values))
+        for name, value in records.items():
+            key = f"mkt.submission.{name.removeprefix('n')}"
+            session.add(TaskStateStoreModel(**task, dag_run_id=run.id, key=key, value=json.dumps(value)))
+    try:
+        yield
+    finally:
+        with create_session() as session:
+            for model in (TaskStateStoreModel, TaskInstance, DagRun):
+                session.execute(delete(model).where(model.dag_id == launch.dag_id))
 
 
 @contextmanager

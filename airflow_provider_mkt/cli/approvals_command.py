@@ -17,10 +17,11 @@ from typing import Any
 
 from airflow.utils.cli import action_cli
 
-from airflow_provider_mkt.cli.airflow_api import AirflowApi, AirflowApiError, Instance, NotThereError
+from airflow_provider_mkt.cli.airflow_api import AirflowApi, AirflowApiError, NotThereError
 from airflow_provider_mkt.cli.console import one_line, print_rows, printable
 from airflow_provider_mkt.cli.launches_command import NAMED
 from airflow_provider_mkt.cli.submission_records import connect
+from airflow_provider_mkt.control.settling import Instance
 from airflow_provider_mkt.state.launches.approvals import APPROVED, REFUSED, STATES, WAITING, Approval, Approvals
 from airflow_provider_mkt.submission.digest import shown
 from airflow_provider_mkt.submission.question import AGAIN, money_of, no_to, total_of, yes_to

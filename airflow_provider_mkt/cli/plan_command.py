@@ -12,11 +12,12 @@ from typing import Any
 
 from airflow_provider_mkt import clock, validation
 from airflow_provider_mkt.cli.console import logged, print_rows, printable
-from airflow_provider_mkt.cli.plan_view import Planned, as_data, print_plan, rows_of, told
+from airflow_provider_mkt.cli.plan_view import Planned, as_data, print_plan, told
 from airflow_provider_mkt.exceptions import RateLimitError, ValidationError
-from airflow_provider_mkt.plan.comparison import last_run, scheduled_already
+from airflow_provider_mkt.plan.comparison import doubts_of, last_run
 from airflow_provider_mkt.plan.plan import DAGS, SETTINGS, TASKS, Plan, plan_of
 from airflow_provider_mkt.plan.requests import Place
+from airflow_provider_mkt.plan.words import rows_of
 from airflow_provider_mkt.planning.kinds import kind_of
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.submission.deployment import deployment
@@ -108,11 +109,11 @@ def _ask(answer: Planned, plan: Plan) -> None:
 
 def _compare(answer: Planned, plan: Plan, against: str) -> None:
     """Ask the register what is scheduled already, and what is different from the last run."""
+    answer.doubts += doubts_of(plan)
     try:
-        answer.doubts += scheduled_already(plan)
         answer.last = last_run(plan, against)
     except StoreError as error:
-        answer.doubts.append(f"the register of launches could not be asked: {error}")
+        answer.notes.append(f"the last run is not known: {error}")
     if against and answer.last is None:
         answer.notes.append(f"the register has no run {against!r} of {plan.place.dag_id}")
 

@@ -14,7 +14,8 @@ from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.plan.comparison import LastRun
 from airflow_provider_mkt.plan.plan import Plan
 from airflow_provider_mkt.plan.requests import PlannedRequest
-from airflow_provider_mkt.plan.timing import duration, leaves_at
+from airflow_provider_mkt.plan.timing import leaves_at
+from airflow_provider_mkt.plan.words import rows_of, summary
 from airflow_provider_mkt.planning.problems import MAX_TOLD
 from airflow_provider_mkt.state.launches.caps import amount_of
 from airflow_provider_mkt.submission.record import moment
@@ -42,38 +43,6 @@ class Planned:
     doubts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     last: LastRun | None = None
-
-
-def rows_of(plan: Plan) -> list[dict[str, Any]]:
-    """Return a line for each request, for people. The batches of one audience are one line."""
-    rows: list[dict[str, Any]] = []
-    batches: dict[str, tuple[dict[str, Any], int, int]] = {}
-    for number, each in enumerate(plan.requests, 1):
-        row = {
-            "#": str(number),
-            "when": each.when,
-            "what": each.what,
-            "cost": _cost(each),
-            "to": f"{each.vendor}, {each.conn_id}",
-        }
-        if each.people is None:
-            rows.append(row)
-            continue
-        first, count, people = batches.setdefault(each.task_id, (row, 0, 0))
-        count, people = count + 1, people + each.people
-        batches[each.task_id] = first, count, people
-        if count == 1:
-            rows.append(first)
-            continue
-        first["#"] = f"{number - count + 1}-{number}"
-        first["what"] = f"{people:,} people {each.what.split(' ', 2)[2]} ({count:,} requests)"
-    return rows
-
-
-def _cost(request: PlannedRequest) -> str:
-    if not request.spends:
-        return ""
-    return "not known" if request.amount is None else f"{amount_of(request.amount)} {request.currency}".rstrip()
 
 
 def as_data(answer: Planned) -> dict[str, Any]:
@@ -147,18 +116,7 @@ def told(answer: Planned) -> str:
     """Return the lines about a plan below its requests."""
     lines: list[tuple[str, str]] = []
     if answer.plan is not None:
-        plan = answer.plan
-        costs = [f"{amount_of(mills)} {currency}".rstrip() for currency, mills in plan.costs.items()]
-        unpriced = [f"{len(plan.unpriced)} not known"] if plan.unpriced else []
-        posts = sum(each.posts for each in plan.requests)
-        lines = [
-            ("cost", " and ".join([*costs, *unpriced]) or "nothing"),
-            ("reaches", f"{plan.people:,} people, {posts:,} posts"),
-            ("takes", f"{duration((leaves_at(plan.requests) or [0.0])[-1])} by the rate limits alone"),
-            *(("then", each) for each in plan.afterwards),
-            ("digest", plan.digest),
-            *_since(answer.last),
-        ]
+        lines = [*summary(answer.plan), *_since(answer.last)]
     lines += [("problem", each) for each in answer.problems]
     lines += [("look at", each) for each in answer.doubts]
     lines += [("note", each) for each in answer.notes]

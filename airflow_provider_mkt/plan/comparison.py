@@ -11,6 +11,7 @@ from airflow_provider_mkt import validation
 from airflow_provider_mkt.plan.plan import Plan
 from airflow_provider_mkt.plan.requests import PlannedRequest
 from airflow_provider_mkt.planning.times import local
+from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.launches.caps import amount_of
 from airflow_provider_mkt.state.launches.launch import STATES, STOPPED, WITHOUT_EFFECT, Launch
 from airflow_provider_mkt.state.launches.register import Register
@@ -68,6 +69,14 @@ def scheduled_already(plan: Plan, register: Register | None = None) -> list[str]
             more = f" and {len(others) - TOLD} more" if len(others) > TOLD else ""
             found.append(f"request {number}, {each.what}: the same is launched already, by run {named}{more}")
     return found
+
+
+def doubts_of(plan: Plan, register: Register | None = None) -> list[str]:
+    """Return what :func:`scheduled_already` does; that the register cannot be asked is a doubt as well."""
+    try:
+        return scheduled_already(plan, register)
+    except StoreError as error:
+        return [f"the register of launches could not be asked: {error}"]
 
 
 def last_run(plan: Plan, against: str = "", register: Register | None = None) -> LastRun | None:

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 DAGS = {BRIEF: "mkt_campaign_launch", CALENDAR: "mkt_social_calendar", AUDIENCE: "mkt_audience"}
 """The DAG that a plan is for, when nobody names one."""
 CALENDAR_TASK = "schedule_post"
-CONNECTIONS = ("flow_living_conn_id", "flow_social_conn_id", "flodesk_conn_id", "flokit_conn_id", "flinque_conn_id")
-SETTINGS = (*CONNECTIONS, "segment_ids")
+SETTINGS = (*steps.CONNECTIONS, "segment_ids")
 """What may be set beside a file: connections in place of the default ones, and the segments of an audience."""
 
 
@@ -223,4 +222,4 @@ def _of(vendor: str, conf: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _connections(conf: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: conf[name] for name in CONNECTIONS if name in conf}
+    return {name: conf[name] for name in steps.CONNECTIONS if name in conf}

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 STEPS = {"sync": "integration", "audience": "audience", "campaign": "campaign", "posts": "posts", "report": "report"}
 """The steps in their order, with what the brief has when it has them."""
+CONNECTIONS = ("flow_living_conn_id", "flow_social_conn_id", "flodesk_conn_id", "flokit_conn_id", "flinque_conn_id")
+"""Parameters of the operators, and of the preflight, that name connections."""
 POSTS_TASK = "schedule_posts"
 """Task that is mapped over the posts of a brief."""
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import partial
@@ -14,7 +15,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from airflow_provider_mkt.plan import steps as planned
-from airflow_provider_mkt.plan.steps import POSTS_TASK, STEPS
+from airflow_provider_mkt.plan.steps import CONNECTIONS, POSTS_TASK, STEPS
 from airflow_provider_mkt.sensors.flinque import FlinqueReportReadySensor
 from airflow_provider_mkt.sensors.flow_living import FlowLivingCampaignStatusSensor
 from airflow_provider_mkt.sensors.flow_social import FlowSocialPostStatusSensor
@@ -22,6 +23,8 @@ from airflow_provider_mkt.transfers.flinque import FlinqueReportToObjectStorageO
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
 
 
 def launch(
@@ -33,7 +36,7 @@ def launch(
     group_id: str = "launch",
     prefix_group_id: bool = True,
 ) -> TaskGroup:
-    """Return the tasks of a launch: check the brief, ask all vendors, then do each of its steps once.
+    """Return the tasks of a launch: check the brief, plan it, ask all vendors, then do each of its steps once.
 
     A brief may be a campaign without posts, posts without a campaign, or an audience only: what it does not have is
     skipped. Retries, poll intervals and the like come from the DAG's ``default_args``.
@@ -50,7 +53,10 @@ def launch(
     wanted = validation.choices("steps", list(steps), STEPS)
     with TaskGroup(group_id, prefix_group_id=prefix_group_id) as group:
         read: Any = read_brief(brief, folder)
-        found = {"preflight": [planned.preflight(read, wanted)]}
+        preflight = planned.preflight(read, wanted)
+        # By the preflight's parameters: the DAG's default_args may name other connections.
+        connections = {name: getattr(preflight, name) for name in CONNECTIONS}
+        found: dict[str, list[Any]] = {"plan": [plan_launch(read, list(wanted), connections)], "preflight": [preflight]}
         for step in (step for step in STEPS if step in wanted):
             found[step] = _TASKS[step](read, partial(_skip_without, STEPS[step], read.operator.task_id))
         if export_to is not None and "report" in wanted:
@@ -69,6 +75,30 @@ def read_brief(path: str, folder: str | None) -> dict[str, Any]:
     # Counted from the run's own date: a retry a day later means the same times.
     beside = path if folder is None or "://" in path else ObjectStoragePath(folder) / path
     return planned.fields_of(read(beside, get_current_context()["dag_run"].run_after))
+
+
+@task
+def plan_launch(read: dict[str, Any], steps: list[str], connections: dict[str, str]) -> dict[str, Any]:
+    """Say what the launch will send, when, and for how much, before any vendor is asked. It sends nothing.
+
+    What is wrong with it is said here and told by the preflight, together with what the vendors say.
+    """
+    from airflow_provider_mkt.plan.comparison import doubts_of
+    from airflow_provider_mkt.plan.plan import plan_of, tasks_of
+    from airflow_provider_mkt.plan.requests import Place
+    from airflow_provider_mkt.plan.words import lines_of, outcome
+    from airflow_provider_mkt.planning.times import zone
+    from airflow_provider_mkt.submission.deployment import deployment
+
+    ti = get_current_context()["ti"]
+    place = Place(ti.dag_id, ti.run_id, deployment(), ti.task_id.removesuffix("plan_launch"))
+    plan = plan_of(tasks_of(read, connections, tuple(steps), zone(read["timezone"])), place)
+    doubts = doubts_of(plan)
+    for line in lines_of(plan):
+        log.info("%s", line)
+    for line in [*plan.problems, *doubts]:
+        log.warning("%s", line)
+    return {**outcome(plan), "doubts": len(doubts)}
 
 
 @task

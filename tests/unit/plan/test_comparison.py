@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -26,8 +26,6 @@ from airflow_provider_mkt.plan.comparison import last_run, scheduled_already
 from airflow_provider_mkt.plan.plan import Plan, brief_tasks, plan_of
 from airflow_provider_mkt.plan.requests import Place
 from airflow_provider_mkt.sandbox.server import Sandbox
-from airflow_provider_mkt.state.database import shared as stores
-from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.launches.launch import FAILED, REFUSED, STOPPED
 from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.submission.deployment import deployment
@@ -49,16 +47,6 @@ posts:
 report: {type: campaign}
 """
 Planning = Callable[..., Plan]
-
-
-@pytest.fixture(autouse=True)
-def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    made: dict[int, Store] = {}
-    monkeypatch.setattr(stores, "_stores", made)
-    monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", f"sqlite:///{tmp_path / 'shared.db'}")
-    yield
-    for each in made.values():
-        each.close()
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from airflow_provider_mkt.plan.requests import Place
 from airflow_provider_mkt.plan.steps import fields_of
 from airflow_provider_mkt.planning.brief import read_brief
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.submission.deployment import deployment
 from airflow_provider_mkt.task_groups import launch
 from tests.unit.context import Task
@@ -43,8 +44,8 @@ LAUNCH = datetime(2089, 3, 1, 10, tzinfo=timezone.utc)
 NUMBER = int(os.environ.get("MKT_BRIEFS", "20"))
 """Briefs; 500 for the proof."""
 SENDING = ("sync_attribution", "update_audience", "validate_campaign", "publish_campaign", "schedule_posts")
-ASKING = ("/api/rest/", "/oauth/token")
-"""In the paths of reads that are POSTs: analytics, and the calls for a token."""
+ASKING = ("/api/rest/", "/oauth/token", "/posts/preflight", "/verify-channel/")
+"""In the paths of POSTs without effect: analytics, calls for a token, and checks."""
 Sent = tuple[str, str, list[tuple[str, str]], str]
 
 
@@ -108,6 +109,7 @@ def execute(operator: Any, map_index: int = -1) -> None:
     operator.execute(task.context)
 
 
+@pytest.mark.slow
 def test_random_briefs(dag: DAG, place: Place, sandbox: Sandbox, no_waits: None, tmp_path: Path) -> None:
     total = 0
     for number in range(NUMBER):
@@ -115,11 +117,13 @@ def test_random_briefs(dag: DAG, place: Place, sandbox: Sandbox, no_waits: None,
         sandbox.reset()
         sandbox.limits({"*": None})
         tasks = brief_tasks(str(brief), LAUNCH)
+        before = Register().find(limit=1)
         plan = plan_of(tasks, place)
         expected = list(planned(tasks, place))
         assert plan.problems == []
         assert len(plan.requests) == len(expected)
         assert (sandbox.requests(), sandbox.ledger()) == ([], []), "a plan asks nobody and does nothing"
+        assert Register().find(limit=1) == before, "and enters nothing"
         run(dag, brief)
         assert sent(sandbox) == expected, brief.read_text()
         total += len(expected)

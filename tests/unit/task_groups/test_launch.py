@@ -8,13 +8,18 @@ import os
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_mkt.exceptions import ValidationError
+from airflow_provider_mkt.plan.plan import brief_tasks, plan_of
+from airflow_provider_mkt.plan.requests import Place
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.submission.deployment import deployment
 from airflow_provider_mkt.task_groups import launch
+from tests.unit.plan.test_same_requests import planned, sent
 
 DAG_FILE = """
     from airflow.sdk import DAG
@@ -72,7 +77,8 @@ def folder() -> Iterator[Path]:
         file.unlink()
 
 
-def run(folder: Path, brief: str) -> dict[str, str]:
+def launched(folder: Path, brief: str) -> Any:
+    """Launch a brief by Airflow, and return the run."""
     from airflow.dag_processing.dagbag import DagBag
 
     file = folder / "parts.py"
@@ -80,11 +86,15 @@ def run(folder: Path, brief: str) -> dict[str, str]:
     (folder / "part.yaml").write_text(f"campaign: A part\n{textwrap.dedent(brief)}")
     bag = DagBag(file)
     assert not bag.import_errors
-    found = bag.dags["parts"].test(run_conf={"brief": "part.yaml"})
+    return bag.dags["parts"].test(run_conf={"brief": "part.yaml"})
+
+
+def run(folder: Path, brief: str) -> dict[str, str]:
+    found = launched(folder, brief)
     return {each.task_id.removeprefix("launch."): str(each.state) for each in found.get_task_instances()}
 
 
-ALWAYS = {"read_brief", "plan_posts", "preflight"}
+ALWAYS = {"read_brief", "plan_launch", "plan_posts", "preflight"}
 
 
 @pytest.mark.slow
@@ -115,10 +125,27 @@ def test_a_part_of_a_launch(brief: str, done: set[str], effects: set[str], fast:
     assert len(published) == ("publish_campaign" in done)
 
 
+@pytest.mark.slow
+def test_a_launch_begins_with_its_plan(fast: Sandbox, folder: Path) -> None:
+    """What Airflow's own run has sent is what its first task has planned, byte for byte."""
+    found = launched(folder, CAMPAIGN + POSTS + AUDIENCE + REPORT)
+    assert str(found.state) == "success"
+    tasks = brief_tasks(str(folder / "part.yaml"), found.run_after)
+    place = Place("parts", found.run_id, deployment(), "launch.")
+    told = next(each for each in found.get_task_instances() if each.task_id == "launch.plan_launch").xcom_pull(
+        task_ids="launch.plan_launch"
+    )
+    assert (told["digest"], told["problems"], told["doubts"]) == (plan_of(tasks, place).digest, 0, 0)
+    assert (told["requests"], told["people"], told["posts"]) == (4, 1, 1)
+    assert sent(fast) == list(planned(tasks, place))
+
+
 def test_steps_without_tasks() -> None:
     with DAG("few", schedule=None) as dag:
         launch("brief.yaml", steps=["posts"], prefix_group_id=False)
-    assert set(dag.task_ids) == {"read_brief", "preflight", "plan_posts", "schedule_posts", "wait_for_delivery"}
+    names = {"read_brief", "plan_launch", "preflight", "plan_posts", "schedule_posts", "wait_for_delivery"}
+    assert set(dag.task_ids) == names
+    assert dag.get_task("preflight").upstream_task_ids >= {"plan_launch"}
 
 
 def test_an_unknown_step() -> None:

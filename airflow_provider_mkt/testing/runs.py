@@ -118,6 +118,9 @@ class DagRunner:
             session.commit()
             session.expire_all()
             found = run.get_task_instances(session=session)
+            begun = [each for each in found if each.state == TaskInstanceState.DEFERRED]
+            for each in sorted(begun, key=lambda one: (one.trigger_timeout is None, one.trigger_timeout)):
+                tasks.begin_in_triggerer(each, session)
             scheduled = [each for each in found if each.state == TaskInstanceState.SCHEDULED]
             for each in sorted(scheduled, key=lambda one: (one.task_id, one.map_index)):
                 tasks.run(each, session)

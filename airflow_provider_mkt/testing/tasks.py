@@ -38,23 +38,15 @@ class Tasks:
     def run(self, instance: Any, session: Session) -> None:
         """Run a task instance that is scheduled, and the trigger that it leaves its waiting to."""
         from airflow.models.taskinstance import TaskInstance as Instance
-        from airflow.sdk.api.datamodels._generated import TaskInstance
         from airflow.sdk.execution_time.supervisor import run_task_in_process
+        from airflow.sdk.serde import deserialize
         from airflow.utils.state import TaskInstanceState
         from sqlalchemy import select
 
         instance.set_state(TaskInstanceState.QUEUED, session=session)
         session.commit()
         here = instance.task_id, instance.map_index
-        described = TaskInstance(
-            id=UUID(str(instance.id)),
-            task_id=instance.task_id,
-            dag_id=instance.dag_id,
-            run_id=instance.run_id,
-            try_number=instance.try_number,
-            map_index=instance.map_index,
-            dag_version_id=UUID(str(instance.dag_version_id)),
-        )
+        described = _described(instance)
         self.errors.pop(here, None)
         with self._logged(here):
             ended = run_task_in_process(ti=described, task=self._dag.task_dict[instance.task_id])
@@ -66,23 +58,30 @@ class Tasks:
         named = {"task_id": here[0], "map_index": here[1], "dag_id": described.dag_id, "run_id": described.run_id}
         current = session.scalars(select(Instance).filter_by(**named)).one()
         if current.state == TaskInstanceState.DEFERRED:
+            left: Any = ended.msg
             with self._logged(here):
-                self._trigger(current, described, ended.msg, session)
+                self._trigger(current, left.classpath, deserialize(left.trigger_kwargs), session)
 
-    def _trigger(self, instance: Any, described: Any, deferral: Any, session: Session) -> None:
+    def begin_in_triggerer(self, instance: Any, session: Session) -> None:
+        """Run the trigger of a task instance that the scheduler has left to the triggerer (``start_from_trigger``)."""
+        from airflow.serialization.decoders import smart_decode_trigger_kwargs
+
+        arguments = {name: smart_decode_trigger_kwargs(value) for name, value in instance.trigger.kwargs.items()}
+        with self._logged((instance.task_id, instance.map_index)):
+            self._trigger(instance, instance.trigger.classpath, arguments, session)
+
+    def _trigger(self, instance: Any, classpath: str, arguments: Any, session: Session) -> None:
         """Run the trigger until it has something to tell, and hand that on as the triggerer does."""
         from airflow.models.trigger import TriggerFailureReason, handle_event_submit
         from airflow.sdk._shared.module_loading import import_string
         from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor
-        from airflow.sdk.serde import deserialize
         from airflow.utils.state import TaskInstanceState
 
-        arguments: Any = deserialize(deferral.trigger_kwargs)
-        trigger = import_string(deferral.classpath)(**arguments)
+        trigger = import_string(classpath)(**arguments)
         deadline = instance.trigger_timeout
         self._clock.deadline = deadline.timestamp() if deadline else None
         try:
-            event = InProcessTestSupervisor.run_trigger_in_process(trigger=trigger, ti=described)
+            event = InProcessTestSupervisor.run_trigger_in_process(trigger=trigger, ti=_described(instance))
         except DeadlineError:
             instance.next_method, instance.next_kwargs = "__fail__", {"error": TriggerFailureReason.TRIGGER_TIMEOUT}
             instance.trigger_id, instance.state = None, TaskInstanceState.SCHEDULED
@@ -108,3 +107,18 @@ class Tasks:
             root.removeHandler(handler)
             root.setLevel(level)
             self.logs[here] += text.getvalue()
+
+
+def _described(instance: Any) -> Any:
+    """Return a task instance as Airflow describes it to those who run it."""
+    from airflow.sdk.api.datamodels._generated import TaskInstance
+
+    return TaskInstance(
+        id=UUID(str(instance.id)),
+        task_id=instance.task_id,
+        dag_id=instance.dag_id,
+        run_id=instance.run_id,
+        try_number=instance.try_number,
+        map_index=instance.map_index,
+        dag_version_id=UUID(str(instance.dag_version_id)),
+    )

@@ -14,6 +14,7 @@ from airflow_provider_mkt import clock, validation
 from airflow_provider_mkt.cli.console import logged, print_rows, printable
 from airflow_provider_mkt.cli.plan_view import Planned, as_data, print_plan, told
 from airflow_provider_mkt.exceptions import RateLimitError, ValidationError
+from airflow_provider_mkt.plan.caps import cap_findings
 from airflow_provider_mkt.plan.comparison import doubts_of, last_run
 from airflow_provider_mkt.plan.plan import DAGS, SETTINGS, TASKS, Plan, plan_of
 from airflow_provider_mkt.plan.requests import Place
@@ -108,8 +109,10 @@ def _ask(answer: Planned, plan: Plan) -> None:
 
 
 def _compare(answer: Planned, plan: Plan, against: str) -> None:
-    """Ask the register what is scheduled already, and what is different from the last run."""
-    answer.doubts += doubts_of(plan)
+    """Ask the shared store what the caps leave, what is scheduled already, and what differs from the last run."""
+    refused, doubtful = cap_findings(plan)
+    answer.problems += refused
+    answer.doubts += [*doubtful, *doubts_of(plan)]
     try:
         answer.last = last_run(plan, against)
     except StoreError as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowNotFoundException as NotFound
 
 from airflow_provider_mkt.exceptions import ApiError
+from airflow_provider_mkt.hooks.account import account_name
 from airflow_provider_mkt.plan import steps
 from airflow_provider_mkt.plan.requests import Place, PlannedRequest, requests_of
 from airflow_provider_mkt.planning.brief import read_brief
@@ -22,6 +23,7 @@ from airflow_provider_mkt.submission.digest import plan_digest
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.client.endpoint import Call
+    from airflow_provider_mkt.hooks.account import Account
     from airflow_provider_mkt.operators import PreflightOperator
 
 DAGS = {BRIEF: "mkt_campaign_launch", CALENDAR: "mkt_social_calendar", AUDIENCE: "mkt_audience"}
@@ -70,6 +72,7 @@ class Plan:
     :param afterwards: what follows without effect
     :param problems: what has to be corrected before it can be launched
     :param preflight: what asks the vendors
+    :param accounts: those that something is sent to, by the name that the register has for them
     """
 
     place: Place
@@ -77,6 +80,7 @@ class Plan:
     afterwards: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     preflight: PreflightOperator | None = None
+    accounts: dict[str, Account] = field(default_factory=dict, repr=False)
 
     @property
     def digest(self) -> str:
@@ -197,6 +201,8 @@ def plan_of(tasks: Tasks, place: Place) -> Plan:
     for each in tasks.sending:
         try:
             plan.requests += [request for request, _ in requests_of(each.operator, place, each.map_index, each.zone)]
+            account = each.operator.hook.account
+            plan.accounts[account_name(account)] = account
         except NotFound as error:
             plan.problems.append(f"{each.place}: {str(error).rstrip('.')}. Create the connection.")
         except ApiError as error:

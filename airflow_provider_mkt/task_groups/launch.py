@@ -83,6 +83,7 @@ def plan_launch(read: dict[str, Any], steps: list[str], connections: dict[str, s
 
     What is wrong with it is said here and told by the preflight, together with what the vendors say.
     """
+    from airflow_provider_mkt.plan.caps import cap_findings
     from airflow_provider_mkt.plan.comparison import doubts_of
     from airflow_provider_mkt.plan.plan import plan_of, tasks_of
     from airflow_provider_mkt.plan.requests import Place
@@ -93,7 +94,9 @@ def plan_launch(read: dict[str, Any], steps: list[str], connections: dict[str, s
     ti = get_current_context()["ti"]
     place = Place(ti.dag_id, ti.run_id, deployment(), ti.task_id.removesuffix("plan_launch"))
     plan = plan_of(tasks_of(read, connections, tuple(steps), zone(read["timezone"])), place)
-    doubts = doubts_of(plan)
+    refused, doubtful = cap_findings(plan)
+    plan.problems += refused
+    doubts = [*doubtful, *doubts_of(plan)]
     for line in lines_of(plan):
         log.info("%s", line)
     for line in [*plan.problems, *doubts]:

@@ -39,12 +39,21 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("POST", "/launches/{launch}/adopt", "settle:adopt"),
     ("POST", "/launches/{launch}/forget", "settle:forget"),
     ("POST", "/launches/{launch}/stop", "stop:stop_launch"),
+    ("GET", "/budgets", "budgets:show"),
+    ("GET", "/deliveries", "deliveries:show_list"),
+    ("GET", "/deliveries/{number}", "deliveries:show"),
+    ("POST", "/deliveries/{number}/replay", "deliveries:replay"),
     ("GET", "/stop", "stop:show"),
     ("POST", "/stop", "stop:stop"),
     ("POST", "/resume", "stop:resume"),
 )
 """Method, path, and module with function. Only ``POST`` changes anything."""
-TABS = (("launches", "Launches"), ("stop", "Stop"))
+TABS = (
+    ("launches", "Launches"),
+    ("budgets", "Budgets"),
+    ("deliveries", "Deliveries"),
+    ("stop", "Stop"),
+)
 
 
 def make_app() -> Starlette:

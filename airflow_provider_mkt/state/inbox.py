@@ -189,21 +189,33 @@ class Inbox:
             lambda connection: connection.execute(text(_REPLAY), {"id": row_id}).rowcount > 0, durable=True
         )
 
-    def find(self, conn_id: str = "", event: str = "", states: Collection[str] = STATES, limit: int = 100) -> list[Row]:
+    def find(
+        self, conn_id: str = "", event: str = "", states: Collection[str] = STATES, limit: int = 100, before: int = 0
+    ) -> list[Row]:
         """Return the latest deliveries, the newest first.
 
         :param conn_id: only those of this connection; "" for all
         :param event: only this event; "" for all
         :param states: only in these states
         :param limit: how many at most
+        :param before: only those with lower numbers; 0 for all
         :raises StoreError: when the store fails
         """
         select = text(
             f"SELECT {COLUMNS} FROM mkt_inbox WHERE (:conn_id = '' OR conn_id = :conn_id) "  # noqa: S608 - constants
-            "AND (:event = '' OR event = :event) AND state IN :states ORDER BY id DESC LIMIT :limit"
+            "AND (:before = 0 OR id < :before) AND (:event = '' OR event = :event) "
+            "AND state IN :states ORDER BY id DESC LIMIT :limit"
         ).bindparams(bindparam("states", expanding=True))
-        values = {"conn_id": conn_id, "event": event, "states": list(states), "limit": limit}
+        values = {"conn_id": conn_id, "event": event, "states": list(states), "limit": limit, "before": before}
         return self._store().run(lambda connection: [_row(row) for row in connection.execute(select, values)])
+
+    def counts(self) -> dict[str, int]:
+        """Return how many deliveries there are in each state.
+
+        :raises StoreError: when the store fails
+        """
+        statement = text("SELECT state, COUNT(*) FROM mkt_inbox GROUP BY state")
+        return self._store().run(lambda connection: {str(k): int(v) for k, v in connection.execute(statement)})
 
     def get(self, row_id: int) -> Row | None:
         """Return a delivery by its number.

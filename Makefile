@@ -23,7 +23,7 @@ CHECKED := airflow_provider_mkt dags scripts tests benchmarks docs
 UV_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/uv
 export UV_CACHE_DIR
 
-.PHONY: help demo up down status test test-fast test-distributed proofs budget chaos chaos-freeze bench check format env lock clean
+.PHONY: help demo up down status test test-fast test-pythons test-distributed proofs budget chaos chaos-freeze bench check format env lock clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -40,9 +40,17 @@ down: $(STAMP) ## end what `make up` (or a demo that was killed) left running
 status: $(STAMP) ## tell what is running
 	@exec $(BIN)/python -m scripts.demo status
 
+FAST := -m pytest -q -n 2 --dist loadfile -m 'not slow' --cases 2 --hypothesis-profile few -p no:schemathesis \
+	tests/structure tests/unit
+
 test-fast: $(STAMP) ## run a part of the unit tests: a few cases of each, none that takes seconds (about a minute and a half)
-	@exec $(BIN)/python -m pytest -q -n 2 --dist loadfile -m 'not slow' --cases 2 \
-		--hypothesis-profile few -p no:schemathesis tests/structure tests/unit
+	@exec $(BIN)/python $(FAST)
+
+# Those that Airflow 3.3 runs on.
+PYTHONS ?= 3.10 3.11 3.12 3.13
+
+test-pythons: ## run test-fast under each Python from 3.10 to 3.13; one that is not installed is skipped (about 3 minutes each)
+	@sh scripts/test_pythons.sh "$(VENV)/pythons" "$(PYTHONS)" $(FAST)
 
 # Two tables: a worker that is killed, and one that is frozen, at every step of every launch.
 FREEZES := tests/chaos/test_freeze_matrix.py

@@ -72,6 +72,35 @@ def test_named_python_is_the_only_candidate(tmp_path: Path) -> None:
     assert "PYTHON=python2.7 is not a Python from 3.10 to 3.13" in answer.stderr
 
 
+def _test_pythons(folder: Path, versions: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SHELL, str(ROOT / "scripts" / "test_pythons.sh"), str(folder / "venvs"), versions, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": f"{folder}:/usr/bin:/bin", "HOME": str(folder), "PYENV_ROOT": str(folder / "pyenv")},
+        cwd=folder,
+        timeout=30,
+    )
+
+
+def test_pythons_that_are_not_installed_are_named_and_are_no_success(tmp_path: Path) -> None:
+    answer = _test_pythons(tmp_path, "3.98 3.99", "-c", "pass")
+    assert answer.returncode == 1
+    assert answer.stdout.splitlines() == [f"Python {each}: not installed, skipped" for each in ("3.98", "3.99")]
+    assert "None of the Pythons is installed" in answer.stderr
+
+
+def test_a_python_of_pyenv_is_found_by_its_own_word(tmp_path: Path) -> None:
+    """Its environment cannot be made here, so it fails: what counts is that it was tried, and that this is told."""
+    programs = tmp_path / "pyenv" / "versions" / "3.99.1" / "bin"
+    programs.mkdir(parents=True)
+    _fake_python(programs, "python", fits=True, venv=False)
+    answer = _test_pythons(tmp_path, "3.98 3.99", "-c", "pass")
+    assert answer.returncode == 1
+    assert answer.stdout.splitlines() == ["Python 3.98: not installed, skipped", "Python 3.99: FAILED"]
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_help_lists_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -345,6 +345,7 @@ def test_what_approval_may_be(given: Any) -> None:
 def test_a_dag_may_ask_for_all_its_launches() -> None:
     with DAG("spring", schedule=None, default_args={"approval": "required"}):
         assert POST().approval == "required"
+    with DAG("summer", schedule=None, default_args={"approval": "required"}):
         assert POST(approval="none").approval is None
 
 

@@ -113,6 +113,7 @@ class SubmittingParameters(PollingParameters, total=False):
 class SensorParameters(RetriedParameters, total=False):
     """What all sensors take."""
 
+    start_from_trigger: bool
     deferrable: bool | None
     poke_interval: timedelta | float
     timeout: timedelta | float | None

@@ -17,6 +17,22 @@ from airflow_provider_mkt.vendors import flodesk
 TEXT_FIELDS = frozenset({"id", "first_name", "last_name", "optin_ip", "optin_timestamp"})
 
 
+def upsert_call(subscribers: Sequence[Mapping[str, Any]]) -> Call:
+    """Return the call that creates or updates up to 50 subscribers.
+
+    :param subscribers: as for :meth:`AudienceMethods.upsert_subscriber`
+    :raises ValidationError: naming the field
+    """
+    if isinstance(subscribers, (str, bytes, Mapping)) or not isinstance(subscribers, Sequence):
+        raise ValidationError("subscribers must be a list.")
+    if not 1 <= len(subscribers) <= flodesk.MAX_IN_BATCH:
+        raise ValidationError(
+            f"subscribers has {len(subscribers)} entries; a batch takes 1 to {flodesk.MAX_IN_BATCH}. Split it."
+        )
+    bodies = [subscriber_body(subscriber, f"subscribers[{index}]") for index, subscriber in enumerate(subscribers)]
+    return flodesk.UPSERT_SUBSCRIBERS(body={"subscribers": bodies})
+
+
 class AudienceMethods(MarketingHook):
     """The part of the hook that deals with people and what they are put into."""
 
@@ -52,22 +68,7 @@ class AudienceMethods(MarketingHook):
         :param subscribers: as for :meth:`upsert_subscriber`
         :return: ``successes`` (in any order) and ``failures`` (with the ``index`` in the request)
         """
-        return self.fetch(self.upsert_call(subscribers))
-
-    def upsert_call(self, subscribers: Sequence[Mapping[str, Any]]) -> Call:
-        """Return the call that creates or updates up to 50 subscribers.
-
-        :param subscribers: as for :meth:`upsert_subscriber`
-        :raises ValidationError: naming the field
-        """
-        if isinstance(subscribers, (str, bytes, Mapping)) or not isinstance(subscribers, Sequence):
-            raise ValidationError("subscribers must be a list.")
-        if not 1 <= len(subscribers) <= flodesk.MAX_IN_BATCH:
-            raise ValidationError(
-                f"subscribers has {len(subscribers)} entries; a batch takes 1 to {flodesk.MAX_IN_BATCH}. Split it."
-            )
-        bodies = [subscriber_body(subscriber, f"subscribers[{index}]") for index, subscriber in enumerate(subscribers)]
-        return flodesk.UPSERT_SUBSCRIBERS(body={"subscribers": bodies})
+        return self.fetch(upsert_call(subscribers))
 
     def get_subscriber(self, id_or_email: str) -> dict[str, Any]:
         """Read a subscriber.

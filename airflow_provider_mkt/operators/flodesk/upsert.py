@@ -104,6 +104,7 @@ class SubscriberUpsert(MarketingOperator["FlodeskHook"]):
 
         :raises ValidationError: as :meth:`execute` does
         """
+        from airflow_provider_mkt.hooks.flodesk.audience import upsert_call
         from airflow_provider_mkt.operators.flodesk.refusals import Refusals
         from airflow_provider_mkt.planning.people import People
         from airflow_provider_mkt.state.launches.launch import Effect
@@ -116,7 +117,7 @@ class SubscriberUpsert(MarketingOperator["FlodeskHook"]):
             for batch in people.batches(flodesk.MAX_IN_BATCH):
                 number = len(batch)
                 effect = Effect(f"{number} {'person' if number == 1 else 'people'} into {joined}", audience=number)
-                yield self.hook.upsert_call([person.body for person in batch]), effect
+                yield upsert_call([person.body for person in batch]), effect
 
     def _read(self, context: Context, people: People, refusals: Refusals) -> None:
         """Take in everybody who can be sent, and refuse the others. Nobody is sent yet.

@@ -73,7 +73,7 @@ def test_tasks_use_what_the_owner_made(url: URL) -> None:
 def test_an_older_schema_is_told_by_its_version(url: URL) -> None:
     Store(url.set(username=OWNER)).run(lambda _: None)
     older = f"UPDATE {VERSION_TABLE} SET version = {len(STEPS) - 1}"
-    execute(url, [older, "DROP TABLE mkt_stop"])
+    execute(url, [older, "DROP TABLE mkt_approval"])
     with pytest.raises(StoreError, match=f"has version {len(STEPS) - 1}, this code needs {len(STEPS)}"):
         Store(url.set(username=TASKS)).run(lambda _: None)
     Store(url.set(username=OWNER)).run(lambda _: None)

@@ -140,7 +140,7 @@ def _notes(plan: Plan, *, named: bool) -> list[str]:
         f"{each.conn_id}"
         for each in plan.unpriced
     ]
-    if not named and any(plan.place.run_id in each.reference for each in plan.requests):
+    if not named and any(each.names_run for each in plan.requests):
         notes.append(
             f"names that hold the run's id have {plan.place.run_id!r} in its place, and so has the digest; --run-id "
             "names the run"

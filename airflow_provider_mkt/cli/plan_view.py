@@ -109,24 +109,24 @@ def print_plan(answer: Planned) -> None:
 
 def _number(plan: Plan) -> str:
     count = len(plan.requests)
-    return f"{count:,} request{'' if count == 1 else 's'} by {plan.place.dag_id}, nothing was sent"
+    return f"{count:,} request{'' if count == 1 else 's'}, nothing was sent"
 
 
 def told(answer: Planned) -> str:
     """Return the lines about a plan below its requests."""
     lines: list[tuple[str, str]] = []
     if answer.plan is not None:
-        lines = [*summary(answer.plan), *_since(answer.last)]
+        lines = [*summary(answer.plan), *_since(answer.plan, answer.last)]
     lines += [("problem", each) for each in answer.problems]
     lines += [("look at", each) for each in answer.doubts]
     lines += [("note", each) for each in answer.notes]
     return "\n".join(f"  {name:<8} {text}" for name, text in lines)
 
 
-def _since(last: LastRun | None) -> Iterator[tuple[str, str]]:
+def _since(plan: Plan, last: LastRun | None) -> Iterator[tuple[str, str]]:
     """Yield what a person reads about the last run."""
     if last is None:
-        yield "last run", "none that launched the same, as far as the register goes back"
+        yield "last run", f"the register has none of {plan.place.dag_id} that launched the same"
         return
     same = f"{last.same} request{' is' if last.same == 1 else 's are'} the same"
     yield "last run", f"{last.run_id}, {moment(last.began)}: {same}, {len(last.differences)} not"

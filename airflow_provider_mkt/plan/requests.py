@@ -70,6 +70,7 @@ class PlannedRequest:
     :param people: how many people it is about
     :param posts: how many posts it makes
     :param reference: what to look for at the vendor, "" where there is nothing
+    :param own_name: whether that is made of DAG, run and task
     :param digest: of the exact request
     :param content: by which the register finds it in another run; "" for what is not in the register
     :param limits: the rate limits that it counts in, by account and name
@@ -93,6 +94,7 @@ class PlannedRequest:
     people: int | None
     posts: int
     reference: str
+    own_name: bool
     digest: str
     content: str
     limits: Mapping[tuple[str, ...], Limit] = field(repr=False)
@@ -103,6 +105,11 @@ class PlannedRequest:
         if not self.goes_live:
             return "as soon as it is sent"
         return local(validation.parsed("goes_live", self.goes_live), self.zone)
+
+    @property
+    def names_run(self) -> bool:
+        """Whether the request holds the reference that is made of DAG, run and task."""
+        return self.own_name and isinstance(self.body, Mapping) and self.reference in self.body.values()
 
 
 def requests_of(
@@ -148,6 +155,7 @@ def _planned(
     names = {(*account.identity, name): limits[name] for name in call.endpoint.budgets}
     used = {name: type(limit)(part_of(limit.requests, share), limit.window) for name, limit in names.items()}
     given = {"what": effect.summary, "reference": "", "content": "", "people": None, "posts": 0, "body": None, **more}
+    given["own_name"] = given["reference"] == key.reference
     return PlannedRequest(
         task_id=key.task_id,
         map_index=key.map_index,

@@ -61,7 +61,7 @@ def test_a_brief_for_people(plan: Callable[..., tuple[Any, str]], vendors: Sandb
     status, out = plan(BRIEF)
     told = " ".join(out.replace("|", " ").split())
     assert status == 0, out
-    assert "8 requests by mkt_campaign_launch, nothing was sent" in told
+    assert "8 requests, nothing was sent" in told
     assert "Thu 2089-03-03 09:00" in told
     assert "cost 1,450.50" in told
     assert "reaches 64 people, 3 posts" in told
@@ -126,6 +126,7 @@ def test_the_digest_is_of_the_requests(
 def test_a_placeholder_is_said_to_be_one(planned: Callable[..., tuple[Any, dict[str, Any]]], vendors: Sandbox) -> None:
     assert any("--run-id" in note for note in planned(BRIEF)[1]["notes"])
     assert not any("--run-id" in note for note in planned(BRIEF, "--run-id", "one")[1]["notes"])
+    assert planned(CALENDAR)[1]["notes"] == [], "a post does not hold the run's id"
 
 
 def test_bad_files_and_connections(

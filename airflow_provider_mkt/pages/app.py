@@ -39,6 +39,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("POST", "/launches/{launch}/adopt", "settle:adopt"),
     ("POST", "/launches/{launch}/forget", "settle:forget"),
     ("POST", "/launches/{launch}/stop", "stop:stop_launch"),
+    ("GET", "/calendar", "calendar:show"),
     ("GET", "/budgets", "budgets:show"),
     ("GET", "/deliveries", "deliveries:show_list"),
     ("GET", "/deliveries/{number}", "deliveries:show"),
@@ -50,6 +51,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
 """Method, path, and module with function. Only ``POST`` changes anything."""
 TABS = (
     ("launches", "Launches"),
+    ("calendar", "Calendar"),
     ("budgets", "Budgets"),
     ("deliveries", "Deliveries"),
     ("stop", "Stop"),

@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 
 PAUSE = 30.0
 """Seconds for which a store that failed is not asked again by this process."""
+MAX_CHANNEL = 100
 MAX_IDS = 20_000
 """Characters of the vendor's ids that are kept."""
 STATES = {
@@ -191,6 +192,7 @@ class Desk:
             currency=currency_of(self.account, effect) if effect and effect.spends else "",
             goes_live=effect.goes_live if effect else "",
             audience=effect.audience if effect else None,
+            channel=effect.channel[:MAX_CHANNEL] if effect else "",
             reference=record.reference,
             content=records.content_of(record.body, record.reference),
             triggered_by=self.triggered_by,

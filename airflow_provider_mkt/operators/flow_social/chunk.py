@@ -213,6 +213,7 @@ class Chunk:
                 f"{len(posts)} posts, the first: {first_words(posts[0]['content'])}",
                 goes_live=min(str(each.get("scheduledFor") or "") for each in posts),
                 audience=len(posts),
+                channel=str(posts[0]["channelId"]) if len({each["channelId"] for each in posts}) == 1 else "",
             ),
         )
         return submission.submit(request, hook.client.send, hook.client.run, resubmit=self.batch.resubmit)

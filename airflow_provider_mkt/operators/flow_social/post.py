@@ -86,6 +86,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator["FlowSocialHook"]):
                 f"post to {self.channel_id}: {first_words(body['content'])}",
                 goes_live=str(body.get("scheduledFor") or ""),
                 audience=1,
+                channel=str(self.channel_id),
             ),
         )
 

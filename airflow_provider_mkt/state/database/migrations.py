@@ -184,6 +184,7 @@ STEPS: Sequence[Sequence[str]] = (
         "CREATE INDEX mkt_approval_run ON mkt_approval (dag_id, run_id, digest)",
         "CREATE INDEX mkt_approval_state ON mkt_approval (state, asked_at)",
     ),
+    ("ALTER TABLE mkt_launch ADD COLUMN channel VARCHAR(100) NOT NULL DEFAULT ''",),
 )
 
 VERSION_TABLE = "mkt_version"

@@ -30,6 +30,7 @@ class Effect:
     :param plan: what the vendor knows the amount by, where the request does not name it
     :param goes_live: when, in ISO 8601 with an offset; "" at once
     :param audience: how many people or posts it reaches; None when that is not known
+    :param channel: the one channel that it goes live on; "" for several, or none
     """
 
     summary: str = ""
@@ -39,6 +40,7 @@ class Effect:
     plan: str = ""
     goes_live: str = ""
     audience: int | None = None
+    channel: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Launch:
     :param begun_at: when it first came to the fence, in Unix time by the store's clock like all moments here
     :param changed_at: of the last change
     :param counted_at: when its money was reserved last; None when it does not count
+    :param channel: the one channel that it goes live on; "" for several, or none
     """
 
     launch: str
@@ -99,3 +102,4 @@ class Launch:
     begun_at: float = 0.0
     changed_at: float = 0.0
     counted_at: float | None = None
+    channel: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, TextClause, bindparam, text
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, TextClause, bindparam, text
 from airflow_provider_mkt.state.launches.launch import SETTLED, STATES, Launch
 from airflow_provider_mkt.state.launches.register import COLUMNS, FILTERS
 
+_A_DAY = timedelta(days=1)
 UNSETTLED = tuple(state for state in STATES if state not in SETTLED)
 ESCAPE = "!"
 SEARCHED = ("what", "reference", "task_id", "run_id", "vendor_ids", "launch")
@@ -101,6 +103,22 @@ def page(connection: Connection, wanted: Wanted, limit: int, after: Key | None =
 def key_of(launch: Launch) -> Key:
     """Return what the next page begins after."""
     return Key(launch.state in UNSETTLED, launch.begun_at, launch.launch)
+
+
+def live_between(connection: Connection, wanted: Wanted, begin: datetime, end: datetime, limit: int) -> list[Launch]:
+    """Return launches that go live in a period, and some around it: texts are compared, whatever their time zones.
+
+    :param begin: of the period; what goes live at once counts when it began
+    :param end: of the period
+    :param limit: how many at most
+    """
+    conditions = (
+        "((goes_live >= :first AND goes_live < :last) OR (goes_live = '' AND begun_at >= :begin AND begun_at < :end))"
+    )
+    days = {"first": (begin - _A_DAY).date().isoformat(), "last": (end + 2 * _A_DAY).date().isoformat()}
+    values = wanted.values(**days, begin=begin.timestamp(), end=end.timestamp(), limit=limit)
+    rows = connection.execute(wanted.select(COLUMNS, wanted.states, conditions, _LATEST), values)
+    return [Launch(*row) for row in rows]
 
 
 def counts(connection: Connection, wanted: Wanted) -> dict[str, int]:

@@ -23,7 +23,18 @@ PRUNED_AT_ONCE = 1_000
 
 NAMES = tuple(field.name for field in fields(Launch))
 COLUMNS = ", ".join(NAMES)
-_DESCRIBED = ("what", "amount", "currency", "goes_live", "audience", "reference", "content", "account", "conn_id")
+_DESCRIBED = (
+    "what",
+    "amount",
+    "currency",
+    "goes_live",
+    "audience",
+    "reference",
+    "content",
+    "account",
+    "conn_id",
+    "channel",
+)
 _AFRESH = (*_DESCRIBED, "triggered_by", "approved_by", "state", "writer", "changed_at", "counted_at")
 _VALUES = ", ".join("{clock}" if name in ("begun_at", "changed_at") else f":{name}" for name in NAMES)
 _WRITE = (

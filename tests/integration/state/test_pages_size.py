@@ -21,6 +21,8 @@ ASKED = (
     "/launches?state=unknown",
     "/launches?text=nowhere",
     "/launches?vendor=Vendor+3&dag=dag_8",
+    "/calendar",
+    "/budgets",
 )
 
 

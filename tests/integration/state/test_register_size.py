@@ -21,7 +21,7 @@ _FILL = """
     SELECT {hex}, 'production', 'Vendor ' || (n % 5), 'account ' || (n % 7), 'conn_' || (n % 9), 'dag_' || (n % 50),
         'run_' || (n / 20), 'publish', -1, '0', 1, 'campaign for 3 homes', 1450500, 'GBP', '', NULL, 'reference',
         'content_' || n, 'ana', '', '', CASE n % 100 WHEN 0 THEN 'unknown' ELSE 'accepted' END, 'writer',
-        {clock} - n, {clock} - n, {clock} - n
+        {clock} - n, {clock} - n, {clock} - n, 'ch_' || (n % 3)
     FROM counted
 """
 HEX = {"sqlite": "printf('%036x', n)", "postgresql": "lpad(to_hex(n), 36, '0')"}

@@ -55,8 +55,11 @@ class Bulkheads:
                 landed = None
         if landed is not None:
             landed.add_done_callback(lambda _: self._land(key, landed))
+        waiting = asyncio.wrap_future(flight)
+        # Of those who have left, none asks what it raised; asyncio would log that for each of them.
+        waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
         # One who is cancelled does not cancel it for the others.
-        return await asyncio.shield(asyncio.wrap_future(flight))
+        return await asyncio.shield(waiting)
 
     def _land(self, key: str, flight: Future[Any]) -> None:
         with self._lock:

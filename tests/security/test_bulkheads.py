@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import json
 import os
 import threading
 import time
@@ -12,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from airflow.sdk import Connection
 
 from airflow_provider_mkt.client import bulkheads, retry
 from airflow_provider_mkt.client.api_client import ApiClient, Settings
@@ -20,6 +23,11 @@ from airflow_provider_mkt.client.bulkheads import BULKHEADS, THREADS, Bulkheads
 from airflow_provider_mkt.client.endpoint import Endpoint, Safety
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.exceptions import ApiError, AuthenticationError, NotSentError
+from airflow_provider_mkt.hooks.flokit import FlokitHook
+from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
+from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.waiting.flokit import SyncWatch
+from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 from tests.contract.wire import Raw, Unlimited, answer
 
 READ = Endpoint("GET", "/things", Safety.READ, answer={"id": str})
@@ -138,6 +146,64 @@ def test_token_calls_that_are_repeated_hold_no_thread_of_their_account() -> None
         assert asyncio.run(scene(healthy.url)) == {"id": "x"}
 
 
+@pytest.mark.parametrize("ends", ["silent", "refused"])
+def test_waits_for_a_token_hold_three_threads_however_many_they_are(
+    ends: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the hooks and the shared store: one thread has the token call, and sleeps between its tries, one keeps
+    its lease, and one looks after deadlines. A healthy vendor answers within a second meanwhile."""
+    monkeypatch.setattr(retry, "ATTEMPTS", 2)
+    release = threading.Event()
+    busy = answer("{}", "503 Busy", Retry_After="2")
+
+    def token(connection: Any) -> None:
+        if ends == "silent":
+            release.wait(GENEROUS)
+        else:
+            connection.sendall(busy)
+
+    def ours() -> list[str]:
+        """The threads of this package that a sick account holds."""
+        names = [each.name for each in threading.enumerate() if each.name.startswith("mkt-")]
+        return [each for each in names if not each.startswith(("mkt-http", "mkt-sandbox"))]
+
+    def waiting(url: str) -> FlowLivingHook:
+        given = {"login": "org", "password": "key-of-tests", "extra": json.dumps({"request_type": "campaigns"})}
+        return FlowLivingHook("sick", connection=Connection(conn_id="sick", conn_type="flow_living", host=url, **given))
+
+    async def poll() -> float:
+        begun = time.monotonic()
+        await FlokitHook().client.arun(SyncWatch("int_adjust").poll())
+        return time.monotonic() - begun
+
+    async def scene(url: str) -> tuple[list[float], list[int], int, list[Any]]:
+        await poll()
+        before = len(ours())
+        waits = [
+            asyncio.create_task(waiting(url).client.arun(CampaignWatch(["queue_1"], ["published"]).poll()))
+            for _ in range(WAITS)
+        ]
+        await until(lambda: bool(server.requests))
+        took, held = [], []
+        for _ in range(3):
+            took.append(await poll())
+            held.append(len(ours()) - before)
+        for wait in waits:
+            wait.cancel()
+        ended = await asyncio.gather(*waits, return_exceptions=True)
+        asked = len(server.requests)
+        release.set()
+        await until(lambda: not BULKHEADS._flights)
+        return took, held, asked, ended
+
+    with Raw(token) as server:
+        took, held, asked, ended = asyncio.run(scene(server.url))
+    assert min(took) < 1.0
+    assert max(held) <= 3
+    assert asked <= retry.ATTEMPTS
+    assert len(ended) == WAITS
+
+
 def test_a_vendor_that_hangs_has_so_many_threads() -> None:
     release = threading.Event()
     hanging = [0]
@@ -174,6 +240,32 @@ def test_who_is_cancelled_does_not_cancel_it_for_the_others() -> None:
     first, second, third = asyncio.run(scene())
     assert isinstance(first, asyncio.CancelledError)
     assert (second, third) == ("token", "another")
+
+
+def test_what_fails_when_all_have_left_is_not_logged_for_each() -> None:
+    release = threading.Event()
+    logged: list[str] = []
+
+    def fail() -> None:
+        release.wait(GENEROUS)
+        raise ApiError("refused")
+
+    async def scene() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: logged.append(told["message"]))
+        several = Bulkheads()
+        waits = [asyncio.create_task(several.share("a", "k", fail)) for _ in range(WAITS)]
+        await until(lambda: bool(several._flights))
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+        last = asyncio.wrap_future(several._flights["k"])
+        release.set()
+        await asyncio.wait({last})
+        assert isinstance(last.exception(), ApiError)
+
+    asyncio.run(scene())
+    gc.collect()
+    assert logged == []
 
 
 def test_threads_of_accounts_that_are_gone_end(monkeypatch: pytest.MonkeyPatch) -> None:

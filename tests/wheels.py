@@ -15,10 +15,10 @@ NEEDED = ("airflow_provider_mkt", "dags", "pyproject.toml", "README.md", "LICENS
 def built(folder: Path) -> Path:
     """Build the wheel, offline, from a copy of what goes into it; return its path.
 
-    :param folder: an empty one
+    :param folder: an empty one, or a new one
     """
     source = folder / "source"
-    source.mkdir()
+    source.mkdir(parents=True)
     for name in NEEDED:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -85,7 +85,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_file_that_is_shown_is_tried() -> None:
-    assert {block.page for block in files()} == {PAGE, "docs/testing.md"}
+    assert {block.page for block in files()} == {PAGE, "docs/testing.md", "docs/tutorial.md"}
     assert {block.title for block in FILES} == {*NEW, REGISTRY, "entry_points.txt"}
 
 

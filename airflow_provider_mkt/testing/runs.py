@@ -42,6 +42,7 @@ class DagRunner:
 
     def __init__(self, vendors: Vendors, clock: MovableClock) -> None:
         self._vendors, self._clock = vendors, clock
+        self._known: tuple[DAG, Any] | None = None
 
     def __call__(
         self,
@@ -84,7 +85,9 @@ class DagRunner:
         from airflow.utils.state import DagRunState
         from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
-        scheduled = register(dag, session)
+        if self._known is None or self._known[0] is not dag:
+            self._known = dag, register(dag, session)
+        scheduled = self._known[1]
         date = timezone.coerce_datetime(logical_date or self._clock.utcnow())
         kind = DagRunType.MANUAL if logical_date is None else DagRunType.SCHEDULED
         run: DagRun = scheduled.create_dagrun(

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""From a task to the record of what it submitted."""
+"""From a task to what it has launched."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 
+TAB = "marketing-launch"
+"""The route of the tab that ``pages.plugin`` adds to a task's page."""
+
+
 class SubmissionLink(BaseOperatorLink):
-    """Leads to the task state store of the task instance, where the record stands."""
+    """Leads to the tab of the control room on the page of the task instance."""
 
     @property
     def name(self) -> str:
@@ -27,4 +31,4 @@ class SubmissionLink(BaseOperatorLink):
         index = ti_key.map_index
         mapped = f"/mapped/{index}" if index is not None and index >= 0 else ""
         dag, run, task = (quote(part, safe="") for part in (ti_key.dag_id, ti_key.run_id, ti_key.task_id))
-        return f"{base}/dags/{dag}/runs/{run}/tasks/{task}{mapped}/task-state-store"
+        return f"{base}/dags/{dag}/runs/{run}/tasks/{task}{mapped}/plugin/{TAB}"

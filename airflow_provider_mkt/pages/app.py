@@ -39,6 +39,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("POST", "/launches/{launch}/adopt", "settle:adopt"),
     ("POST", "/launches/{launch}/forget", "settle:forget"),
     ("POST", "/launches/{launch}/stop", "stop:stop_launch"),
+    ("GET", "/task", "of_task:show"),
     ("GET", "/calendar", "calendar:show"),
     ("GET", "/budgets", "budgets:show"),
     ("GET", "/deliveries", "deliveries:show_list"),

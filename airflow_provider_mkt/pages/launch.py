@@ -121,7 +121,7 @@ def _links(visit: Visit, there: Kept) -> dict[str, str]:
     mapped = f"/mapped/{there.instance.map_index}" if there.instance.map_index >= 0 else ""
     to_run = f"{visit.airflow}/dags/{dag}/runs/{run}"
     to_task = f"{to_run}/tasks/{task}{mapped}"
-    return {"Task and log": to_task, "Task details": f"{to_task}/details", "Run": to_run}
+    return {"Task and log": to_task, "Record": f"{to_task}/task-state-store", "Run": to_run}
 
 
 def _ids(launch: Launch) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
+from airflow_provider_mkt.links.submission import TAB
 from airflow_provider_mkt.pages import PREFIX
 
 HREF = PREFIX.removeprefix("/")
@@ -46,5 +47,11 @@ class ControlRoomPlugin(AirflowPlugin):
             "icon": f"{HREF}/static/icon.svg",
             "icon_dark_mode": f"{HREF}/static/icon-dark.svg",
             "nav_top_level": True,
-        }
+        },
+        {
+            "name": "Launch",
+            "href": f"{HREF}/task?dag={{DAG_ID}}&run={{RUN_ID}}&task={{TASK_ID}}&index={{MAP_INDEX}}",
+            "destination": "task_instance",
+            "url_route": TAB,
+        },
     ]

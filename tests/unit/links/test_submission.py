@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""From every task that starts something to its record: an address made of ids, and of nothing else."""
+"""From every task that starts something to its launch: an address made of ids, and of nothing else."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_who_starts_something_has_the_link(cls: type[MarketingOperator]) -> None
 @pytest.mark.parametrize(("map_index", "mapped"), [(-1, ""), (None, ""), (0, "/mapped/0"), (12, "/mapped/12")])
 def test_address(cls: type[MarketingOperator], map_index: int | None, mapped: str) -> None:
     run = "manual__2026-06-01T09%3A00%3A00%2B00%3A00"
-    expected = f"{BASE}/dags/launch/runs/{run}/tasks/publish{mapped}/task-state-store"
+    expected = f"{BASE}/dags/launch/runs/{run}/tasks/publish{mapped}/plugin/marketing-launch"
     assert address(made(cls), map_index) == expected
 
 
@@ -118,7 +118,7 @@ def test_address_with_odd_ids(name: str, odd: str) -> None:
     expected = {"dag_id": "launch", "run_id": "manual__2026-06-01T09:00:00+00:00", "task_id": "publish", name: odd}
     dag, run, task = (expected[each] for each in ("dag_id", "run_id", "task_id"))
     assert [unquote(part) for part in parts.path.split("/")] == [
-        *("", "marketing", "dags", dag, "runs", run, "tasks", task, "mapped", "7", "task-state-store")
+        *("", "marketing", "dags", dag, "runs", run, "tasks", task, "mapped", "7", "plugin", "marketing-launch")
     ]
 
 

@@ -1,0 +1,38 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The launches of one task: the tab on the task's own page in Airflow."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from airflow_provider_mkt.pages.rendering import NAMED
+from airflow_provider_mkt.pages.visit import GoTo, RefusedError, Shown, Visit
+from airflow_provider_mkt.state.launches.listing import UNSETTLED
+from airflow_provider_mkt.state.launches.register import Register
+from airflow_provider_mkt.submission.deployment import deployment
+
+NOT_MAPPED = ("", "-1", "{MAP_INDEX}")
+"""What Airflow's UI puts in for a task that is not mapped."""
+MOST = 200
+
+
+def show(visit: Visit) -> Shown | GoTo:
+    """Show the launches of a task; its only one at once."""
+    dag_id, run_id, task_id, index = (visit.asked(name) for name in ("dag", "run", "task", "index"))
+    if not visit.may.may_see(dag_id):
+        raise RefusedError(404, "There is no such task, or you may not see its launches.")
+    if index not in NOT_MAPPED and not index.isdecimal():
+        raise RefusedError(400, f"'index' has to be the index of a mapped task, got {index!r}.")
+    map_index = -1 if index in NOT_MAPPED else int(index)
+    found = Register().find(limit=MOST, dag_id=dag_id, run_id=run_id, task_id=task_id)
+    here = deployment()
+    launches = [each for each in found if each.map_index == map_index and each.deployment == here]
+    if len(launches) == 1:
+        return GoTo(f"/launches/{launches[0].launch}")
+    dag, run, task = (quote(each, safe="") for each in (dag_id, run_id, task_id))
+    mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
+    record = f"{visit.airflow}/dags/{dag}/runs/{run}/tasks/{task}{mapped}/task-state-store"
+    return Shown(
+        "of_task.html",
+        {"launches": launches, "named": NAMED, "unsettled": UNSETTLED, "task_id": task_id, "record": record},
+    )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_mkt.exceptions import ApprovalWantedError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Context
 
     from airflow_provider_mkt.state.launches.approvals import Asked
+    from airflow_provider_mkt.state.launches.launch import Launch
 
 T = TypeVar("T")
 
@@ -24,13 +26,9 @@ REQUIRED, NONE = "required", "none"
 """What ``approval`` may be."""
 
 
-class ApprovingOperator(MarketingOperator[Hook]):
-    """Sends only what a person has approved, where that is wanted; asks, and waits for the answer without a worker.
+class AsksPeople(BaseOperator):
+    """Asks a person, and waits for the answer without a worker.
 
-    What is approved is the exact request, with its account: whatever changes it voids the approval.
-
-    :param approval: ``required``: each launch needs an approval; None or ``none``: only one above ``[mkt]
-        approval_above``
     :param approval_timeout: how long an answer is waited for, in seconds; the task fails after that. None: without end
     :param approval_notifiers: notifiers that tell people that they are asked
     """
@@ -41,36 +39,22 @@ class ApprovingOperator(MarketingOperator[Hook]):
     def __init__(
         self,
         *,
-        approval: str | None = None,
         approval_timeout: float | timedelta | None = None,
         approval_notifiers: Sequence[BaseNotifier] | BaseNotifier = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if approval not in (None, NONE, REQUIRED):
-            raise ValueError(f"approval must be '{REQUIRED}', '{NONE}' or None, got {approval!r}")
-        self.approval = None if approval == NONE else approval
         self.approval_timeout = None if approval_timeout is None else positive("approval_timeout", approval_timeout)
         self.approval_notifiers: list[BaseNotifier] = (
             list(approval_notifiers) if isinstance(approval_notifiers, Sequence) else [approval_notifiers]
         )
 
-    def when_approved(self, context: Context, send: Callable[[], T]) -> T:
-        """Send, or ask a person about what nobody has approved yet.
-
-        :param send: sends what is approved; raises :class:`ApprovalWantedError` for anything else
-        """
-        try:
-            return send()
-        except ApprovalWantedError as error:
-            asked = error.asked
-        self.ask(context, asked)
-        # The answer was known at once.
-        return send()
-
-    def ask(self, context: Context, asked: Sequence[Asked]) -> None:
+    def ask(self, context: Context, asked: Sequence[Asked], scope: str = "task", task: Launch | None = None) -> None:
         """Ask a person, and end this try until there is an answer. It returns only where that is known at once.
 
+        :param asked: the requests
+        :param scope: whether the answer is good for this ``task``, or for all of its ``run``
+        :param task: names this task, where it launches nothing itself
         :raises TaskAwaitingInput: to have Airflow wait
         :raises ValidationError: in a test of a DAG, saying how to approve there
         :raises StoreError: when the shared store fails
@@ -84,7 +68,7 @@ class ApprovingOperator(MarketingOperator[Hook]):
         from airflow_provider_mkt.tasks import required_action
 
         question = Question(asked)
-        name = Approvals().ask(asked, question.code)
+        name = Approvals().ask(asked, question.code, scope, task)
         if not waits_for_people():
             answer_here(question, name)
             return
@@ -133,3 +117,42 @@ class ApprovingOperator(MarketingOperator[Hook]):
             return self.execute(context)
         finally:
             ExecutorSafeguard.tracker.reset(token)
+
+
+class ApprovingOperator(AsksPeople, MarketingOperator[Hook]):
+    """Sends only what a person has approved, where that is wanted.
+
+    What is approved is the exact request, with its account: whatever changes it voids the approval.
+
+    :param approval: ``required``: each launch needs an approval; None or ``none``: only one above ``[mkt]
+        approval_above``
+    :param approval_timeout: how long an answer is waited for, in seconds; the task fails after that. None: without end
+    :param approval_notifiers: notifiers that tell people that they are asked
+    """
+
+    def __init__(self, *, approval: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.approval = checked_approval(approval)
+
+    def when_approved(self, context: Context, send: Callable[[], T]) -> T:
+        """Send, or ask a person about what nobody has approved yet.
+
+        :param send: sends what is approved; raises :class:`ApprovalWantedError` for anything else
+        """
+        try:
+            return send()
+        except ApprovalWantedError as error:
+            asked = error.asked
+        self.ask(context, asked)
+        # The answer was known at once.
+        return send()
+
+
+def checked_approval(approval: str | None) -> str | None:
+    """Return what ``approval`` says: ``required`` or None.
+
+    :raises ValueError: when it is something else
+    """
+    if approval not in (None, NONE, REQUIRED):
+        raise ValueError(f"approval must be '{REQUIRED}', '{NONE}' or None, got {approval!r}")
+    return None if approval == NONE else approval

@@ -13,12 +13,14 @@ from airflow.sdk import TaskGroup, chain, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_provider_mkt import validation
+from airflow_provider_mkt.operators.approving import checked_approval
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from airflow_provider_mkt.plan import steps as planned
 from airflow_provider_mkt.plan.steps import CONNECTIONS, POSTS_TASK, STEPS
 from airflow_provider_mkt.sensors.flinque import FlinqueReportReadySensor
 from airflow_provider_mkt.sensors.flow_living import FlowLivingCampaignStatusSensor
 from airflow_provider_mkt.sensors.flow_social import FlowSocialPostStatusSensor
+from airflow_provider_mkt.task_groups.approve_plan import ASKING, ApprovePlanOperator
 from airflow_provider_mkt.transfers.flinque import FlinqueReportToObjectStorageOperator
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def launch(
     folder: str | None = None,
     export_to: str | None = None,
     steps: Collection[str] = tuple(STEPS),
+    approval: str | None = None,
     group_id: str = "launch",
     prefix_group_id: bool = True,
 ) -> TaskGroup:
@@ -46,8 +49,11 @@ def launch(
     :param export_to: folder for the report, local or like ``s3://my_conn@bucket/reports``; may be a template. None: the
         report is made and not exported
     :param steps: what there are tasks for: some of ``sync``, ``audience``, ``campaign``, ``posts`` and ``report``
+    :param approval: ``required``: the task ``approve_plan`` asks a person once about all that would be sent, and what
+        differs from that is not sent before it is approved by itself
     :param group_id: name of the group
     :param prefix_group_id: let the names of the tasks begin with that of the group
+    :raises ValueError: when ``approval`` is something else
     :raises ValidationError: when ``steps`` names something else
     """
     wanted = validation.choices("steps", list(steps), STEPS)
@@ -57,8 +63,12 @@ def launch(
         # By the preflight's parameters: the DAG's default_args may name other connections.
         connections = {name: getattr(preflight, name) for name in CONNECTIONS}
         found: dict[str, list[Any]] = {"plan": [plan_launch(read, list(wanted), connections)], "preflight": [preflight]}
+        if checked_approval(approval):
+            asking: Any = ApprovePlanOperator(task_id=ASKING, read=read, steps=list(wanted), connections=connections)
+            found["approval"] = [asking]
         for step in (step for step in STEPS if step in wanted):
-            found[step] = _TASKS[step](read, partial(_skip_without, STEPS[step], read.operator.task_id))
+            skip = partial(_skip_without, STEPS[step], read.operator.task_id)
+            found[step] = _TASKS[step](read, skip, {"approval": approval})
         if export_to is not None and "report" in wanted:
             found["report"].append(_export(found["report"][0], export_to, read.operator.task_id))
         chain(*(each for tasks in found.values() for each in tasks))
@@ -117,22 +127,24 @@ def _skip_without(name: str, task_id: str, context: Context) -> None:
 
 
 Hook = Callable[["Context"], None]
+Options = dict[str, Any]
+"""What all steps that launch something are given."""
 IF = "none_failed"
 """Trigger rule of all steps: the one before may have been skipped."""
 
 
-def _sync(read: Any, skip: Hook) -> list[Any]:
-    return [planned.sync(read, trigger_rule=IF, pre_execute=skip)]
+def _sync(read: Any, skip: Hook, options: Options) -> list[Any]:
+    return [planned.sync(read, trigger_rule=IF, pre_execute=skip, **options)]
 
 
-def _audience(read: Any, skip: Hook) -> list[Any]:
+def _audience(read: Any, skip: Hook, _: Options) -> list[Any]:
     return [planned.audience(read, trigger_rule=IF, pre_execute=skip)]
 
 
-def _campaign(read: Any, skip: Hook) -> list[Any]:
+def _campaign(read: Any, skip: Hook, options: Options) -> list[Any]:
     common: dict[str, Any] = {"trigger_rule": IF, "pre_execute": skip}
     validate = planned.campaign(read, task_id="validate_campaign", dry_run=True, **common)
-    publish: Any = planned.campaign(read, wait_for_completion=False, **common)
+    publish: Any = planned.campaign(read, wait_for_completion=False, **common, **options)
     live = FlowLivingCampaignStatusSensor(
         task_id="wait_until_live",
         campaign_tracking_id=publish.output["campaign_tracking_ids"],
@@ -143,10 +155,13 @@ def _campaign(read: Any, skip: Hook) -> list[Any]:
     return [validate, publish, live]
 
 
-def _posts(read: Any, skip: Hook) -> list[Any]:
+def _posts(read: Any, skip: Hook, options: Options) -> list[Any]:
     # Without posts there is nothing to map over, which Airflow skips.
     posts: Any = FlowSocialSchedulePostOperator.partial(
-        task_id=POSTS_TASK, trigger_rule=IF, map_index_template="{{ task.channel_id }} {{ task.scheduled_for }}"
+        task_id=POSTS_TASK,
+        trigger_rule=IF,
+        map_index_template="{{ task.channel_id }} {{ task.scheduled_for }}",
+        **options,
     ).expand_kwargs(plan_posts(read["posts"]))
     delivered = FlowSocialPostStatusSensor(
         task_id="wait_for_delivery",
@@ -158,8 +173,8 @@ def _posts(read: Any, skip: Hook) -> list[Any]:
     return [posts, delivered]
 
 
-def _report(read: Any, skip: Hook) -> list[Any]:
-    report: Any = planned.report(read, wait_for_completion=False, trigger_rule=IF, pre_execute=skip)
+def _report(read: Any, skip: Hook, options: Options) -> list[Any]:
+    report: Any = planned.report(read, wait_for_completion=False, trigger_rule=IF, pre_execute=skip, **options)
     ready = FlinqueReportReadySensor(
         task_id="wait_for_report",
         report_id=report.output["report_id"],
@@ -180,7 +195,7 @@ def _export(report: Any, export_to: str, read_id: str) -> Any:
     )
 
 
-_TASKS: dict[str, Callable[[Any, Hook], list[Any]]] = {
+_TASKS: dict[str, Callable[[Any, Hook, Options], list[Any]]] = {
     "sync": _sync,
     "audience": _audience,
     "campaign": _campaign,

@@ -88,7 +88,15 @@ class OperatorParameters(RetriedParameters, total=False):
     multiple_outputs: bool
 
 
-class WaitingParameters(OperatorParameters, total=False):
+class ApprovingParameters(OperatorParameters, total=False):
+    """What operators take that ask a person before they send."""
+
+    approval: str | None
+    approval_timeout: float | timedelta | None
+    approval_notifiers: Any
+
+
+class WaitingParameters(ApprovingParameters, total=False):
     """What operators take that start something and may wait for it, but those with defaults of their own."""
 
     deferrable: bool | None

@@ -214,6 +214,21 @@ class Approvals:
         found = self._store().run(lambda connection: _good(connection, launch, digest))
         return str(found[0][2]) if found else None
 
+    def approver_of(self, task: Launch, code: str) -> str | None:
+        """Return who has approved what a task asked, all of it; None when nobody has.
+
+        :param task: names the task
+        :param code: digest of all that it asked about
+        :raises StoreError: when the store fails
+        """
+        select = text(
+            f"SELECT answered_by FROM mkt_approval WHERE {_OF_TASK} "  # noqa: S608 - constants
+            "AND code = :code AND state = 'approved' LIMIT 1"
+        )
+        values = {**{each: getattr(task, each) for each in NAMED}, "code": code}
+        found = self._store().run(lambda connection: connection.execute(select, values).scalar())
+        return None if found is None else str(found)
+
 
 def claim(connection: Connection, launch: Launch, digest: str) -> str:
     """Use an approval for a launch that is about to leave, and return who gave it.

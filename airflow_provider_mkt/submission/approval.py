@@ -11,19 +11,24 @@ import getpass
 import json
 import logging
 import os
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt.client.endpoint import Call
-from airflow_provider_mkt.exceptions import ApprovalWantedError, ValidationError
+from airflow_provider_mkt.exceptions import ApprovalWantedError, StoppedError, ValidationError
+from airflow_provider_mkt.hooks.account import account_name
+from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.launches.approvals import APPROVED, REFUSED, VOID, Approvals, Asked
 from airflow_provider_mkt.state.launches.launch import Effect, Launch
 from airflow_provider_mkt.submission.digest import SHOWN, request_digest, shown
+from airflow_provider_mkt.submission.intent import KEYS
 from airflow_provider_mkt.submission.question import MAX_REASON, Question, no_to, yes_to
 from airflow_provider_mkt.submission.spending import approval_limits
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.hooks.account import Account
+    from airflow_provider_mkt.submission.task_key import TaskKey
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +71,50 @@ def wanted(asked: Asked) -> ApprovalWantedError:
     )
     error.asked = (asked,)
     return error
+
+
+def people_of(account: Account, key: TaskKey, triggered_by: str, call: Call, effect: Effect) -> Asked:
+    """Return what a person is asked about a request that holds people: how many there are, and no more of them.
+
+    :param key: of the task that sends it; it may send the same again until it is cleared
+    """
+    digest = request_digest(account, call)
+    launch = Launch(
+        launch=str(uuid.uuid5(KEYS, json.dumps(["people", *key.names, key.clear_count, digest]))),
+        deployment=key.deployment,
+        vendor=account.vendor.name,
+        account=account_name(account),
+        conn_id=key.conn_id,
+        dag_id=key.dag_id,
+        run_id=key.run_id,
+        task_id=key.task_id,
+        map_index=key.map_index,
+        number="0",
+        generation=1,
+        what=effect.summary,
+        audience=effect.audience,
+        triggered_by=triggered_by,
+    )
+    shown = {"method": call.endpoint.method, "url": call.url(account.base_url), "people": effect.audience}
+    return Asked(launch, digest, json.dumps(shown, indent=2))
+
+
+def use_all(requests: Sequence[Asked]) -> None:
+    """Use the approvals of several requests: of all, or of none.
+
+    :raises ApprovalWantedError: when nobody has approved some of them; a person is asked about all, since what is asked
+        next makes void what was told before
+    :raises StoppedError: when that cannot be looked up
+    """
+    try:
+        complete = Approvals().use(requests)
+    except StoreError as error:
+        log.warning("%s", error)
+    else:
+        if not complete:
+            raise ApprovalWantedError.all_of([wanted(each) for each in requests])
+        return
+    raise StoppedError(AWAY)
 
 
 def hear(ask: str, event: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -16,6 +16,8 @@ AGAIN = "Ask again"
 """The answer with which the task only looks whether it was answered elsewhere, and asks again if not."""
 MAX_REQUESTS = 100_000
 """Characters of all requests that Airflow's page shows; ``airflow mkt approvals show`` has all of them."""
+MAX_WORDS = 200
+"""Requests that it describes in words."""
 MAX_REASON = 1_000
 MARKUP = re.compile(r"([\\`*_{}\[\]#!|<>~&:@])")
 TICKS = re.compile("`+")
@@ -63,7 +65,8 @@ class Question:
         number = len(self.asked)
         lines = [
             f"Nothing is sent before somebody approves exactly this. The digest is `{shown(self.code)}`.",
-            *(_words(at if number > 1 else 0, each) for at, each in enumerate(self.asked, 1)),
+            *(_words(at if number > 1 else 0, each) for at, each in enumerate(self.asked[:MAX_WORDS], 1)),
+            *([f"… and {number - MAX_WORDS:,} more requests."] if number > MAX_WORDS else []),
         ]
         left = MAX_REQUESTS
         for at, each in enumerate(self.asked, 1):

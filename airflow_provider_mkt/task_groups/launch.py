@@ -137,8 +137,8 @@ def _sync(read: Any, skip: Hook, options: Options) -> list[Any]:
     return [planned.sync(read, trigger_rule=IF, pre_execute=skip, **options)]
 
 
-def _audience(read: Any, skip: Hook, _: Options) -> list[Any]:
-    return [planned.audience(read, trigger_rule=IF, pre_execute=skip)]
+def _audience(read: Any, skip: Hook, options: Options) -> list[Any]:
+    return [planned.audience(read, trigger_rule=IF, pre_execute=skip, **options)]
 
 
 def _campaign(read: Any, skip: Hook, options: Options) -> list[Any]:

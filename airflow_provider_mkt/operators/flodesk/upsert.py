@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ApiError, ValidationError
-from airflow_provider_mkt.operators.base import MarketingOperator
+from airflow_provider_mkt.operators.approving import REQUIRED, ApprovingOperator
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 from airflow_provider_mkt.vendors import flodesk
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from airflow_provider_mkt.operators.flodesk.refusals import Refusals
     from airflow_provider_mkt.planning.people import People
     from airflow_provider_mkt.state.launches.launch import Effect
-    from airflow_provider_mkt.tasks.parameters import OperatorParameters
+    from airflow_provider_mkt.tasks.parameters import ApprovingParameters
 
-    class UpsertParameters(OperatorParameters, total=False):
+    class UpsertParameters(ApprovingParameters, total=False):
         """What all take that upsert an audience."""
 
         segment_ids: Sequence[str] | None
@@ -41,7 +41,7 @@ Audience = Generator[tuple[str, Mapping[str, Any] | ValidationError], None, None
 """People with their places; an error stands for somebody who cannot be read."""
 
 
-class SubscriberUpsert(MarketingOperator["FlodeskHook"]):
+class SubscriberUpsert(ApprovingOperator["FlodeskHook"]):
     """Upserts an audience, 50 people to a request; a subclass says where it comes from.
 
     All people are read and checked before the first is sent. Memory does not grow with their number. Somebody who
@@ -78,7 +78,10 @@ class SubscriberUpsert(MarketingOperator["FlodeskHook"]):
         raise NotImplementedError
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Upsert all of them, in batches."""
+        """Upsert all of them, in batches; where an approval is wanted, only the people that it was given for."""
+        return self.when_approved(context, lambda: self._upsert(context))
+
+    def _upsert(self, context: Context) -> dict[str, Any]:
         from airflow_provider_mkt.operators.flodesk.refusals import Refusals
         from airflow_provider_mkt.planning.people import People
 
@@ -87,6 +90,8 @@ class SubscriberUpsert(MarketingOperator["FlodeskHook"]):
             total = len(people) + len(refusals)
             if not total and self.nobody:
                 raise ValidationError(self.nobody)
+            if self.approval == REQUIRED:
+                self._check_approval(context, people)
             self._send(people, refusals)
             refusals.publish()
             failed = len(refusals)
@@ -104,20 +109,37 @@ class SubscriberUpsert(MarketingOperator["FlodeskHook"]):
 
         :raises ValidationError: as :meth:`execute` does
         """
-        from airflow_provider_mkt.hooks.flodesk.audience import upsert_call
         from airflow_provider_mkt.operators.flodesk.refusals import Refusals
         from airflow_provider_mkt.planning.people import People
-        from airflow_provider_mkt.state.launches.launch import Effect
 
-        joined = ", ".join(self.segment_ids or []) or "no segment"
         with People() as people, Refusals(None) as refusals:
             self._read(context, people, refusals)
             if not len(people) + len(refusals) and self.nobody:
                 raise ValidationError(self.nobody)
-            for batch in people.batches(flodesk.MAX_IN_BATCH):
-                number = len(batch)
-                effect = Effect(f"{number} {'person' if number == 1 else 'people'} into {joined}", audience=number)
-                yield upsert_call([person.body for person in batch]), effect
+            yield from self._requests(people)
+
+    def _requests(self, people: People) -> Iterator[tuple[Call, Effect]]:
+        from airflow_provider_mkt.hooks.flodesk.audience import upsert_call
+        from airflow_provider_mkt.state.launches.launch import Effect
+
+        joined = ", ".join(self.segment_ids or []) or "no segment"
+        for batch in people.batches(flodesk.MAX_IN_BATCH):
+            number = len(batch)
+            effect = Effect(f"{number} {'person' if number == 1 else 'people'} into {joined}", audience=number)
+            yield upsert_call([person.body for person in batch]), effect
+
+    def _check_approval(self, context: Context, people: People) -> None:
+        """Return when somebody has approved exactly these people, in these batches. They are read no more after that.
+
+        :raises ApprovalWantedError: when nobody has
+        :raises StoppedError: when that cannot be looked up
+        """
+        from airflow_provider_mkt.submission.approval import people_of, use_all
+        from airflow_provider_mkt.submission.task_key import TaskKey
+
+        key, who = TaskKey.of(context, self.conn_id), getattr(context["dag_run"], "triggering_user_name", None)
+        account = self.hook.account
+        use_all([people_of(account, key, str(who or ""), call, effect) for call, effect in self._requests(people)])
 
     def _read(self, context: Context, people: People, refusals: Refusals) -> None:
         """Take in everybody who can be sent, and refuse the others. Nobody is sent yet.

@@ -214,6 +214,21 @@ class Approvals:
         found = self._store().run(lambda connection: _good(connection, launch, digest))
         return str(found[0][2]) if found else None
 
+    def use(self, requests: Sequence[Asked]) -> bool:
+        """Use the approvals of requests that are about to leave, and tell whether each has one; if not, none is used.
+
+        :raises StoreError: when the store fails
+        """
+
+        def work(connection: Connection) -> bool:
+            if not all(_good(connection, each.launch, each.digest) for each in requests):
+                return False
+            for each in requests:
+                claim(connection, each.launch, each.digest)
+            return True
+
+        return self._store().run(work, durable=True)
+
     def approver_of(self, task: Launch, code: str) -> str | None:
         """Return who has approved what a task asked, all of it; None when nobody has.
 

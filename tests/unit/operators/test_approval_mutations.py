@@ -11,7 +11,7 @@ What must hold after each case:
 2. No effect happened more often than it was approved.
 3. The register says who approved each launch.
 
-``MKT_MUTATIONS`` is the number of changes, clears and retries; 10,000 take about a quarter of an hour.
+``MKT_MUTATIONS`` is the number of changes, clears and retries; 10,000 take some minutes.
 """
 
 from __future__ import annotations

@@ -191,6 +191,25 @@ def test_it_is_found_by_the_beginning_of_its_name(approvals: Approvals) -> None:
     assert approvals.find(beginning="no such") == []
 
 
+def test_several_are_used_together_or_not_at_all(approvals: Approvals, store: Store) -> None:
+    both = [Asked(launch(1), DIGEST, "{}"), Asked(launch(2), OTHER, "{}")]
+    yes(approvals, approvals.ask(both[:1], DIGEST))
+    assert not approvals.use(both)
+    assert [each.launch for each in approvals.find()] == [""]
+    yes(approvals, approvals.ask(both, "c" * 64))
+    assert approvals.use(both)
+    assert approvals.use(both)
+    assert [each.launch for each in approvals.find([APPROVED])] == [launch(1).launch, launch(2).launch]
+
+
+def test_who_approved_all_that_a_task_asked(approvals: Approvals) -> None:
+    name = ask(approvals)
+    assert approvals.approver_of(ONE, DIGEST) is None
+    yes(approvals, name)
+    assert approvals.approver_of(ONE, DIGEST) == "ana"
+    assert approvals.approver_of(replace(ONE, task_id="another"), DIGEST) is None
+
+
 def test_what_was_answered_long_ago_is_deleted(approvals: Approvals, store: Store, clock: Clock) -> None:
     ask(approvals, OTHER)
     yes(approvals, ask(approvals))

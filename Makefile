@@ -17,13 +17,15 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Airflow with Celery and FAB, as docker-compose.yaml runs it.
 DISTRIBUTED := $(VENV)/distributed
+# Playwright and axe, for the tests in a browser.
+UI := $(VENV)/ui
 CHECKED := airflow_provider_mkt dags scripts tests benchmarks docs
 
 # The caches of pip and uv stay inside as well, unless the user has chosen a place.
 UV_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/uv
 export UV_CACHE_DIR
 
-.PHONY: help demo up down status test test-fast test-pythons test-distributed proofs budget chaos chaos-freeze bench check format env lock clean
+.PHONY: help demo up down status test test-ui test-fast test-pythons test-distributed proofs budget chaos chaos-freeze bench check format env lock clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -55,7 +57,7 @@ test-pythons: ## run test-fast under each Python from 3.10 to 3.13; one that is 
 # Two tables: a worker that is killed, and one that is frozen, at every step of every launch.
 FREEZES := tests/chaos/test_freeze_matrix.py
 MATRIX := tests/chaos/test_fault_matrix.py $(FREEZES)
-QUICK := $(filter-out tests/chaos/ tests/distributed/ tests/integration/,$(wildcard tests/*/))
+QUICK := $(filter-out tests/chaos/ tests/distributed/ tests/integration/ tests/ui/,$(wildcard tests/*/))
 # It counts requests by the second, so nothing else may run meanwhile.
 TIMED := tests/integration/state/test_shared_budget.py
 STATE := $(filter-out $(TIMED),$(wildcard tests/integration/state/test_*.py))
@@ -69,6 +71,9 @@ proofs: $(STAMP) ## the longer proofs, which CI runs as well: kills, freezes, bu
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=5 $(MATRIX)
 	@$(BIN)/python -m pytest -q --durations=5 $(TIMED)
 	@$(BIN)/python -m pytest -q --durations=5 $(addprefix --ignore=,$(MATRIX)) tests/chaos $(BENCHMARKS)
+
+test-ui: $(STAMP) $(UI)/.installed ## use the control room in a real browser: needs chromium, and says so (about 3 minutes)
+	@exec env PYTHONPATH=$(UI) $(BIN)/python -m pytest -q --durations=3 tests/ui
 
 test-distributed: $(DISTRIBUTED)/.installed ## start what docker-compose.yaml says on this machine, and kill each of it under load (about 20 minutes)
 	@exec $(BIN)/python -m pytest -q --log-cli-level=INFO --durations=0 tests/distributed
@@ -114,7 +119,12 @@ lock: $(STAMP) ## work out requirements/ anew from pyproject.toml, each package 
 	$(BIN)/$(LOCK) --group dev pyproject.toml -o requirements/dev.txt
 	$(BIN)/$(subst 3.10,3.11,$(LOCK)) --extra celery --extra postgres --extra sandbox --group distributed pyproject.toml \
 		-o requirements/distributed.txt
+	$(BIN)/$(LOCK) --group ui -c requirements/dev.txt -o requirements/ui.txt
 	echo uv | $(BIN)/$(LOCK) - -o requirements/bootstrap.txt
+
+$(UI)/.installed: $(STAMP) requirements/ui.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps --upgrade --target $(UI) -r requirements/ui.txt
+	@touch $@
 
 clean: ## remove everything that make has made, the virtual environment included
 	@if [ -d .demo ] && [ -x $(BIN)/python ]; then $(BIN)/python -m scripts.demo down; fi

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from airflow_provider_mkt.pages.rendering import NAMED
 from airflow_provider_mkt.pages.visit import RefusedError, Shown, Visit
+from airflow_provider_mkt.pages.waiting import questions
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.launches import listing
 from airflow_provider_mkt.state.launches.launch import STATES, Launch
@@ -74,6 +75,7 @@ def show_list(visit: Visit) -> Shown:
         ],
         "all": (sum(found.counts.values()), urlencode({k: v for k, v in query.items() if k != "state"})),
         "unsettled": listing.UNSETTLED,
+        "waiting": [] if query or after else questions(visit),
         "next": urlencode({**query, "after": _written(listing.key_of(found.launches[-1]))}) if found.more else "",
         "first": "" if after is None else urlencode(query),
     }

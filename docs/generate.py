@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Writes what the documentation says of each vendor: the page of endpoints, and tables between marks in other pages.
+"""Writes what the documentation says of each vendor: pages of endpoints and classes, and tables in other pages.
 
 Run it after a change in ``airflow_provider_mkt/vendors``, and after one that adds a method, an operator or a sensor:
 ``.venv/bin/python docs/generate.py``.
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Endpoint
@@ -157,6 +158,8 @@ def pages() -> dict[Path, str]:
     """Return the text that each page should have."""
     readme, connections = ROOT / "README.md", HERE / "connections.md"
     return {
+        **run_path(str(HERE / "reference.py"))["pages"](),
+        **run_path(str(HERE / "diagrams.py"))["pages"](),
         HERE / "endpoints.md": endpoints_page(),
         readme: _filled(
             readme, {"vendors": vendors_table(f"{REPOSITORY}/blob/main/docs/"), "connection types": types_table()}

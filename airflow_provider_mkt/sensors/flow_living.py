@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class FlowLivingCampaignStatusSensor(WatchSensor):
     """Waits until a campaign has one of the target statuses; fails when it ends in another one.
 
-    :param campaign_tracking_id: a tracking id, or all of an order: each has to get there. An empty list, as publishing
-        returns it when its answer was lost and analytics shows the campaigns, means that there is nothing to wait for:
-        the status cannot be read without a tracking id, and what analytics shows has been created
+    :param campaign_tracking_id: a tracking id, or all of an order: each has to get there. Publishing returns an empty
+        list when its answer was lost and analytics shows the campaigns. There is nothing to wait for then: the status
+        cannot be read without a tracking id, and what analytics shows has been created
     :param target_statuses: one status or several to wait for. The vendor publishes no list, so any is taken but one
         that looks like a typing mistake
     :param flow_living_conn_id: connection

@@ -23,8 +23,8 @@ class SqlToFlowSocialPostsOperator(SchedulesPosts):
     """Schedules a post for every row of a query, 100 to a request, each once. It holds one chunk of rows at a time.
 
     A row belongs to its place in the result. So the query needs an ``ORDER BY`` over something unique that does not
-    change, such as the primary key, and must not leave out rows because they are scheduled or because time has passed;
-    new rows have to come last. A scheduled row that has changed, or another one in its place, fails the task before
+    change, such as the primary key. It must not leave out rows because they are scheduled or because time has passed.
+    New rows have to come last. A scheduled row that has changed, or another one in its place, fails the task before
     anything behind it is sent.
 
     Returns what :class:`FlowSocialSchedulePostsOperator` does. A row that cannot be a post is not sent, and reported

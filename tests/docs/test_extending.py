@@ -23,7 +23,7 @@ PAGE = "docs/extending.md"
 FILES = [block for block in files() if block.page == PAGE]
 NEW = {block.title: block.text for block in FILES if block.language in ("python", "markdown")}
 REGISTRY = "airflow_provider_mkt/vendors/__init__.py"
-GENERATED = {"README.md", "docs/connections.md", "docs/endpoints.md", "docs/index.md"}
+GENERATED = {"README.md", "docs/connections.md", "docs/endpoints.md", "docs/index.md", "docs/reference.md"}
 COPIED = ("airflow_provider_mkt", "dags", "docs", "scripts", "tests")
 TESTS = (
     ("tests/contract/test_conformance.py", "signpost or same_routes or exceptions"),

@@ -36,7 +36,7 @@ class FlinqueCreateCampaignOperator(SubmittingOperator["FlinqueHook"]):
     own. It does not wait by default: a new campaign is a draft until somebody starts it.
 
     The vendor has no idempotency key, but lists campaigns. After a lost answer the next try looks for a new campaign of
-    the same name there: it attaches to the only one, and creates it when there is certainly none. Where several fit,
+    the same name there. It attaches to the only one, and creates it when there is certainly none. Where several fit,
     one shows other values, or a new one was changed since, a person has to look.
 
     :param campaign: the campaign, e.g. ``{"start_date": "2026-06-08", "budget": "1000.00", "currency": "USD"}``; its

@@ -26,7 +26,7 @@ class FlinqueGenerateReportOperator(SubmittingOperator["FlinqueHook"]):
     Returns ``report_id`` and, after waiting, ``report`` (the vendor's last answer), each also as an XCom of its own.
 
     The vendor has no idempotency key, but lists reports. After a lost answer the next try looks for a new report of the
-    same name there: it attaches to the only one, and generates the report when there is certainly none. Where reports
+    same name there. It attaches to the only one, and generates the report when there is certainly none. Where reports
     show no name, one of the same name shows other values, or several fit, a person has to look.
 
     :param report: the request, e.g. ``{"type": "campaign", "campaign_id": "ca_1"}``; its fields are not published. A

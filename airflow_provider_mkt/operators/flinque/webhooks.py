@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class FlinqueEnsureWebhookOperator(EnsureWebhookBase["FlinqueHook"]):
     """Ensures that Flinque has exactly one subscription for an address, with exactly these events.
 
-    Flinque can neither change a subscription nor show its secret again: where events differ or the secret is not known
+    Flinque can neither change a subscription nor show its secret again. Where events differ or the secret is not known
     here, a new one is created and the old one deleted.
 
     :param url: where deliveries go, https and public; it is stored and shown, so it must not hold a secret

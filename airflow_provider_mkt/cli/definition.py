@@ -6,9 +6,10 @@ from __future__ import annotations
 import argparse
 from typing import TypeVar
 
-from airflow.cli.cli_config import ARG_OUTPUT, ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
+from airflow.cli.cli_config import ARG_OUTPUT, ActionCommand, Arg, CLICommand, GroupCommand
 
 from airflow_provider_mkt.cli.desk_definition import desk_commands
+from airflow_provider_mkt.cli.loading import command
 
 Command = TypeVar("Command", bound=CLICommand)
 
@@ -56,7 +57,7 @@ SANDBOX = ActionCommand(
 CHECK = ActionCommand(
     name="check",
     help="Check briefs, calendars and audiences, and say what they would launch when; it asks no vendor",
-    func=lazy_load_command("airflow_provider_mkt.cli.check_command.check"),
+    func=command("airflow_provider_mkt.cli.check_command.check"),
     args=(
         Arg(("files",), nargs="+", metavar="FILE", help="A brief (.yaml), a calendar or an audience (.csv, .jsonl)"),
         Arg(("--launch",), help="Moment of the launch, such as 2026-12-01T09:00 (UTC); by default now"),
@@ -68,7 +69,7 @@ SUBMISSIONS = (
     ActionCommand(
         name="list",
         help="What tasks have submitted, over all DAGs or one, by time, and how it stands",
-        func=lazy_load_command(f"{VIEW}.list_submissions"),
+        func=command(f"{VIEW}.list_submissions"),
         args=(
             Arg(("dag_id",), nargs="?", help="Only this DAG"),
             Arg(("--run-id",), help="Only this run of the DAG"),
@@ -86,13 +87,13 @@ SUBMISSIONS = (
     ActionCommand(
         name="show",
         help="The record of one submission, its body without secrets and personal data",
-        func=lazy_load_command(f"{VIEW}.show_submission"),
+        func=command(f"{VIEW}.show_submission"),
         args=(*PLACE, ARG_OUTPUT),
     ),
     ActionCommand(
         name="adopt",
         help="It did happen: hand over the vendor's ids, so that the next try attaches to them",
-        func=lazy_load_command(f"{SETTLING}.adopt_submission"),
+        func=command(f"{SETTLING}.adopt_submission"),
         args=(
             *PLACE,
             Arg(
@@ -107,7 +108,7 @@ SUBMISSIONS = (
     ActionCommand(
         name="forget",
         help="It did not happen: void the record, so that the next try submits again",
-        func=lazy_load_command(f"{SETTLING}.forget_submission"),
+        func=command(f"{SETTLING}.forget_submission"),
         args=(*PLACE, YES),
     ),
 )
@@ -117,7 +118,7 @@ ACCOUNTS = (
     ActionCommand(
         name="authorize",
         help="Have the owner of a Flodesk account consent (OAuth), and store the tokens for all tasks",
-        func=lazy_load_command("airflow_provider_mkt.cli.authorize_command.authorize"),
+        func=command("airflow_provider_mkt.cli.authorize_command.authorize"),
         args=(
             Arg(("conn_id",), help="The connection, with the client id as login and the client secret as password"),
             Arg(
@@ -133,7 +134,7 @@ ACCOUNTS = (
     ActionCommand(
         name="budgets",
         help="How much of each vendor's rate limit is in use, by all tasks together; or forget limits and waits",
-        func=lazy_load_command("airflow_provider_mkt.cli.shared_state_command.budgets"),
+        func=command("airflow_provider_mkt.cli.shared_state_command.budgets"),
         args=(
             Arg(
                 ("what",),
@@ -153,13 +154,13 @@ ACCOUNTS = (
     ActionCommand(
         name="rotate-fernet-key",
         help="Encrypt the shared store's secrets with the first key in [core] fernet_key, the new one",
-        func=lazy_load_command("airflow_provider_mkt.cli.shared_state_command.rotate_fernet_key"),
+        func=command("airflow_provider_mkt.cli.shared_state_command.rotate_fernet_key"),
         args=(),
     ),
     ActionCommand(
         name="webhook-secret",
         help="Print the secret of a webhook that was created from here",
-        func=lazy_load_command("airflow_provider_mkt.cli.shared_state_command.webhook_secret"),
+        func=command("airflow_provider_mkt.cli.shared_state_command.webhook_secret"),
         args=(
             Arg(("conn_id",), help="The connection that it was created with"),
             Arg(("--webhook-id",), help="The vendor's id of the webhook, when there are several"),
@@ -172,13 +173,13 @@ DATABASE = (
     ActionCommand(
         name="upgrade",
         help="Make or bring forward the shared store's tables, so that tasks need no right to do it",
-        func=lazy_load_command("airflow_provider_mkt.cli.shared_state_command.upgrade_database"),
+        func=command("airflow_provider_mkt.cli.shared_state_command.upgrade_database"),
         args=(),
     ),
     ActionCommand(
         name="check",
         help="Tell whether the shared store can be reached and has the tables of this version; change nothing",
-        func=lazy_load_command("airflow_provider_mkt.cli.shared_state_command.check_database"),
+        func=command("airflow_provider_mkt.cli.shared_state_command.check_database"),
         args=(),
     ),
 )
@@ -188,7 +189,7 @@ WEBHOOKS = (
     ActionCommand(
         name="list",
         help="What vendors have delivered in the last 7 days, the newest first",
-        func=lazy_load_command(f"{WEBHOOKS_MODULE}.list_deliveries"),
+        func=command(f"{WEBHOOKS_MODULE}.list_deliveries"),
         args=(
             Arg(("--conn-id",), help="Only deliveries to this connection"),
             Arg(("--event",), help="Only this event"),
@@ -204,7 +205,7 @@ WEBHOOKS = (
     ActionCommand(
         name="show",
         help="One delivery with its payload",
-        func=lazy_load_command(f"{WEBHOOKS_MODULE}.show_delivery"),
+        func=command(f"{WEBHOOKS_MODULE}.show_delivery"),
         args=(
             Arg(("number",), type=int, help="The delivery, as listed"),
             Arg(("--personal",), action="store_true", help="Show personal data as well"),
@@ -214,13 +215,13 @@ WEBHOOKS = (
     ActionCommand(
         name="replay",
         help="Hand deliveries over again, such as to a DAG that was written after they came",
-        func=lazy_load_command(f"{WEBHOOKS_MODULE}.replay_delivery"),
+        func=command(f"{WEBHOOKS_MODULE}.replay_delivery"),
         args=(Arg(("numbers",), type=int, nargs="+", help="The deliveries, as listed"),),
     ),
     ActionCommand(
         name="test",
         help="Deliver a made-up event to a receiver, with the connection's real secret or token",
-        func=lazy_load_command(f"{WEBHOOKS_MODULE}.test_receiver"),
+        func=command(f"{WEBHOOKS_MODULE}.test_receiver"),
         args=(
             Arg(("conn_id",), help="The connection"),
             Arg(
@@ -236,7 +237,7 @@ WEBHOOKS = (
 DOCTOR = ActionCommand(
     name="doctor",
     help="Check connections, store, clock, plugin, versions and settings; the exit status is 1 when something is wrong",
-    func=lazy_load_command("airflow_provider_mkt.cli.doctor_command.doctor"),
+    func=command("airflow_provider_mkt.cli.doctor_command.doctor"),
     args=(
         Arg(("--offline",), action="store_true", help="Ask no vendor: check connections without trying them"),
         ARG_OUTPUT,
@@ -246,7 +247,7 @@ DOCTOR = ActionCommand(
 RECEIVER = ActionCommand(
     name="receiver",
     help="Receive webhooks in a process of its own, where Airflow's API server is not public",
-    func=lazy_load_command(f"{WEBHOOKS_MODULE}.receiver"),
+    func=command(f"{WEBHOOKS_MODULE}.receiver"),
     args=(
         Arg(("--host",), default="127.0.0.1", help="Address to listen on (default: %(default)s)"),
         Arg(("--port",), type=int, default=8790, help="Port to listen on (default: %(default)s)"),

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from airflow.cli.cli_config import ARG_OUTPUT, ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow.cli.cli_config import ARG_OUTPUT, ActionCommand, Arg, GroupCommand
+
+from airflow_provider_mkt.cli.loading import command
 
 LAUNCHES = "airflow_provider_mkt.cli.launches_command"
 LAUNCH_STATES = ("not sent", "leaving", "unknown", "accepted", "done", "refused", "failed", "held", "stopped")
@@ -11,7 +13,7 @@ LAUNCH_STATES = ("not sent", "leaving", "unknown", "accepted", "done", "refused"
 LAUNCHES_LIST = ActionCommand(
     name="list",
     help="What was launched, by all DAGs, the latest first",
-    func=lazy_load_command(f"{LAUNCHES}.list_launches"),
+    func=command(f"{LAUNCHES}.list_launches"),
     args=(
         Arg(("--vendor",), help="Only at this vendor, such as 'Flow Living'"),
         Arg(("--conn-id",), help="Only through this connection"),
@@ -32,7 +34,7 @@ LAUNCHES_LIST = ActionCommand(
 LAUNCHES_SHOW = ActionCommand(
     name="show",
     help="All that the register has of one launch",
-    func=lazy_load_command(f"{LAUNCHES}.show_launch"),
+    func=command(f"{LAUNCHES}.show_launch"),
     args=(Arg(("launch",), help="Its name, or the beginning of it, as listed"), ARG_OUTPUT),
 )
 
@@ -41,7 +43,7 @@ REASON = Arg(("--reason",), required=True, help="Why, for the audit trail and fo
 STOP = ActionCommand(
     name="stop",
     help="Let no launch begin any more, and pause or delete what is live; exit with 1 if that is not confirmed",
-    func=lazy_load_command(f"{STOPPING}.stop"),
+    func=command(f"{STOPPING}.stop"),
     args=(
         Arg(("--all",), action="store_true", help="Everything"),
         Arg(("--vendor",), help="Only at this vendor, such as 'Flow Living'"),
@@ -62,19 +64,19 @@ STOP = ActionCommand(
 RESUME = ActionCommand(
     name="resume",
     help="Let launches begin again; what was paused or deleted stays so",
-    func=lazy_load_command(f"{STOPPING}.resume"),
+    func=command(f"{STOPPING}.resume"),
     args=(Arg(("number",), nargs="*", type=int, help="The stops to lift, as listed; all when left out"), REASON),
 )
 STOPS = ActionCommand(
     name="stops",
     help="Every stop there was, who said it, and who lifted it",
-    func=lazy_load_command(f"{STOPPING}.list_stops"),
+    func=command(f"{STOPPING}.list_stops"),
     args=(ARG_OUTPUT,),
 )
 CAPS = ActionCommand(
     name="caps",
     help="How far the caps on money are used, by which DAGs, and when they reset",
-    func=lazy_load_command("airflow_provider_mkt.cli.caps_command.list_caps"),
+    func=command("airflow_provider_mkt.cli.caps_command.list_caps"),
     args=(
         Arg(("conn_id",), nargs="*", help="Connections; those that have spent something when left out"),
         ARG_OUTPUT,
@@ -84,7 +86,7 @@ CAPS = ActionCommand(
 PLAN = ActionCommand(
     name="plan",
     help="Every request that briefs, calendars and audiences would send, when, and for how much; it sends nothing",
-    func=lazy_load_command("airflow_provider_mkt.cli.plan_command.plan"),
+    func=command("airflow_provider_mkt.cli.plan_command.plan"),
     args=(
         Arg(("files",), nargs="+", metavar="FILE", help="A brief (.yaml), a calendar or an audience (.csv, .jsonl)"),
         Arg(("--launch",), help="Moment of the launch, such as 2026-12-01T09:00 (UTC); by default now"),
@@ -108,25 +110,25 @@ APPROVALS = (
     ActionCommand(
         name="list",
         help="What waits for a person before it is launched",
-        func=lazy_load_command(f"{ANSWERING}.list_approvals"),
+        func=command(f"{ANSWERING}.list_approvals"),
         args=(Arg(("--all",), action="store_true", help="Also what was answered, and how"), ARG_OUTPUT),
     ),
     ActionCommand(
         name="show",
         help="Exactly what would be sent",
-        func=lazy_load_command(f"{ANSWERING}.show_approval"),
+        func=command(f"{ANSWERING}.show_approval"),
         args=(ASK, ARG_OUTPUT),
     ),
     ActionCommand(
         name="approve",
         help="Let exactly this be sent",
-        func=lazy_load_command(f"{ANSWERING}.approve"),
+        func=command(f"{ANSWERING}.approve"),
         args=(ASK, Arg(("--reason",), default="", help="Why, for the audit trail"), AIRFLOW),
     ),
     ActionCommand(
         name="refuse",
         help="Let the task fail, and send nothing",
-        func=lazy_load_command(f"{ANSWERING}.refuse"),
+        func=command(f"{ANSWERING}.refuse"),
         args=(ASK, REASON, AIRFLOW),
     ),
 )

@@ -50,7 +50,7 @@ def main() -> int:
         deferrable=not options.wait_on_workers,
         timeout=options.timeout,
         vendors=tuple(SIGN_IN) if options.dag == DAG_ID else (),
-        webhooks=options.dag == DAG_ID,
+        whole=options.dag == DAG_ID,
     )
     return commands.begin(Layout.of(dags=options.dags), options.command, launch)
 

@@ -13,6 +13,7 @@ import psutil
 
 from scripts.demo import failure, processes, readback, taskview, webhooks
 from scripts.demo.console import Screen
+from scripts.demo.desk import ABOVE, Desk
 from scripts.demo.http import HttpStatusError, UnreachableError
 from scripts.demo.interrupts import Interrupts
 from scripts.demo.layout import Layout
@@ -34,7 +35,7 @@ class Launch:
     :param deferrable: wait in the triggerer instead of on workers
     :param timeout: seconds that the run may take
     :param vendors: where something must have happened afterwards
-    :param webhooks: have the vendors call, and show which run that starts
+    :param whole: show the launch desk as well, and have the vendors call and start a run
     """
 
     dag_id: str
@@ -43,7 +44,7 @@ class Launch:
     deferrable: bool
     timeout: float
     vendors: tuple[str, ...]
-    webhooks: bool = False
+    whole: bool = False
 
 
 def begin(layout: Layout, mode: str, launch: Launch) -> int:
@@ -107,7 +108,8 @@ def _run(layout: Layout, mode: str, launch: Launch, screen: Screen) -> int:
     code = 1
     try:
         try:
-            session.start(launch.speed, deferrable=launch.deferrable)
+            above = f"{ABOVE} GBP" if launch.whole else ""
+            session.start(launch.speed, deferrable=launch.deferrable, approval_above=above)
             started = True
             code = _launch(layout, launch, screen, session)
         except DemoError as error:
@@ -131,17 +133,26 @@ def _run(layout: Layout, mode: str, launch: Launch, screen: Screen) -> int:
 
 def _launch(layout: Layout, launch: Launch, screen: Screen, session: Session) -> int:
     session.wait_for_dag(launch.dag_id, "parsing")
-    if launch.webhooks:
+    desk = Desk(layout, screen, session.api, launch.dag_id) if launch.whole else None
+    if desk:
+        desk.plan()
         webhooks.subscribe(session)
     began = screen.elapsed()
     run_id = session.api.trigger(launch.dag_id, launch.conf)
     screen.say(f"{launch.dag_id} started: {session.addresses.airflow}/dags/{launch.dag_id}/runs/{run_id}")
-    state = taskview.watch(session.api, launch.dag_id, run_id, screen, timeout=launch.timeout, check=session.check)
+
+    def check() -> None:
+        session.check()
+        if desk:
+            desk.answer(run_id)
+
+    state = taskview.watch(session.api, launch.dag_id, run_id, screen, timeout=launch.timeout, check=check)
     screen.timings.append(("run", screen.elapsed() - began))
     if state != "success":
         raise failure.explain(layout, launch.dag_id, run_id, session.api.task_states(launch.dag_id, run_id))
-    if launch.webhooks:
+    if desk:
         webhooks.show(session, screen)
+        desk.register()
     reader = readback.Reader(session.addresses.sandbox, session.connections)
     rows = reader.rows()
     screen.console.print(readback.table(rows))

@@ -66,7 +66,9 @@ def _sandbox(addresses: Addresses) -> tuple[str, ...]:
     return (PYTHON, "-m", "airflow_provider_mkt.sandbox", "--port", str(addresses.sandbox_port))
 
 
-def settings(layout: Layout, addresses: Addresses, *, deferrable: bool) -> dict[str, dict[str, str]]:
+def settings(
+    layout: Layout, addresses: Addresses, *, deferrable: bool, approval_above: str = ""
+) -> dict[str, dict[str, str]]:
     """Return Airflow's configuration by section: SQLite, few processes, no login, nothing that leaves the machine."""
     return {
         "core": {
@@ -92,14 +94,15 @@ def settings(layout: Layout, addresses: Addresses, *, deferrable: bool) -> dict[
         },
         "api_auth": {"jwt_secret": secrets.token_urlsafe(48)},
         "operators": {"default_deferrable": str(deferrable)},
+        "mkt": {"approval_above": approval_above},
         "dag_processor": {"parsing_processes": "1", "refresh_interval": "10"},
     }
 
 
-def write_settings(layout: Layout, addresses: Addresses, *, deferrable: bool) -> Path:
+def write_settings(layout: Layout, addresses: Addresses, *, deferrable: bool, approval_above: str = "") -> Path:
     """Write ``airflow.cfg``, so that ``AIRFLOW_HOME=.demo/airflow airflow …`` works beside a running demo."""
     parser = configparser.RawConfigParser()
-    parser.read_dict(settings(layout, addresses, deferrable=deferrable))
+    parser.read_dict(settings(layout, addresses, deferrable=deferrable, approval_above=approval_above))
     path = layout.airflow / "airflow.cfg"
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as stream:

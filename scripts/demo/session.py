@@ -52,16 +52,17 @@ class Session:
             sandbox_url=self.addresses.sandbox,
         )
 
-    def start(self, speed: float, *, deferrable: bool) -> None:
+    def start(self, speed: float, *, deferrable: bool, approval_above: str = "") -> None:
         """Bring everything up, with the vendors' connections stored in Airflow.
 
         :param speed: how many seconds pass at the simulated vendors in one second
         :param deferrable: wait in the triggerer instead of on workers
+        :param approval_above: what a launch may cost without anybody's yes
         :raises DemoError: something did not start
         """
         self._layout.start_clean()
         self.instance.save(self._layout.record)
-        services.write_settings(self._layout, self.addresses, deferrable=deferrable)
+        services.write_settings(self._layout, self.addresses, deferrable=deferrable, approval_above=approval_above)
         self._start("sandbox", services.sandbox_command(self.addresses, speed))
         migration = self._start("db-migrate", services.MIGRATE)
         listing = self._start(

@@ -1,12 +1,14 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Thousands of waiting tasks in one triggerer, next to a deferrable ``HttpSensor``: what they cost, how soon they end.
 
-    python -m benchmarks.waiting [--tasks 100 1000 5000] [--http 100] [--seconds 60] [--interval 15] [--plot FILE]
+    python -m benchmarks.waiting [--tasks 100 1000 5000] [--living 1000] [--listed 1000] [--http 100] [--seconds 60]
+        [--interval 15] [--plot FILE]
 
 The triggers run in Airflow's own ``TriggerRunner``, with its shared streams, in a process of its own. Supervisor and
 database of a triggerer are left out. The simulated vendors run in another process, in real time, and permit what
 the documents say: Flow Social 100 requests a minute, Flow Living 60 (assumed). Half of the Flow Social posts are
-delivered while it is measured, the others in a day.
+delivered while it is measured, the others in a day. FloKit's syncs and Flinque's reports (``--listed``) are all done
+at one moment in the middle of that time.
 
 "late" is the time from the vendor's change to the trigger's event; the task is resumed after that. "block" is the
 longest work of the loop's thread between two turns. ``HttpSensor`` asks a route that says 404 as long as it waits.
@@ -18,74 +20,51 @@ import argparse
 import asyncio
 import json
 import os
-import random
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.posts_batch import vendor
+from benchmarks.waits import LEAD, campaigns, posts, reports, syncs
 
-LEAD = 25.0
-"""Seconds from the start of the measured process until all its triggers are there."""
-FLOWING = 60.0
-"""Seconds that a post takes at the simulated vendor."""
-PARTS = 100
+DONE_WITHIN = 700.0
+"""Seconds after which the simulated vendors' syncs and reports are done."""
 
 
-def moment(at: float) -> str:
-    """Return Unix time as ISO 8601."""
-    return datetime.fromtimestamp(at, timezone.utc).isoformat()
+LISTED = {
+    "flokit": ("FloKit (a list)", syncs, "flokit.workspace"),
+    "flinque": ("Flinque reports (a list)", reports, "flinque.starter"),
+}
+"""What the table says, what is prepared, and the limit of the simulated vendor, both 100 requests a minute."""
 
 
-def unlimited(sandbox: Any) -> None:
-    """Prepare without limits, here and at the vendor; the measured process has limits, and a store of its own."""
-    from airflow_provider_mkt.client.endpoint import Limit
-    from airflow_provider_mkt.hooks.base import MarketingHook
+def listed(vendor_name: str, number: int, given: argparse.Namespace) -> str:
+    """Measure waits that all end at one moment; return a line of the table."""
+    name, prepare, limit = LISTED[vendor_name]
+    with vendor(1) as sandbox:
+        made = prepare(sandbox, number)
+        sandbox.limits({limit: {"limit": 100, "window": 60}})
+        made = [{**each, "conn_id": f"{vendor_name}_default", "poll_interval": given.interval} for each in made]
+        changed: list[float] = []
 
-    sandbox.limits({"*": None})
-    MarketingHook.limits = lambda self, account: {  # type: ignore[method-assign]
-        name: Limit(1_000_000, 0.001) for name in self.vendor_limits(account)
-    }
+        def change() -> None:
+            sandbox.advance(DONE_WITHIN)
+            changed.append(time.time())
 
-
-def posts(sandbox: Any, number: int, seconds: float) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    """Schedule posts; return the triggers, and when each post will be done."""
-    from airflow_provider_mkt.hooks.flow_social import FlowSocialHook
-
-    unlimited(sandbox)
-    begin, hook = time.time() + FLOWING + number / 150 + 10, FlowSocialHook()
-    draw, done = random.Random(7), {}
-    for start in range(0, number, PARTS):
-        rows, ends = [], []
-        for each in range(start, min(start + PARTS, number)):
-            end = begin + LEAD + draw.random() * seconds if each % 2 == 0 else begin + 86_400
-            ends.append(end)
-            rows.append({"channelId": "channel_1", "content": f"p{each}", "scheduledFor": moment(end - FLOWING)})
-        results = hook.create_posts(rows)["results"]
-        done.update({each["post"]["id"]: end for each, end in zip(results, ends, strict=True)})
-    watch = "airflow_provider_mkt.waiting.flow_social.PostWatch"
-    made = [{"watch": watch, "arguments": {"post_ids": [each], "targets": ["done"]}} for each in done]
-    time.sleep(max(0.0, begin - time.time()))
-    return made, done
-
-
-def campaigns(sandbox: Any, number: int) -> list[dict[str, Any]]:
-    """Publish campaigns; return the triggers."""
-    from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
-
-    unlimited(sandbox)
-    hook, ids = FlowLivingHook(), []
-    while len(ids) < number:
-        ids += hook.publish_campaign("facebookv2", ["listing_1001"], "branch_harbour")["campaign_tracking_ids"]
-    watch = "airflow_provider_mkt.waiting.flow_living.CampaignWatch"
-    return [{"watch": watch, "arguments": {"tracking_ids": [each], "targets": ["completed"]}} for each in ids[:number]]
+        timer = threading.Timer(given.lead + given.seconds / 2, change)
+        timer.start()
+        seen, asked = measure(sandbox, made, given.seconds, given.lead)
+        timer.join()
+    late = [at - changed[0] for at in seen["events"].values()]
+    return shown(name, number, seen, asked, late)
 
 
 async def waiting(order: dict[str, Any]) -> dict[str, Any]:
@@ -171,6 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, nargs="*", default=[100, 1000, 5000])
     parser.add_argument("--living", type=int, nargs="*", default=[1000])
+    parser.add_argument("--listed", type=int, nargs="*", default=[1000])
     parser.add_argument("--http", type=int, nargs="*", default=[100])
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--interval", type=float, default=15.0)
@@ -201,6 +181,9 @@ def main() -> None:
             made = [{**each, "conn_id": "flow_living_default", "poll_interval": given.interval} for each in made]
             seen, asked = measure(sandbox, made, given.seconds, given.lead)
             print(shown("Flow Living (no list)", number, seen, asked, []), flush=True)
+    for number in given.listed:
+        for name in LISTED:
+            print(listed(name, number, given), flush=True)
     for number in given.http:
         with vendor(1) as sandbox:
             os.environ["AIRFLOW_CONN_HTTP_DEFAULT"] = json.dumps({"conn_type": "http", "host": sandbox.url})

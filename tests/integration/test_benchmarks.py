@@ -25,8 +25,12 @@ SMALL: dict[str, tuple[str, list[str]]] = {
     "posts_batch": ("--posts 120 --batch-speedup 60", ["batches", "HttpOperator"]),
     "webhooks": ("--reports 0 --deliveries 64", ["the same app", "the receiver, SQLite", "the receiver, PostgreSQL"]),
     "waiting": (
-        "--tasks --living 2 --http 2 --seconds 2 --lead 6 --interval 1",
-        ["Flow Living (no list)", "HttpSensor", "calls a minute"],
+        "--tasks --living 2 --listed 4 --http 2 --seconds 4 --lead 6 --interval 1",
+        ["Flow Living (no list)", "FloKit (a list)", "Flinque reports (a list)", "HttpSensor", "calls a minute"],
+    ),
+    "triggerers": (
+        "--triggerers 2 --tasks 8 --seconds 4 --interval 2 --lead 12 --kill",
+        ["2, one killed | 8", "| 4 | 0 | 0 |"],
     ),
     "export": ("--orders 300", ["orders.jsonl", "orders.parquet", "a list"]),
 }
@@ -38,7 +42,7 @@ RUN_ELSEWHERE = {
     "launches_vs_http_operator": "the soak of tests/chaos with another number of launches",
     "hostile_webhooks": "beside a package that is not among the requirements",
 }
-NO_BENCHMARKS = {"contenders"}
+NO_BENCHMARKS = {"contenders", "waits"}
 
 
 @pytest.mark.parametrize("name", SMALL)

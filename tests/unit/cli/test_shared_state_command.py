@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -107,7 +109,9 @@ class TestBudgets:
 
 
 @pytest.fixture
-def own_store(vendors: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_store(
+    vendors: Sandbox, nothing_untold: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """A shared store of the test's own."""
     made: dict[int, Store] = {}
     monkeypatch.setattr(stores, "_stores", made)
@@ -115,6 +119,25 @@ def own_store(vendors: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     yield
     for each in made.values():
         each.close()
+
+
+def test_a_budget_of_an_earlier_test_tells_this_one_s_store_nothing(
+    shown: Callable[[], list[dict[str, Any]]], request: pytest.FixtureRequest
+) -> None:
+    """It gives its unused slot back a second later, to whatever the shared store is by then."""
+    budget = SharedBudget(("flow_social", "https://earlier.example.com/v1", "key"), {"default": Limit(1, 60.0)})
+    budget.reserve(("default",))
+    late = budget.reserve(("default",))
+
+    async def cancelled() -> None:
+        budget.give_back(("default",), late)
+
+    asyncio.run(cancelled())
+    request.getfixturevalue("own_store")
+    for each in threading.enumerate():
+        if each.name == "mkt-budget-idle":
+            each.join(30.0)
+    assert shown() == []
 
 
 def subscribe(name: str = "mine") -> str:

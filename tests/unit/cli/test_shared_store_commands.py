@@ -22,7 +22,7 @@ REFUSED = Outcome(Certainty.THROTTLED, 429, retry_after=86_400.0)
 
 
 @pytest.fixture(autouse=True)
-def path(vendors: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def path(vendors: Sandbox, nothing_untold: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A shared store of the test's own."""
     made: dict[int, Store] = {}
     monkeypatch.setattr(stores, "_stores", made)

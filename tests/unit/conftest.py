@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -62,6 +63,15 @@ def vendors(running_vendors: Sandbox, monkeypatch: pytest.MonkeyPatch, no_waits:
     for conn_id, connection in running_vendors.connections.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
     return running_vendors
+
+
+@pytest.fixture
+def nothing_untold() -> None:
+    """No budget of an earlier test has yet to tell the store something: it would tell this one's, or log a warning."""
+    late = [each for each in threading.enumerate() if each.name == "mkt-budget-idle"]
+    for each in late:
+        each.join(30.0)
+    assert not any(each.is_alive() for each in late)
 
 
 @pytest.fixture

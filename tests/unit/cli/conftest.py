@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -21,15 +20,6 @@ def parser() -> argparse.ArgumentParser:
     for each in get_mkt_commands():
         _add_command(subparsers, each)
     return made
-
-
-@pytest.fixture
-def nothing_untold() -> None:
-    """No budget of an earlier test has yet to tell the store something: it would tell this test's."""
-    late = [each for each in threading.enumerate() if each.name == "mkt-budget-idle"]
-    for each in late:
-        each.join(30.0)
-    assert not any(each.is_alive() for each in late)
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def down(request: pytest.FixtureRequest, use: Callable[[Down], None]) -> Down:
 
 
 @pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Down], None]]:
+def use(nothing_untold: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Down], None]]:
     """Have this process use a store, and know nothing of any other: neither budgets, nor tokens, nor past troubles.
 
     It asks the store with every request, so that each one meets the trouble anew.

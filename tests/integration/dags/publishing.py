@@ -13,6 +13,7 @@ from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaign
 WAYS: dict[str, dict[str, Any]] = {
     "publish_deferred": {"deferrable": True},
     "publish_only": {"wait_for_completion": False},
+    "publish_when_approved": {"wait_for_completion": False, "approval": "required"},
     "publish_and_stay_deferred": {"deferrable": True, "target_statuses": ["completed"]},
     "publish_and_stay_poking": {"deferrable": False, "target_statuses": ["completed"]},
     "publish_deferred_until_timeout": {

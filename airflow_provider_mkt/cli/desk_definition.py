@@ -82,6 +82,15 @@ CAPS = ActionCommand(
         ARG_OUTPUT,
     ),
 )
+REPORT = ActionCommand(
+    name="report",
+    help="A summary of launches for people without Airflow: one HTML file, without personal data",
+    func=lazy_load_command("airflow_provider_mkt.cli.report_command.write_report"),
+    args=(
+        Arg(("--html",), required=True, metavar="FILE", help="Where to write it; a former one is replaced"),
+        Arg(("--days",), type=int, default=30, help="How far back launches are counted (default: %(default)s)"),
+    ),
+)
 
 PLAN = ActionCommand(
     name="plan",
@@ -142,4 +151,4 @@ def desk_commands() -> list[ActionCommand | GroupCommand]:
     approvals = GroupCommand(
         name="approvals", help="What waits for a person before it is launched", subcommands=APPROVALS
     )
-    return [PLAN, launches, approvals, STOP, RESUME, STOPS, CAPS]
+    return [PLAN, launches, approvals, STOP, RESUME, STOPS, CAPS, REPORT]

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 from airflow_provider_mkt.state.budgets.shared import SharedBudget
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.inbox import Delivery, Inbox
+from airflow_provider_mkt.state.launches.approvals import Approvals, Asked
 from airflow_provider_mkt.state.launches.launch import (
     ACCEPTED,
     DONE,
@@ -22,6 +23,7 @@ from airflow_provider_mkt.state.launches.launch import (
     UNKNOWN,
     Launch,
 )
+from airflow_provider_mkt.submission.question import REASON, Question
 from airflow_provider_mkt.submission.record import INTENT, Record
 from airflow_provider_mkt.vendors.flow_social import VENDOR
 from tests.unit.pages.conftest import kept_run, launch, put
@@ -51,6 +53,19 @@ PLAN: tuple[tuple[str, str, str, float | None, float], ...] = (
     ("Flow Social", "post: Five minutes to the sea", DONE, None, -44),
     ("Flinque", "campaign with 4 creators: garden flats", FAILED, 600.0, 0),
     ("Flow Living", "campaign for 2 homes on facebookv2", DONE, 300.0, -70),
+)
+
+
+WAITING = launch(
+    99,
+    dag_id="mkt_social_calendar",
+    run_id="manual__harbour",
+    task_id="schedule_posts",
+    map_index=0,
+    what="post: Last homes at the harbour",
+    amount=250_000,
+    currency="GBP",
+    triggered_by="ben",
 )
 
 
@@ -118,8 +133,9 @@ def record(of: Launch) -> Record:
     )
 
 
-def seed(store: Store) -> AbstractContextManager[Any]:
-    """Write it all, and have Airflow keep the first launch's run, until the block ends."""
+@contextmanager
+def seed(store: Store) -> Iterator[None]:
+    """Write it all; Airflow keeps the first launch's run, and a task that waits for a yes, until the block ends."""
     made = launches()
     put(store, *made)
     budgets = SharedBudget(("flow_social", "https://api.flowsocial.app/v1", "key"), LIMITS, get_store=lambda: store)
@@ -132,7 +148,46 @@ def seed(store: Store) -> AbstractContextManager[Any]:
         ]
     )
     write_dag(made[0])
-    return kept_run(made[0], "failed", n0=asdict(record(made[0])))
+    with (
+        kept_run(made[0], "failed", n0=asdict(record(made[0]))),
+        kept_run(WAITING, "awaiting_input"),
+    ):
+        ask(store)
+        yield
+
+
+def ask(store: Store) -> None:
+    """Have the waiting task ask for a yes, as it does before it sends anything."""
+    from airflow.models.hitl import HITLDetail
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    asked = Asked(WAITING, "5f" * 32, '{"content": "Last homes at the harbour"}')
+    question = Question([asked])
+    Approvals(lambda: store).ask([asked], question.code)
+    with create_session() as session:
+        found = session.scalar(select(TaskInstance.id).where(TaskInstance.run_id == WAITING.run_id))
+        session.add(
+            HITLDetail(
+                ti_id=found,
+                options=question.options,
+                subject=question.subject,
+                body=question.body,
+                params=dict(REASON),
+                multiple=False,
+            )
+        )
+
+
+def chosen() -> list[str]:
+    """Return what was answered."""
+    from airflow.models.hitl import HITLDetail
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        return list(session.scalar(select(HITLDetail.chosen_options)) or ())
 
 
 def write_dag(of: Launch) -> None:

@@ -13,7 +13,8 @@ import pytest
 from airflow_provider_mkt.state.launches.launch import ACCEPTED
 from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.state.launches.stops import Stops
-from tests.ui.seed import launches
+from tests.integration.airflow import until
+from tests.ui.seed import WAITING, chosen, launches
 
 Visit = Callable[..., Any]
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -82,6 +83,18 @@ def test_a_launch_is_found_and_settled(visit: Visit) -> None:
     assert person.count <= 3
     [found] = [each for each in Register().find() if each.launch == LOST.launch]
     assert (found.state, "post_8f2c" in found.vendor_ids) == (ACCEPTED, True)
+
+
+def test_a_launch_is_approved(visit: Visit) -> None:
+    person = room(visit, "uma")
+    person.on(person.room.get_by_role("link", name=f"Answer: {WAITING.what}"))
+    approve = person.page.get_by_role("button", name="Approve")
+    approve.first.wait_for()
+    assert chosen() == []
+    person.on(approve.first)
+    until("the answer", chosen, 30)
+    assert person.count <= 3
+    assert chosen()[0].startswith("Approve")
 
 
 def test_a_launch_is_stopped_and_resumed(visit: Visit) -> None:

@@ -85,7 +85,7 @@ CAPS = ActionCommand(
 REPORT = ActionCommand(
     name="report",
     help="A summary of launches for people without Airflow: one HTML file, without personal data",
-    func=lazy_load_command("airflow_provider_mkt.cli.report_command.write_report"),
+    func=command("airflow_provider_mkt.cli.report_command.write_report"),
     args=(
         Arg(("--html",), required=True, metavar="FILE", help="Where to write it; a former one is replaced"),
         Arg(("--days",), type=int, default=30, help="How far back launches are counted (default: %(default)s)"),

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
-from scripts.demo import services
+from scripts.demo import processes, services
 from scripts.demo.airflow_api import AirflowApi
 from scripts.demo.console import Screen
 from scripts.demo.layout import Layout
@@ -42,7 +43,7 @@ class Desk:
         if self._answered:
             return
         states = {each.task_id: each.state for each in self._api.task_states(self._dag_id, run_id)}
-        if states.get(ASKING) != AWAITING:
+        if states.get(ASKING) != AWAITING or not executor_reports(self._layout, run_id, ASKING):
             return
         [asked] = {each["ask"] for each in json.loads(self._run("approvals", "list", "--output", "json"))}
         self._screen.say(
@@ -75,3 +76,14 @@ class Desk:
             said = [*done.stdout.splitlines(), *done.stderr.splitlines()]
             raise DemoError(f"{' '.join(command)} ended with {done.returncode}", said[-20:])
         return done.stdout.rstrip()
+
+
+def executor_reports(layout: Layout, run_id: str, task_id: str) -> int:
+    """Return of how many processes of a task the scheduler knows that they have ended.
+
+    It takes a task that is resumed before that for one that has died. People are not that fast.
+    """
+    log = processes.log_path(layout, "scheduler").read_text(errors="replace")
+    lines = [line for line in log.splitlines() if "Received executor event with state" in line]
+    wanted = [re.compile(rf"\b{re.escape(name)}\b") for name in (run_id, task_id)]
+    return sum(all(each.search(line) for each in wanted) for line in lines)

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import itertools
-import re
 
 import pytest
 
 from airflow_provider_mkt.cli.airflow_api import AirflowApi, AirflowApiError
 from airflow_provider_mkt.control.settling import Instance
-from scripts.demo import processes
+from scripts.demo.desk import executor_reports
 from tests.integration.airflow import PATIENCE, Airflow, Run, until
 
 pytestmark = pytest.mark.slow
@@ -28,13 +27,8 @@ def asking(airflow: Airflow) -> tuple[Run, AirflowApi, Instance]:
 
 
 def reported(run: Run, times: int) -> None:
-    """Wait until the scheduler knows that so many processes of the task have ended.
-
-    It takes a task that is resumed before that for one that has died. People are not that fast.
-    """
-    log = processes.log_path(run.airflow.layout, "scheduler")
-    line = re.compile(rf"Received executor event with state \S+ for task instance .*{re.escape(run.run_id)}\b")
-    until("the executor's report", lambda: len(line.findall(log.read_text(errors="replace"))) >= times)
+    """Wait until the scheduler knows that so many processes of the task have ended."""
+    until("the executor's report", lambda: executor_reports(run.airflow.layout, run.run_id, "publish") >= times)
 
 
 def published(run: Run) -> int:

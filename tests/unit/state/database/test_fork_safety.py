@@ -21,7 +21,9 @@ from airflow_provider_mkt.state.errors import StoreError
 from tests.unit.state.database.rows import add_budget, count, elsewhere, versions
 
 
-def test_a_forked_child_gets_a_store_of_its_own(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+def test_a_forked_child_gets_a_store_of_its_own(
+    nothing_untold: None, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
     monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", f"sqlite:///{path}")
     monkeypatch.setattr(shared, "_stores", {})
     mine = store()

@@ -197,7 +197,7 @@ class Chunk:
         return due
 
     def _submit(self, submission: Submission, posts: list[Any], positions: list[int], follows: str) -> Record:
-        hook = self.batch.hook
+        hook, channels = self.batch.hook, {str(each.get("channelId") or "") for each in posts}
         request = SubmissionRequest(
             vendor=VENDOR,
             what=f"batch of {len(posts)} posts in chunk {self.number} (first {self._place(positions[0])})",
@@ -213,7 +213,7 @@ class Chunk:
                 f"{len(posts)} posts, the first: {first_words(posts[0]['content'])}",
                 goes_live=min(str(each.get("scheduledFor") or "") for each in posts),
                 audience=len(posts),
-                channel=str(posts[0]["channelId"]) if len({each["channelId"] for each in posts}) == 1 else "",
+                channel=channels.pop() if len(channels) == 1 else "",
             ),
         )
         return submission.submit(request, hook.client.send, hook.client.run, resubmit=self.batch.resubmit)

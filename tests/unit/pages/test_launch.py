@@ -40,7 +40,8 @@ def stored() -> dict[str, Any]:
     from sqlalchemy import select
 
     with create_session() as session:
-        found: dict[str, Any] = json.loads(session.scalar(select(TaskStateStoreModel.value)) or "{}")
+        ours = TaskStateStoreModel.dag_id == LOST.dag_id, TaskStateStoreModel.run_id == LOST.run_id
+        found: dict[str, Any] = json.loads(session.scalar(select(TaskStateStoreModel.value).where(*ours)) or "{}")
     return found
 
 

@@ -115,7 +115,7 @@ def _number(plan: Plan) -> str:
 def told(answer: Planned) -> str:
     """Return the lines about a plan below its requests."""
     lines: list[tuple[str, str]] = []
-    if answer.plan is not None:
+    if answer.plan is not None and answer.plan.requests:
         lines = [*summary(answer.plan), *_since(answer.plan, answer.last)]
     lines += [("problem", each) for each in answer.problems]
     lines += [("look at", each) for each in answer.doubts]

@@ -20,7 +20,7 @@ DAG = "publish_when_approved"
 
 def asking(airflow: Airflow) -> tuple[Run, AirflowApi, Instance]:
     """Start a launch, and wait until it asks."""
-    run = airflow.run(DAG, f"approval-{next(numbers)}")
+    run = airflow.run(DAG, f"{DAG}-{next(numbers)}")
     run.wait_for("publish", {"awaiting_input"})
     reported(run, 1)
     return run, AirflowApi(airflow.addresses.airflow), Instance(DAG, run.run_id, "publish", -1)

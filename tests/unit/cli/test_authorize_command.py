@@ -27,6 +27,8 @@ from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.sandbox.vendors.flodesk import oauth as sandbox_oauth
 from airflow_provider_mkt.state.database.store import Store
 
+pytestmark = pytest.mark.slow
+
 Connect = Callable[..., str]
 CONN_ID = "consented"
 TESTS = itertools.count()

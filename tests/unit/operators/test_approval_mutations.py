@@ -49,6 +49,8 @@ from airflow_provider_mkt.tasks import required_action
 from tests.unit.context import Task
 from tests.unit.people import People
 
+pytestmark = pytest.mark.slow
+
 MUTATIONS = int(os.environ.get("MKT_MUTATIONS", "200"))
 STEPS = 12
 """Happenings in a case."""

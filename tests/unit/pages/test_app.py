@@ -15,6 +15,8 @@ from airflow_provider_mkt.pages.rendering import HERE
 from airflow_provider_mkt.state.launches.stops import Stops
 from tests.unit.pages.conftest import Browser, launch, put
 
+pytestmark = pytest.mark.slow
+
 Browsers = Callable[[str], Browser]
 READ = [path for method, path, _ in PAGES if method == "GET"]
 SENT = [path for method, path, _ in PAGES if method == "POST"]

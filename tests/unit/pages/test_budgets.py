@@ -14,6 +14,8 @@ from airflow_provider_mkt.state.budgets.shared import SharedBudget
 from airflow_provider_mkt.state.launches.launch import ACCEPTED
 from tests.unit.pages.conftest import Browser, launch, put
 
+pytestmark = pytest.mark.slow
+
 Browsers = Callable[[str], Browser]
 
 

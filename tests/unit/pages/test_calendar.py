@@ -13,6 +13,8 @@ import pytest
 from airflow_provider_mkt.state.launches.launch import ACCEPTED, DONE, REFUSED, Launch
 from tests.unit.pages.conftest import Browser, launch, put
 
+pytestmark = pytest.mark.slow
+
 Browsers = Callable[[str], Browser]
 JUNE = {"view": "month", "date": "2026-06-15", "zone": "UTC"}
 

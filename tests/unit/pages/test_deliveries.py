@@ -14,6 +14,8 @@ from airflow_provider_mkt.state.inbox import HANDED_OVER, PENDING, Delivery, Inb
 from tests.unit.pages.conftest import Browser
 from tests.unit.pages.test_launch import audited
 
+pytestmark = pytest.mark.slow
+
 Browsers = Callable[[str], Browser]
 
 

@@ -27,6 +27,8 @@ from starlette.requests import Request
 from airflow_provider_mkt.pages import forms
 from airflow_provider_mkt.pages.forms import COOKIE, FIELD, KIND, MAX_BODY, ForgedError, form_of, token_for
 
+pytestmark = pytest.mark.slow
+
 HOST, ORIGIN = "airflow.example.com", "https://airflow.example.com"
 
 

@@ -15,6 +15,8 @@ from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.submission.record import INTENT, SUBMITTED, Record
 from tests.unit.pages.conftest import Browser, kept_run, launch, put
 
+pytestmark = pytest.mark.slow
+
 Browsers = Callable[[str], Browser]
 LOST = launch(1, state=UNKNOWN, writer="try", reference="spring-0001")
 PATH = f"/launches/{LOST.launch}"

@@ -13,6 +13,8 @@ import pytest
 from airflow_provider_mkt.state.launches.launch import ACCEPTED, DONE, HELD, LEAVING, UNKNOWN
 from tests.unit.pages.conftest import NOON, Browser, launch, put
 
+pytestmark = pytest.mark.slow
+
 Browsers = Callable[[str], Browser]
 
 

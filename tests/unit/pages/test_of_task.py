@@ -12,6 +12,8 @@ import pytest
 
 from tests.unit.pages.conftest import Browser, launch, put
 
+pytestmark = pytest.mark.slow
+
 Browsers = Callable[[str], Browser]
 TASK = {"dag": "spring", "run": "r1", "task": "publish"}
 

@@ -7,6 +7,10 @@ import ast
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 CODE = """
 import sys
 import airflow.sdk.plugins_manager

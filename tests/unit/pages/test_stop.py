@@ -15,6 +15,8 @@ from airflow_provider_mkt.state.launches.stops import VARIABLE, Stops
 from tests.unit.pages.conftest import Browser, launch, put
 from tests.unit.pages.test_launch import audited
 
+pytestmark = pytest.mark.slow
+
 Browsers = Callable[[str], Browser]
 
 

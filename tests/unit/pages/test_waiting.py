@@ -6,8 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from airflow_provider_mkt.state.launches.approvals import APPROVED, Approvals, Asked
 from tests.unit.pages.conftest import Browser, launch
+
+pytestmark = pytest.mark.slow
 
 Browsers = Callable[[str], Browser]
 ASKED = [

@@ -7,6 +7,7 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from airflow.sdk import Asset, AssetWatcher
 
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
@@ -16,6 +17,8 @@ from airflow_provider_mkt.triggers.watch import WatchTrigger
 from airflow_provider_mkt.waiting.flinque import CampaignWatch, ReportWatch
 from airflow_provider_mkt.waiting.flokit import SyncWatch
 from tests.unit.triggers.streams import Triggerer, triggerer, triggers, until
+
+pytestmark = pytest.mark.slow
 
 
 class Store:

@@ -20,6 +20,8 @@ from airflow_provider_mkt.waiting.flow_social import PostWatch
 from tests.unit.triggers.streams import triggerer, triggers, until
 from tests.unit.triggers.test_watch import heartbeat
 
+pytestmark = pytest.mark.slow
+
 STATUS = "GET /flow-living/campaigns/status/{id}"
 CONN = "flow_living_default"
 MAX_BLOCK = 0.05

@@ -28,6 +28,8 @@ from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 from airflow_provider_mkt.waiting.flow_social import PostWatch
 from tests.unit.triggers.streams import triggerer, triggers, until
 
+pytestmark = pytest.mark.slow
+
 LIST = "GET /flokit/v1/integrations"
 SINCE = "2999-01-01T00:00:00+00:00"
 

@@ -24,6 +24,8 @@ from airflow_provider_mkt.triggers.watch import FIRST_LOOK as SHIPPED_FIRST_LOOK
 from tests.unit.context import FIRST_LOOK, Waits, fired
 from tests.unit.triggers.triggers import STATUS, trigger
 
+pytestmark = pytest.mark.slow
+
 MAX_BLOCK = 0.2
 """Seconds for which Airflow's triggerer lets its loop be blocked without a warning."""
 

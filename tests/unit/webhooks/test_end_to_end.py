@@ -23,6 +23,8 @@ from airflow_provider_mkt.state.inbox import Inbox
 from airflow_provider_mkt.webhooks.receiver import Receiver
 from tests.unit.context import Task
 
+pytestmark = pytest.mark.slow
+
 PUBLIC = "https://airflow.example.com/mkt/webhooks"
 TOKEN, NEWER = "Vb3nQ8s-2xTfW0kLr5mYzA", "a-newer-token-of-the-address"
 PATIENCE = 20.0

@@ -13,6 +13,8 @@ from airflow_provider_mkt.transfers.flinque import order_walk
 from tests.unit.transfers.exporting import NOON, Airflow, Vendor, ids, order
 from tests.unit.transfers.flinque.orders import add
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("takes_size", [True, False, "refuses"])
 def test_all_rows_whatever_becomes_of_the_page_size(takes_size: Any, vendor: Vendor, airflow: Airflow) -> None:

@@ -204,8 +204,9 @@ def rows(mode: str) -> dict[str, Row]:
 def declared(mode: str) -> DAG:
     known = {name: {key: value() for key, value in row.given.items() if callable(value)} for name, row in ROWS.items()}
     with DAG("parity", schedule=None) as dag:
-        for name, row in rows(mode).items():
-            row.task(name, mode, known)
+        tasks = {name: row.task(name, mode, known) for name, row in rows(mode).items()}
+        # An integration that is syncing is not synced again before it has ended.
+        tasks["b_sync"] >> tasks["o_sync"]
     return dag
 
 

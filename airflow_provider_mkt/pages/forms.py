@@ -87,7 +87,7 @@ def _check_token(token: str, number: str, user: str) -> None:
         signed_user, signed_number = _signer().loads(token, max_age=AGE)
     except (BadSignature, ValueError, TypeError):
         raise ForgedError("its token is missing, wrong or too old; load the page again") from None
-    if not number or not secrets.compare_digest(str(signed_number), number) or signed_user != user:
+    if not number or not secrets.compare_digest(str(signed_number).encode(), number.encode()) or signed_user != user:
         raise ForgedError("its token was made for another session; load the page again")
 
 

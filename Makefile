@@ -63,7 +63,7 @@ TIMED := tests/integration/state/test_shared_budget.py
 STATE := $(filter-out $(TIMED),$(wildcard tests/integration/state/test_*.py))
 BENCHMARKS := tests/integration/test_benchmarks.py
 
-test: $(STAMP) ## run the tests: the quick ones on two cores, then those under a real Airflow (under 10 minutes)
+test: $(STAMP) ## run the tests: the quick ones on two cores, then those under a real Airflow (about 13 minutes)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 $(QUICK) $(STATE)
 	@$(BIN)/python -m pytest -q --durations=5 --ignore tests/integration/state --ignore $(BENCHMARKS) tests/integration
 

@@ -21,8 +21,7 @@ NO_BRACKETS = bytes(set(range(256)) - LEVELS.keys())
 TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 LOOKED_AT = 64 * 1024
 """Bytes of a body that is no JSON in which its words are looked for."""
-UNSEEN = re.compile(r"<(style|script|head)\b[^<>]{0,1000}>.{0,20000}?</\1>", re.IGNORECASE | re.DOTALL)
-CDATA = re.compile(r"<!\[CDATA\[(.{0,20000}?)\]\]>", re.DOTALL)
+UNSEEN = re.compile(r"<(/?)(style|script|head)\b[^<>]{0,1000}>", re.IGNORECASE)
 TAGS = re.compile(r"<[^<>]{0,1000}>")
 
 Rows = list[dict[str, Any]]
@@ -82,9 +81,28 @@ def plain_text(body: bytes) -> str:
     """Return the words of a body that is no JSON, as proxies and gateways answer: text, or a page without its tags."""
     text = body[:LOOKED_AT].decode(errors="replace")
     if text.lstrip()[:1] == "<":
-        text = CDATA.sub(lambda match: html.escape(match[1]), UNSEEN.sub(" ", text))
-        text = html.unescape(TAGS.sub(" ", text))
+        text = html.unescape(TAGS.sub(" ", _without_cdata(_seen(text))))
     return " ".join(text.split())
+
+
+def _seen(text: str) -> str:
+    """Return a page without its styles, its scripts and its head; each tag is looked at once, closed or not."""
+    pieces, since, hidden = [], 0, None
+    for tag in UNSEEN.finditer(text):
+        if hidden is None:
+            hidden = None if tag[1] else tag
+        elif tag[1] and tag[2].lower() == hidden[2].lower():
+            pieces.append(text[since : hidden.start()])
+            since, hidden = tag.end(), None
+    return " ".join([*pieces, text[since:]])
+
+
+def _without_cdata(text: str) -> str:
+    """Return a page with the sections that stand for themselves as plain text."""
+    first, *sections = text.split("<![CDATA[")
+    return first + "".join(
+        html.escape(inner) + rest for inner, _, rest in (section.partition("]]>") for section in sections)
+    )
 
 
 def read_answer(endpoint: Endpoint, body: bytes) -> Any:

@@ -42,7 +42,7 @@ down: $(STAMP) ## end what `make up` (or a demo that was killed) left running
 status: $(STAMP) ## tell what is running
 	@exec $(BIN)/python -m scripts.demo status
 
-FAST := -m pytest -q -n 2 --dist loadfile -m "not slow" --cases 1 --hypothesis-profile few -p no:schemathesis \
+FAST := -m pytest -q -n 2 --dist loadfile -m "not slow and not proof" --cases 1 --hypothesis-profile few -p no:schemathesis \
 	tests/structure tests/unit
 
 test-fast: $(STAMP) ## run a part of the unit tests: one case of each, none that takes seconds (about a minute)
@@ -62,13 +62,15 @@ QUICK := $(filter-out tests/chaos/ tests/distributed/ tests/integration/ tests/u
 TIMED := tests/integration/state/test_shared_budget.py
 STATE := $(filter-out $(TIMED),$(wildcard tests/integration/state/test_*.py))
 BENCHMARKS := tests/integration/test_benchmarks.py
+AIRFLOW := --ignore tests/integration/state --ignore $(BENCHMARKS) tests/integration
 
-test: $(STAMP) ## run the tests: the quick ones on two cores, then those under a real Airflow (about 13 minutes)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 $(QUICK) $(STATE)
-	@$(BIN)/python -m pytest -q --durations=5 --ignore tests/integration/state --ignore $(BENCHMARKS) tests/integration
+test: $(STAMP) ## run the tests: the quick ones on two cores, then those under a real Airflow (about 8 minutes)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 -m "not proof" $(QUICK) $(STATE)
+	@$(BIN)/python -m pytest -q --durations=5 -m "not proof" $(AIRFLOW)
 
-proofs: $(STAMP) ## the longer proofs, which CI runs as well: kills, freezes, budgets by the second, webhooks, caps, benchmarks (about 15 minutes)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=5 $(MATRIX)
+proofs: $(STAMP) ## the longer proofs, which CI runs as well: kills, freezes, fuzzing, budgets by the second, benchmarks (about 22 minutes)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=5 -m proof $(QUICK) $(STATE) $(MATRIX)
+	@$(BIN)/python -m pytest -q --durations=5 -m proof $(AIRFLOW)
 	@$(BIN)/python -m pytest -q --durations=5 $(TIMED)
 	@$(BIN)/python -m pytest -q --durations=5 $(addprefix --ignore=,$(MATRIX)) tests/chaos $(BENCHMARKS)
 

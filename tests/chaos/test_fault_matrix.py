@@ -16,6 +16,8 @@ from tests.chaos.steps import RECORD, Step
 from tests.chaos.subjects import SUBJECTS, End, Left, Subject, connection
 from tests.chaos.tries import Course, Interruption, Scheduler
 
+pytestmark = pytest.mark.proof
+
 CELLS = [
     pytest.param(blow, name, id=f"{blow}-{name}")
     for blow in BLOWS

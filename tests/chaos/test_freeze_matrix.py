@@ -20,6 +20,8 @@ from tests.chaos.freezes import FREEZES, NO_BODY, TABLE, Course, Freeze, Thaw, W
 from tests.chaos.subjects import SUBJECTS
 from tests.chaos.thaws import Launch
 
+pytestmark = pytest.mark.proof
+
 SEED = 20261129
 SAMPLE = 120
 """Cells of a sample."""

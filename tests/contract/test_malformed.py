@@ -341,6 +341,7 @@ def _calls(kind: type[MarketingHook]) -> dict[str, Callable[[MarketingHook], obj
     return calls | ({"token": _fetch_token} if kind in (FlinqueHook, FlowLivingHook, FlodeskHook) else {})
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("conn_type", HOOKS)
 def test_no_answer_escapes_the_error_family(conn_type: str, canned: Canned) -> None:
     """Each made-up series of answers is given to every call of the vendor."""

@@ -174,6 +174,7 @@ def statuses(vendors: Sandbox) -> Counter[int]:
     return Counter(entry["status"] for entry in vendors.requests())
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_paced_requests_are_never_refused(case: Case, vendors: Sandbox, open_account: Callable[[Case], None]) -> None:
     """All budgets of an account are used up at once, and no more."""

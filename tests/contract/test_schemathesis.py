@@ -25,6 +25,8 @@ from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.sandbox.vendors.registry import VENDORS
 from tests.unit.sandbox.vendors import POST, Caller, basic, later
 
+pytestmark = pytest.mark.proof
+
 EXAMPLES = int(os.environ.get("MKT_SCHEMATHESIS", "5"))
 """Requests for each route, of either kind; more for a long attack: ``MKT_SCHEMATHESIS=100``."""
 REFUSALS = ["400", "401", "403", "404", "405", "409", "413", "429"]

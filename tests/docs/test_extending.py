@@ -101,6 +101,7 @@ def test_it_keeps_to_the_style(copy: Path) -> None:
     run(copy, "-m", "ruff", "format", "--check", *python)
 
 
+@pytest.mark.proof
 def test_it_passes_the_tests(copy: Path) -> None:
     """Conformance over the simulated vendor, a launch whose answers are lost, and all tables."""
     arguments = [path for path, _ in TESTS]

@@ -12,7 +12,7 @@ from airflow_provider_mkt.control.settling import Instance
 from scripts.demo.desk import executor_reports
 from tests.integration.airflow import PATIENCE, Airflow, Run, until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 numbers = itertools.count(1)
 DAG = "publish_when_approved"

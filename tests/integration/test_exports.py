@@ -74,6 +74,7 @@ def events(asset: str) -> list[dict[str, Any]]:
         return [event.extra for event in found]
 
 
+@pytest.mark.proof
 def test_cursor_and_events_are_kept_by_airflow(
     vendor: Vendor, dag: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -140,6 +140,7 @@ def test_launches_happened_exactly_once(airflow: Airflow, launches: dict[str, Ru
     assert found["flodesk", "subscriber.created"] == 64 + 3
 
 
+@pytest.mark.proof
 def test_a_dead_triggerer_neither_cancels_nor_repeats(airflow: Airflow) -> None:
     run = start(airflow, "publish_deferred")
     run.wait_for("publish", {"deferred"})

@@ -62,6 +62,7 @@ def test_it_takes_ten_commands_at_most() -> None:
     assert [block.title for block in WRITTEN] == ["open_house.py", "test_open_house.py"]
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not Path(sys.executable).with_name("uv").exists(), reason="uv is not in this environment")
 def test_it_works_from_nothing(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def shown_locals(error: BaseException) -> str:
     return "\n".join(f"{frame.name} {frame.locals}" for frame in told.stack if "airflow_provider_mkt" in frame.filename)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("kind", "parts", "reply"),
     [

@@ -15,6 +15,8 @@ from tests.unit.pages.conftest import Browser, api_server, browser
 
 __all__ = ["api_server", "browser"]
 
+pytestmark = pytest.mark.proof
+
 MAX_SECONDS = 1.0
 ASKED = (
     "/launches",

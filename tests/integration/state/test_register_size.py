@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import text
 
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.launches import listing
 from airflow_provider_mkt.state.launches.register import NAMES, Register
+
+pytestmark = pytest.mark.proof
 
 ROWS = 100_000
 MAX_SECONDS = 1.0

@@ -86,6 +86,7 @@ def test_a_server_that_takes_no_writes_is_found_out_beforehand(clean_postgres: s
     assert caught.value.failure is StoreFailure.READ_ONLY
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("grace", [True, False], ids=["grace", "no grace"])
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_in_the_middle_of_a_rotation(url: str, step: str, grace: bool) -> None:

@@ -67,6 +67,7 @@ def lapse(connection: Connection) -> None:
     connection.execute(text("UPDATE mkt_token SET lease_until = 0"))
 
 
+@pytest.mark.proof
 def test_processes_at_once(url: str, sandbox: Sandbox) -> None:
     connection, key = json.dumps(sandbox.connections["flinque_default"]), Fernet.generate_key().decode()
     sandbox.fault("POST /flinque/v1/webhooks", "delay", seconds=0.5)
@@ -77,6 +78,7 @@ def test_processes_at_once(url: str, sandbox: Sandbox) -> None:
     assert len(sandbox.ledger("flinque", "webhook.created")) == 1
 
 
+@pytest.mark.proof
 def test_process_killed_while_the_vendor_works(url: str, sandbox: Sandbox) -> None:
     """The vendor executes what nobody waits for any more; the next task cleans up after it."""
     connection, key = json.dumps(sandbox.connections["flinque_default"]), Fernet.generate_key().decode()

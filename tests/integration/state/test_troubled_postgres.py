@@ -164,6 +164,7 @@ TROUBLES: dict[str, tuple[Break, StoreFailure]] = {
 }
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", TROUBLES)
 def test_what_a_task_does(  # noqa: PLR0917
     admin: Engine,

@@ -94,7 +94,7 @@ EXECUTABLE = (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @settings(max_examples=1000, deadline=None)
 @given(st.sampled_from(Safety), st.lists(OUTCOMES, min_size=30, max_size=30), st.booleans(), st.floats(0, 1))
 def test_any_sequence(safety: Safety, outcomes: list[Outcome], curable: bool, jitter: float) -> None:

@@ -184,7 +184,7 @@ with AtomicFile(ObjectStoragePath(sys.argv[1])) as file:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("step", ["written", "sealed"])
 def test_kill_9(step: str, tmp_path: Path) -> None:
     place = tmp_path / "a.jsonl"
@@ -219,7 +219,7 @@ except NotWrittenError as error:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_file_that_the_system_refuses_to_grow(tmp_path: Path) -> None:
     place = tmp_path / "a.jsonl"
     place.write_bytes(b"old")

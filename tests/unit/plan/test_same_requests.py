@@ -109,7 +109,7 @@ def execute(operator: Any, map_index: int = -1) -> None:
     operator.execute(task.context)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_random_briefs(dag: DAG, place: Place, sandbox: Sandbox, no_waits: None, tmp_path: Path) -> None:
     total = 0
     for number in range(NUMBER):

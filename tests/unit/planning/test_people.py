@@ -58,7 +58,7 @@ def test_nobody() -> None:
         assert bodies(people) == []
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks at open files in /proc")
 def test_large_audiences_are_neither_in_memory_nor_in_a_folder() -> None:
     before = set(_open_files())

@@ -40,7 +40,7 @@ from airflow_provider_mkt.transfers.flow_social import SqlToFlowSocialPostsOpera
 from airflow_provider_mkt.vendors import VENDORS
 from tests.vendors import task_classes
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 MODES = ("poke", "reschedule", "deferrable", "triggerer", "dag.test")
 NEVER = "2999-01-01T00:00:00+00:00"

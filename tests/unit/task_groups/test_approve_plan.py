@@ -51,7 +51,7 @@ def effects(result: Any) -> list[str]:
     return [each["effect"] for each in result.ledger if each["effect"] != "token.issued"]
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_one_yes_for_the_whole_launch(mkt_run_dag: DagRunner, file: Path) -> None:
     result = mkt_run_dag(file, approve={"launch.approve_plan": True})
     assert result.state == "success", result.errors

@@ -97,7 +97,7 @@ def run(folder: Path, brief: str) -> dict[str, str]:
 ALWAYS = {"read_brief", "plan_launch", "plan_posts", "preflight"}
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("brief", "done", "effects"),
     [

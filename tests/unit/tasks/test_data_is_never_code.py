@@ -126,7 +126,7 @@ def sent(vendors: Sandbox, vendor: str, part: str) -> list[dict[str, Any]]:
     return [each for each in vendors.requests(vendor) if part in each["path"]]
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("native", [False, True], ids=["text", "native"])
 def test_a_launch_full_of_templates(
     vendors: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch, *, native: bool

@@ -182,7 +182,7 @@ def test_lost_answers(database: Execute, vendors: Sandbox, task: Task) -> None:
     assert contents(vendors) == once(10)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_one_chunk_at_a_time_is_held(database: Execute, vendors: Sandbox, task: Task) -> None:
     """Ten times the rows take no more memory at the peak, beyond what their records take in this store."""
 

@@ -174,7 +174,7 @@ def test_an_order_is_found_by_each_of_its_ids() -> None:
 # Sharing the triggerer's loop
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", ["flokit", "flow_social", "flow_living"])
 def test_a_thousand_tasks_do_not_block_the_loop(kind: str, vendors: Sandbox) -> None:
     """The longest work between two beats, of two runs the best: garbage is collected in some."""

@@ -71,13 +71,13 @@ def shown(folder: Path, variables: dict[str, str], line: str) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("case", GIVEN)
 def test_the_url_may_come_from(case: str, tmp_path: Path) -> None:
     assert shown(tmp_path, *GIVEN[case]) == URL
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("case", LACKING)
 def test_a_source_that_gives_nothing_is_no_reason_to_use_a_file(case: str, tmp_path: Path) -> None:
     """Else every host would quietly have rate limits and tokens of its own."""

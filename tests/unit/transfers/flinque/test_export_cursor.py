@@ -51,6 +51,7 @@ def die_at(step: str, airflow: Airflow, run: str, monkeypatch: pytest.MonkeyPatc
     airflow.task(run).store.interrupt = airflow.asset_state.interrupt = None
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("retried", ["retried", "never retried", "retried after the next run"])
 @pytest.mark.parametrize("step", STEPS)
 def test_worker_that_dies(step: str, retried: str, vendor: Vendor, airflow: Airflow) -> None:

@@ -82,11 +82,11 @@ class AirflowApi:
         return str(self._field(self._call("GET", f"{_path(instance)}{index}"), "state") or "")
 
     def options(self, instance: Instance) -> list[str]:
-        """Return the answers that Airflow shows for the question of a task instance.
-
-        :raises NotThereError: when it asks nothing
-        """
-        answer = self._call("GET", f"{_path(instance)}/{instance.map_index}/hitlDetails")
+        """Return the answers that Airflow shows for the question of a task instance; none when it asks nothing."""
+        try:
+            answer = self._call("GET", f"{_path(instance)}/{instance.map_index}/hitlDetails")
+        except NotThereError:
+            return []
         return [str(each) for each in self._field(answer, "options")]
 
     def answer(self, instance: Instance, option: str, reason: str) -> None:

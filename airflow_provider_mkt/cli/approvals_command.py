@@ -1,9 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """``airflow mkt approvals``: what waits for a person, exactly what would be sent, and the answer.
 
-An answer goes through Airflow's API, as one that is given on the task's page: Airflow knows who gave it, and resumes
-the task. Where that page shows what the task asked earlier, the answer is written to the shared store, and the task is
-told to look there.
+An answer goes through Airflow's API, as :mod:`.answering` says.
 """
 
 from __future__ import annotations
@@ -17,15 +15,16 @@ from typing import Any
 
 from airflow.utils.cli import action_cli
 
-from airflow_provider_mkt.cli.airflow_api import AirflowApi, AirflowApiError, NotThereError
-from airflow_provider_mkt.cli.console import one_line, print_rows, printable
+from airflow_provider_mkt.cli.console import one_line, print_rows
 from airflow_provider_mkt.cli.launches_command import NAMED
 from airflow_provider_mkt.cli.submission_records import connect
-from airflow_provider_mkt.control.settling import Instance
+from airflow_provider_mkt.control.answering import MANY, Answer, AnsweringError, answer, former_question
+from airflow_provider_mkt.control.differences import differences
 from airflow_provider_mkt.state.launches.approvals import APPROVED, REFUSED, STATES, WAITING, Approval, Approvals
 from airflow_provider_mkt.submission.digest import shown
-from airflow_provider_mkt.submission.question import AGAIN, money_of, no_to, total_of, yes_to
+from airflow_provider_mkt.submission.question import money_of, total_of
 from airflow_provider_mkt.submission.record import moment
+from airflow_provider_mkt.submission.summary import printable
 
 SOURCE = "airflow mkt approvals"
 
@@ -44,6 +43,8 @@ def show_approval(args: argparse.Namespace) -> None:
     """Print each request that a question is about, exactly as it would be sent."""
     with one_line():
         rows = _question(args.ask)
+        before = former_question(rows[0])
+    differs = differences(rows, before) if before else []
     requests = [
         {
             "what": each.what,
@@ -62,6 +63,7 @@ def show_approval(args: argparse.Namespace) -> None:
     for each in table:
         each["request"] = json.dumps(each["request"], indent=1, ensure_ascii=False)
     narrow = [{"field": name, "value": str(value)} for each in table for name, value in each.items() if value]
+    narrow += [{"field": "differs", "value": each} for each in differs]
     print_rows(requests, args.output, narrow)
 
 
@@ -79,39 +81,15 @@ def refuse(args: argparse.Namespace) -> None:
 
 def _answer(args: argparse.Namespace, state: str) -> None:
     with one_line():
-        first = _question(args.ask)[0]
-        if first.state != WAITING:
-            by = f" by {first.answered_by}" if first.answered_by else ""
-            raise SystemExit(f"{first.ask[:NAMED]} is {first.state}{by}; it waits for no answer any more.")
-        _tell(connect(args), first, state, args.reason)
+        asked = _question(args.ask)
+        given = Answer(state, getpass.getuser(), args.reason, SOURCE)
+        try:
+            answer(connect(args), asked, given)
+        except AnsweringError as error:
+            raise SystemExit(str(error)) from None
+    first = asked[0]
     word = "Approved" if state == APPROVED else "Refused"
     print(printable(f"{word}: {first.what or first.task_id} ({shown(first.code)}). The task goes on with that."))
-
-
-def _tell(api: AirflowApi, asked: Approval, state: str, reason: str) -> None:
-    """Hand an answer to the task.
-
-    :raises AirflowApiError: when Airflow does not take it
-    :raises SystemExit: when the task asks nothing any more
-    """
-    instance = Instance(asked.dag_id, asked.run_id, asked.task_id, asked.map_index)
-    option = yes_to(asked.code) if state == APPROVED else no_to(asked.code)
-    try:
-        options = api.options(instance)
-    except NotThereError:
-        raise SystemExit(
-            f"The task {asked.task_id} of {asked.dag_id}, run {asked.run_id}, is not there any more. Nothing is sent."
-        ) from None
-    if option in options:
-        api.answer(instance, option, reason)
-        return
-    if not Approvals().answer(asked.ask, state, getpass.getuser(), reason, SOURCE):
-        raise SystemExit(f"{asked.ask[:NAMED]} was answered meanwhile.")
-    try:
-        api.answer(instance, AGAIN, "")
-    except AirflowApiError:
-        Approvals().take_back(asked.ask)
-        raise
 
 
 def _question(beginning: str) -> list[Approval]:
@@ -119,7 +97,7 @@ def _question(beginning: str) -> list[Approval]:
 
     :raises SystemExit: when there is none, or more than one
     """
-    found = Approvals().find(beginning=beginning) if beginning else []
+    found = Approvals().find(limit=MANY, beginning=beginning) if beginning else []
     if len({each.ask for each in found}) == 1:
         return found
     what = "several questions begin" if found else "no question begins"

@@ -13,7 +13,6 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from airflow.sdk.exceptions import AirflowException
 
-from airflow_provider_mkt.cli.console import printable
 from airflow_provider_mkt.cli.loopback import Callback
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
@@ -21,6 +20,7 @@ from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.encryption import configured_encryptor
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.tokens.table import check_writable
+from airflow_provider_mkt.submission.summary import printable
 
 MAX_SAID = 200
 """Characters of what the browser brought that are shown."""

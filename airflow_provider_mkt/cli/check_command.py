@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from airflow_provider_mkt import clock, validation
-from airflow_provider_mkt.cli.console import logged, printable
+from airflow_provider_mkt.cli.console import logged
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.files.paths import checked_path
 from airflow_provider_mkt.hooks.flodesk.audience import subscriber_body
@@ -24,6 +24,7 @@ from airflow_provider_mkt.planning.kinds import AUDIENCE, BRIEF, CALENDAR, kind_
 from airflow_provider_mkt.planning.people import People
 from airflow_provider_mkt.planning.problems import PlanError, Problem
 from airflow_provider_mkt.planning.times import local, zone
+from airflow_provider_mkt.submission.summary import printable
 from airflow_provider_mkt.vendors import flow_social
 
 MAX_TOLD = 50

@@ -10,13 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from airflow_provider_mkt.submission.summary import printable
+
 MAX_WIDTH = 100
 """Columns of a table: what fits a terminal, a log and an e-mail."""
-
-
-def printable(text: str) -> str:
-    """Return ``text`` with characters that act on a terminal, or reorder what it shows, written as escapes."""
-    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
 @contextmanager

@@ -12,12 +12,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.cli.console import print_rows, printable
+from airflow_provider_mkt.cli.console import print_rows
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.launches.launch import MILLS, STATES, Launch
 from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.submission.record import moment
+from airflow_provider_mkt.submission.summary import printable
 
 NAMED = 8
 """Characters of a launch's name that are shown; so many also find it."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_mkt import clock, validation
-from airflow_provider_mkt.cli.console import logged, print_rows, printable
+from airflow_provider_mkt.cli.console import logged, print_rows
 from airflow_provider_mkt.cli.plan_view import Planned, as_data, print_plan, told
 from airflow_provider_mkt.exceptions import RateLimitError, ValidationError
 from airflow_provider_mkt.plan.caps import cap_findings
@@ -22,6 +22,7 @@ from airflow_provider_mkt.plan.words import rows_of
 from airflow_provider_mkt.planning.kinds import kind_of
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.submission.deployment import deployment
+from airflow_provider_mkt.submission.summary import printable
 
 READERS = "airflow_provider_mkt.planning"
 PREFLIGHT = "airflow_provider_mkt.operators.preflight"

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.cli.console import print_rows, printable
+from airflow_provider_mkt.cli.console import print_rows
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.plan.comparison import LastRun
 from airflow_provider_mkt.plan.plan import Plan
@@ -19,6 +19,7 @@ from airflow_provider_mkt.plan.words import rows_of, summary
 from airflow_provider_mkt.planning.problems import MAX_TOLD
 from airflow_provider_mkt.state.launches.caps import amount_of
 from airflow_provider_mkt.submission.record import moment
+from airflow_provider_mkt.submission.summary import printable
 
 
 @dataclass

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from airflow.utils.cli import action_cli
 
 from airflow_provider_mkt import clock
-from airflow_provider_mkt.cli.console import print_rows, printable
+from airflow_provider_mkt.cli.console import print_rows
 from airflow_provider_mkt.cli.launches_command import NAMED, refusals
 from airflow_provider_mkt.control import stopping
 from airflow_provider_mkt.control.ending import PAUSE, end_all
@@ -19,6 +19,7 @@ from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.launches.stops import VARIABLE, Stops, stop_of
 from airflow_provider_mkt.submission.record import moment
+from airflow_provider_mkt.submission.summary import printable
 
 
 @action_cli(check_db=False)  # type: ignore[untyped-decorator]

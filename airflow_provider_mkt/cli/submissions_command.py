@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airflow_provider_mkt.cli import submission_records
-from airflow_provider_mkt.cli.console import one_line, printable
+from airflow_provider_mkt.cli.console import one_line
 from airflow_provider_mkt.control.settling import Settling, SettlingError, UnsureError, settling
+from airflow_provider_mkt.submission.summary import printable
 
 WRITER = "airflow mkt submissions"
 

@@ -11,6 +11,11 @@ from airflow_provider_mkt.vendors import installed_vendors
 from airflow_provider_mkt.vendors.base import Vendor
 
 
+def printable(text: str) -> str:
+    """Return ``text`` with characters that act on a terminal, or reorder what it shows, written as escapes."""
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+
+
 def read(value: Any) -> Record | None:
     """Return the record that is kept in the store; None when it is none, or one of a later version."""
     try:

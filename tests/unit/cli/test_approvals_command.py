@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_mkt.cli import approvals_command
-from airflow_provider_mkt.cli.airflow_api import AirflowApiError, Instance, NotThereError
+from airflow_provider_mkt.cli.airflow_api import AirflowApiError, Instance
 from airflow_provider_mkt.state.database.shared import separate_store
 from airflow_provider_mkt.state.launches.approvals import APPROVED, REFUSED, VOID, WAITING, Approvals, Asked
 from airflow_provider_mkt.submission.question import Question
@@ -38,13 +38,15 @@ class Api:
 
     def __init__(self, options: list[str]) -> None:
         self.shown, self.answers, self.error = options, list[tuple[Instance, str, str]](), None
+        self.state = "awaiting_input"
 
     error: AirflowApiError | None
 
     def options(self, instance: Instance) -> list[str]:
-        if isinstance(self.error, NotThereError):
-            raise self.error
         return self.shown
+
+    def task_state(self, instance: Instance) -> str:
+        return self.state
 
     def answer(self, instance: Instance, option: str, reason: str) -> None:
         if self.error:
@@ -130,9 +132,26 @@ def test_an_answer_that_airflow_does_not_take(run: Callable[..., str], ask: str,
 
 
 def test_a_task_that_is_gone(run: Callable[..., str], ask: str, api: Api) -> None:
-    api.error = NotThereError("HTTP 404")
+    api.shown = []
     with pytest.raises(SystemExit, match="The task publish of spring, run r1, is not there any more"):
         run("approvals", "approve", ask)
+
+
+@pytest.mark.parametrize(("state", "told"), [("failed", "is failed"), ("", "is about to be scheduled")])
+def test_a_task_that_waits_for_nobody(run: Callable[..., str], ask: str, api: Api, state: str, told: str) -> None:
+    """Airflow would take the answer, and nothing would come of it."""
+    api.state = state
+    with pytest.raises(SystemExit, match=f"{told}: it waits for no answer"):
+        run("approvals", "approve", ask)
+    assert (api.answers, states()) == ([], [WAITING])
+
+
+def test_what_differs_from_what_was_asked_before(run: Callable[..., str], ask: str) -> None:
+    assert "differs" not in run("approvals", "show", ask)
+    changed = [Asked(launch(1, amount=1_400_000, currency="GBP"), "c" * 64, REQUEST.replace("Hello", "Hullo"))]
+    shown = run("approvals", "show", Approvals().ask(changed, Question(changed).code))
+    assert "the amount is 1,400.00 GBP, it was 1,450.50 GBP" in shown
+    assert "body.text is [b]Hullo" in shown
 
 
 @pytest.mark.parametrize("state", [APPROVED, REFUSED, VOID])

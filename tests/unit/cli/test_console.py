@@ -8,7 +8,8 @@ import json
 import pytest
 import yaml
 
-from airflow_provider_mkt.cli.console import print_rows, printable
+from airflow_provider_mkt.cli.console import print_rows
+from airflow_provider_mkt.submission.summary import printable
 
 HOSTILE = ["[/b]", "[red]run[/red]", "[bold", "a\\[b]", "end\\", "\x1b[31mred\x1b[0m", "\x9b2J", "a\nb\tc", "\u202etxt"]
 

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from datetime import timezone
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from airflow.models import Log
 
@@ -117,10 +116,8 @@ def _links(visit: Visit, there: Kept) -> dict[str, str]:
     """Return the addresses of the task and the run in Airflow; none when they were deleted."""
     if not there.task_state:
         return {}
-    dag, run, task = (quote(each, safe="") for each in there.instance[:3])
-    mapped = f"/mapped/{there.instance.map_index}" if there.instance.map_index >= 0 else ""
-    to_run = f"{visit.airflow}/dags/{dag}/runs/{run}"
-    to_task = f"{to_run}/tasks/{task}{mapped}"
+    to_run = visit.run_page(*there.instance[:2])
+    to_task = visit.task_page(*there.instance)
     return {"Task and log": to_task, "Record": f"{to_task}/task-state-store", "Run": to_run}
 
 

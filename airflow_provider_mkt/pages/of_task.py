@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from airflow_provider_mkt.pages.rendering import NAMED
 from airflow_provider_mkt.pages.visit import GoTo, RefusedError, Shown, Visit
 from airflow_provider_mkt.state.launches.listing import UNSETTLED
@@ -29,9 +27,7 @@ def show(visit: Visit) -> Shown | GoTo:
     launches = [each for each in found if each.map_index == map_index and each.deployment == here]
     if len(launches) == 1:
         return GoTo(f"/launches/{launches[0].launch}")
-    dag, run, task = (quote(each, safe="") for each in (dag_id, run_id, task_id))
-    mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
-    record = f"{visit.airflow}/dags/{dag}/runs/{run}/tasks/{task}{mapped}/task-state-store"
+    record = f"{visit.task_page(dag_id, run_id, task_id, map_index)}/task-state-store"
     return Shown(
         "of_task.html",
         {"launches": launches, "named": NAMED, "unsettled": UNSETTLED, "task_id": task_id, "record": record},

@@ -7,6 +7,8 @@ to                           one needs, as in Airflow's REST API
 open any page                to read DAG runs
 see a launch                 to read the task instances of its DAG
 adopt, forget                to edit the task instances of its DAG
+see what would be sent       to read the required actions ("HITL details") of its DAG
+approve, refuse              to edit those: to answer them
 stop or resume a DAG, a run  to edit the runs of that DAG
 stop or resume more          to edit Airflow's variable ``mkt_stop``
 see deliveries               to read assets: a delivery becomes an event of one
@@ -36,7 +38,7 @@ from airflow.models.variable import Variable
 
 from airflow_provider_mkt.state.launches.stops import VARIABLE
 
-RUN, TASK_INSTANCE = DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE
+RUN, TASK_INSTANCE, ACTION = DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE, DagAccessEntity.HITL_DETAIL
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,14 @@ class Permissions:
     def may_settle(self, dag_id: str) -> bool:
         """Tell whether they may adopt and forget launches of a DAG."""
         return self._dag("PUT", TASK_INSTANCE, dag_id)
+
+    def may_read_question(self, dag_id: str) -> bool:
+        """Tell whether they may see exactly what a DAG asks about."""
+        return self._dag("GET", ACTION, dag_id)
+
+    def may_answer(self, dag_id: str) -> bool:
+        """Tell whether they may approve and refuse launches of a DAG."""
+        return self._dag("PUT", ACTION, dag_id)
 
     def may_stop(self, dag_id: str = "") -> bool:
         """Tell whether they may stop and resume a DAG; without one: everything, a vendor, a connection."""

@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from airflow_provider_mkt.control.settling import Instance, numbers
 from airflow_provider_mkt.pages.permissions import Permissions
+from airflow_provider_mkt.state.launches.approvals import Approval
 from airflow_provider_mkt.state.launches.launch import Launch
 from airflow_provider_mkt.submission.summary import read
 
@@ -30,14 +31,14 @@ class AirflowDatabase:
 
     def task_state(self, instance: Instance) -> str:
         """Return the state of a task instance; "" when it has none, or is gone."""
-        statement = select(TaskInstance.state).where(*_of(TaskInstance, instance))
+        statement = select(TaskInstance.state).where(*of_instance(TaskInstance, instance))
         with create_session() as session:
             return str(session.scalar(statement) or "")
 
     def state(self, instance: Instance) -> dict[str, Any]:
         """Return what the task state store holds for a task instance."""
         statement = select(TaskStateStoreModel.key, TaskStateStoreModel.value).where(
-            *_of(TaskStateStoreModel, instance)
+            *of_instance(TaskStateStoreModel, instance)
         )
         with create_session() as session:
             return {key: json.loads(value) for key, value in session.execute(statement)}
@@ -89,18 +90,19 @@ def entries(launch: Launch) -> list[Log]:
     return [each for each in found if each.task_id in (None, launch.task_id)]
 
 
-def note(may: Permissions, event: str, launch: Launch | None = None, **extra: Any) -> None:
+def note(may: Permissions, event: str, launch: Launch | Approval | None = None, **extra: Any) -> None:
     """Write into Airflow's audit log what a person does.
 
     :param event: what, without the beginning
-    :param launch: about which launch
+    :param launch: about which launch, or which request that is to become one
     :param extra: what else there is to know
     """
     place: dict[str, Any] = {}
     if launch is not None:
         place = {"dag_id": launch.dag_id, "run_id": launch.run_id, "task_id": launch.task_id}
         place["map_index"] = launch.map_index
-        extra["launch"] = launch.launch
+        if launch.launch:
+            extra["launch"] = launch.launch
     with create_session() as session:
         session.add(
             Log(
@@ -113,5 +115,9 @@ def note(may: Permissions, event: str, launch: Launch | None = None, **extra: An
         )
 
 
-def _of(model: Any, instance: Instance) -> list[Any]:
+def of_instance(model: Any, instance: Instance) -> list[Any]:
+    """Return the conditions for the rows of a task instance.
+
+    :param model: with a column for each of its names
+    """
     return [getattr(model, name) == value for name, value in instance._asdict().items()]

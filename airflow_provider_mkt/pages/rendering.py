@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.state.launches.caps import amount_of
+from airflow_provider_mkt.submission.summary import printable
 
 HERE = Path(__file__).parent
 CSP = (
@@ -56,7 +57,10 @@ def money(mills: int | None, currency: str = "") -> str:
 
 @cache
 def environment() -> Environment:
-    """Return the templates. What a vendor or a DAG has written is shown without secrets and personal data."""
+    """Return the templates. What a vendor or a DAG has written is shown without secrets and personal data.
+
+    Only what a person is asked to approve is shown to the letter (``exact``). Characters that reorder text are escaped.
+    """
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -66,7 +70,12 @@ def environment() -> Environment:
     )
     hidden = Redactor()
     made.filters.update(
-        moment=moment, iso=iso, planned=planned, money=money, safe_text=lambda text: hidden.text(str(text))
+        moment=moment,
+        iso=iso,
+        planned=planned,
+        money=money,
+        exact=lambda text: printable(str(text)),
+        safe_text=lambda text: hidden.text(str(text)),
     )
     return made
 

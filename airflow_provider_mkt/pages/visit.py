@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -45,6 +45,18 @@ class Visit:
         """The path that Airflow's own pages lie under."""
         return self.root.removesuffix(PREFIX)
 
+    def run_page(self, dag_id: str, run_id: str) -> str:
+        """Return the address of a run's own page in Airflow."""
+        return f"{self.airflow}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+
+    def task_page(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
+        """Return the address of a task instance's own page in Airflow.
+
+        :param map_index: of a mapped task, -1 for others
+        """
+        mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
+        return f"{self.run_page(dag_id, run_id)}/tasks/{quote(task_id, safe='')}{mapped}"
+
     def asked(self, name: str) -> str:
         """Return a parameter of the address; "" when it is not there."""
         return str(self.request.query_params.get(name, "")).strip()
@@ -62,9 +74,11 @@ class Visit:
         :param button: how the yes is called
         :param back: the page to go back to
         :param more: ``form``: fields that are sent again; ``wanted``: name, label and length of a text that the person
-            has to write; ``danger``: whether it cannot be undone; ``launch``: what it is about; ``concerned``: launches
+            has to write; ``optional``: whether it may be left empty; ``danger``: whether it cannot be undone;
+            ``launch``: what it is about; ``concerned``: launches; ``listed``: lines of a list
         """
         values: dict[str, Any] = {"form": {}, "wanted": None, "danger": False, "launch": None, "concerned": []}
+        values |= {"optional": False, "listed": []}
         given = {"title": title, "says": says, "button": button, "back": back, "target": self.request.url.path}
         return Shown("confirm.html", {**values, **given, **more})
 

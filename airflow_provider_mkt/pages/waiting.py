@@ -1,11 +1,10 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What waits for a person before it is launched. The answer is given on the task's page in Airflow, which shows all."""
+"""What waits for a person before it is launched, above the list of launches."""
 
 from __future__ import annotations
 
 from itertools import groupby
 from typing import NamedTuple
-from urllib.parse import quote
 
 from airflow_provider_mkt.pages.visit import Visit
 from airflow_provider_mkt.state.launches.approvals import WAITING, Approval, Approvals
@@ -21,13 +20,13 @@ class Question(NamedTuple):
     :param first: its first request
     :param more: how many others it is about
     :param costs: what they cost together, for people
-    :param address: where it is answered
+    :param may_answer: whether the person may answer it
     """
 
     first: Approval
     more: int
     costs: str
-    address: str
+    may_answer: bool
 
 
 def questions(visit: Visit) -> list[Question]:
@@ -37,13 +36,7 @@ def questions(visit: Visit) -> list[Question]:
     readable = visit.may.readable({each.dag_id for each in rows})
     asked = [list(group) for _, group in groupby(rows, key=lambda each: each.ask)]
     return [
-        Question(each[0], len(each) - 1, total_of(each), _address(visit, each[0]))
+        Question(each[0], len(each) - 1, total_of(each), visit.may.may_answer(each[0].dag_id))
         for each in asked[:MOST]
         if each[0].dag_id in readable
     ]
-
-
-def _address(visit: Visit, asked: Approval) -> str:
-    dag, run, task = (quote(part, safe="") for part in (asked.dag_id, asked.run_id, asked.task_id))
-    mapped = f"/mapped/{asked.map_index}" if asked.map_index >= 0 else ""
-    return f"{visit.airflow}/dags/{dag}/runs/{run}/tasks/{task}{mapped}/required_actions"

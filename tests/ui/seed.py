@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from airflow_provider_mkt.state.budgets.shared import SharedBudget
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.inbox import Delivery, Inbox
-from airflow_provider_mkt.state.launches.approvals import Approvals, Asked
+from airflow_provider_mkt.state.launches.approvals import Asked
 from airflow_provider_mkt.state.launches.launch import (
     ACCEPTED,
     DONE,
@@ -23,10 +23,9 @@ from airflow_provider_mkt.state.launches.launch import (
     UNKNOWN,
     Launch,
 )
-from airflow_provider_mkt.submission.question import REASON, Question
 from airflow_provider_mkt.submission.record import INTENT, Record
 from airflow_provider_mkt.vendors.flow_social import VENDOR
-from tests.unit.pages.conftest import kept_run, launch, put
+from tests.unit.pages.conftest import asks, kept_run, launch, put
 
 THEN = datetime.now(timezone.utc).replace(hour=9, minute=0, second=0, microsecond=0) - timedelta(days=1)
 """Yesterday, at nine: all of it has happened, and vendors have had their time."""
@@ -152,42 +151,9 @@ def seed(store: Store) -> Iterator[None]:
         kept_run(made[0], "failed", n0=asdict(record(made[0]))),
         kept_run(WAITING, "awaiting_input"),
     ):
-        ask(store)
+        asked = Asked(WAITING, "5f" * 32, '{"content": "Last homes at the harbour"}')
+        asks([asked])
         yield
-
-
-def ask(store: Store) -> None:
-    """Have the waiting task ask for a yes, as it does before it sends anything."""
-    from airflow.models.hitl import HITLDetail
-    from airflow.models.taskinstance import TaskInstance
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    asked = Asked(WAITING, "5f" * 32, '{"content": "Last homes at the harbour"}')
-    question = Question([asked])
-    Approvals(lambda: store).ask([asked], question.code)
-    with create_session() as session:
-        found = session.scalar(select(TaskInstance.id).where(TaskInstance.run_id == WAITING.run_id))
-        session.add(
-            HITLDetail(
-                ti_id=found,
-                options=question.options,
-                subject=question.subject,
-                body=question.body,
-                params=dict(REASON),
-                multiple=False,
-            )
-        )
-
-
-def chosen() -> list[str]:
-    """Return what was answered."""
-    from airflow.models.hitl import HITLDetail
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    with create_session() as session:
-        return list(session.scalar(select(HITLDetail.chosen_options)) or ())
 
 
 def write_dag(of: Launch) -> None:

@@ -13,8 +13,8 @@ import pytest
 from airflow_provider_mkt.state.launches.launch import ACCEPTED
 from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.state.launches.stops import Stops
-from tests.integration.airflow import until
-from tests.ui.seed import WAITING, chosen, launches
+from tests.ui.seed import WAITING, launches
+from tests.unit.pages.conftest import chosen
 
 Visit = Callable[..., Any]
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -78,6 +78,7 @@ def test_a_launch_is_found_and_settled(visit: Visit) -> None:
     assert person.count <= 3
     person.room.get_by_label("It happened").fill("post_8f2c")
     person.on(person.room.get_by_role("button", name="Adopt"))
+    person.room.get_by_role("heading", name="Adopt this launch?").wait_for()
     person.on(person.room.get_by_role("button", name="Adopt"))
     person.room.get_by_text("it attaches to that").wait_for()
     assert person.count <= 3
@@ -88,13 +89,13 @@ def test_a_launch_is_found_and_settled(visit: Visit) -> None:
 def test_a_launch_is_approved(visit: Visit) -> None:
     person = room(visit, "uma")
     person.on(person.room.get_by_role("link", name=f"Answer: {WAITING.what}"))
-    approve = person.page.get_by_role("button", name="Approve")
-    approve.first.wait_for()
+    person.on(person.room.get_by_role("button", name="Approve"))
+    person.room.get_by_text("The digest is 5f5f5f5f5f5f").wait_for()
     assert chosen() == []
-    person.on(approve.first)
-    until("the answer", chosen, 30)
+    person.on(person.room.get_by_role("button", name="Approve"))
+    person.room.get_by_text("uma has answered: Approve 5f5f5f5f5f5f").wait_for()
     assert person.count <= 3
-    assert chosen()[0].startswith("Approve")
+    assert chosen() == ["Approve 5f5f5f5f5f5f"]
 
 
 def test_a_launch_is_stopped_and_resumed(visit: Visit) -> None:

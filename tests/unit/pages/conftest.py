@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +21,10 @@ from starlette.requests import Request
 from airflow_provider_mkt.pages.forms import COOKIE, token_for
 from airflow_provider_mkt.state.database.shared import separate_store
 from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.launches.approvals import Approvals, Asked
 from airflow_provider_mkt.state.launches.launch import Launch
 from airflow_provider_mkt.state.launches.register import COLUMNS, NAMES
+from airflow_provider_mkt.submission.question import REASON, Question
 from tests.unit.pages.auth import USERS, user
 
 ORIGIN = "http://testserver"
@@ -166,6 +168,35 @@ def kept_run(launch: Launch, state: str, **records: Any) -> Iterator[None]:
         with create_session() as session:
             for model in (TaskStateStoreModel, TaskInstance, DagRun):
                 session.execute(delete(model).where(model.dag_id == launch.dag_id))
+
+
+def asks(asked: Sequence[Asked], shown: Sequence[Asked] = ()) -> str:
+    """Have a task of :func:`kept_run` ask a person, as it does before it sends anything; return the question's name.
+
+    :param asked: what it asks
+    :param shown: what Airflow shows in place of that: what the task asked earlier
+    """
+    from airflow.models.hitl import HITLDetail
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    question = Question(shown or asked)
+    texts = {"options": question.options, "subject": question.subject, "body": question.body, "params": dict(REASON)}
+    with create_session() as session:
+        found = session.scalar(select(TaskInstance.id).where(TaskInstance.run_id == asked[0].launch.run_id))
+        session.merge(HITLDetail(ti_id=found, multiple=False, responded_at=None, **texts))
+    return Approvals().ask(asked, Question(asked).code)
+
+
+def chosen() -> list[str]:
+    """Return what was answered."""
+    from airflow.models.hitl import HITLDetail
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        return list(session.scalar(select(HITLDetail.chosen_options)) or ())
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,12 +21,13 @@ ASKED = [
 ]
 
 
-def test_a_question_is_shown_with_what_it_costs_and_where_it_is_answered(browser: Browsers, store: Any) -> None:
-    Approvals().ask(ASKED, "code")
-    page = browser("vera").get("/launches").text
+@pytest.mark.parametrize(("name", "word"), [("uma", "Answer"), ("vera", "Look")])
+def test_a_question_is_shown_with_what_it_costs(name: str, word: str, browser: Browsers, store: Any) -> None:
+    ask = Approvals().ask(ASKED, "code")
+    page = browser(name).get("/launches").text
     assert "campaign for 3 homes and 1 more" in page
     assert "1,950.50 GBP" in page
-    assert 'href="/dags/spring/runs/r1/tasks/publish/required_actions"' in page
+    assert re.findall(rf'href="/mkt-ui/approvals/{ask}" aria-label="[^"]+">(\w+)<', page) == [word]
 
 
 def test_what_was_answered_waits_no_more(browser: Browsers, store: Any) -> None:

@@ -39,6 +39,8 @@ class News:
 LOOP_ENDED = News(over=True)
 STILL_NEW = 0.9
 """The part of an interval up to which an answer may be old."""
+RARER = 10.0
+"""How many times rarer than others what has not changed for long is looked at, at most."""
 
 
 @dataclass(eq=False)
@@ -124,10 +126,12 @@ class Subscriber:
     def urgency(self, now: float) -> float:
         """Return how overdue a poll is, where not all that are due can be had.
 
-        What has not changed for long is unlikely to change in the next minute: its looks may be a tenth of that time
-        apart. It grows without bound, so nobody is passed over for ever.
+        What had not changed for long at its last look is unlikely to change in the next minute: its looks may be a
+        tenth of that time apart, but not many times as far as those of the others. The urgency grows without bound
+        while nobody looks, so nobody is passed over for ever.
         """
-        return float("inf") if self.urgent else (now - self.seen_at) / max(self.interval, (now - self.changed_at) / 10)
+        apart = min((self.seen_at - self.changed_at) / 10, RARER * self.interval)
+        return float("inf") if self.urgent else (now - self.seen_at) / max(self.interval, apart)
 
 
 class Group:

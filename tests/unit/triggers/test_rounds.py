@@ -143,6 +143,22 @@ def test_nobody_is_passed_over_for_ever() -> None:
     assert stale.urgency(100_000.0) > fresh.urgency(100_000.0)
 
 
+@pytest.mark.parametrize("changing", [0, 100, 200])
+def test_a_round_reaches_everybody(changing: int) -> None:
+    """Two hundred, one look a minute as the rate permits: some change at each look, like the size of a segment."""
+    waiting = [subscriber() for _ in range(200)]
+    looks: Counter[int] = Counter()
+    for minute in range(200 * 40):
+        now = 60.0 * minute
+        chosen = max(range(200), key=lambda each: waiting[each].urgency(now))
+        looks[chosen] += 1
+        waiting[chosen].seen_at = now
+        if chosen < changing:
+            waiting[chosen].changed_at = now
+    assert min(looks[each] for each in range(200)) >= 5, looks
+    assert max(looks.values()) <= 12 * min(looks.values()), looks
+
+
 def test_the_interval_doubles_up_to_the_longest() -> None:
     one = subscriber(longest=300.0)
     for expected in (60.0, 120.0, 240.0, 300.0, 300.0):

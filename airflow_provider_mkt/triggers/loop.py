@@ -177,16 +177,23 @@ def outcome_of(task: asyncio.Task[Any]) -> BaseException | None:
     return asyncio.CancelledError("something cancelled it") if task.cancelled() else task.exception()
 
 
-async def run_for_ever(make: Callable[[], Loop]) -> None:
+async def run_for_ever(make: Callable[[], Loop], group: Group) -> None:
     """Run a loop, and another one whenever it ends: a loop that ends would leave its tasks waiting for ever.
 
-    A cancellation that comes from inside must not be taken for Airflow's own, so the loop is a task of its own.
+    A cancellation that comes from inside must not be taken for Airflow's own, so the loop is a task of its own. What
+    ends it is told to all who wait: should it never work again, each of them names that at its deadline.
 
     :param make: makes them
+    :param group: for whom it looks
     """
+
+    async def one() -> None:
+        await make().run()
+
     while True:
-        async with beside(make().run()) as running:
+        async with beside(one()) as running:
             await asyncio.wait({running})
             ended = outcome_of(running)
         log.error("The loop that looks for waiting tasks broke, and begins again: %r", ended, exc_info=ended)
+        group.troubled(ApiError(f"The triggerer's loop that looks for this task broke, and begins again: {ended!r}"))
         await clock.asleep(RESTART_AFTER)

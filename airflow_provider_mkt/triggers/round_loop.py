@@ -83,6 +83,10 @@ class RoundLoop(Loop):
             return
         try:
             verdict, age = await self.answers.arun(client, subscriber.watch.poll(), max_age)
+        except RateLimitError as error:
+            # Nothing was seen, so it keeps its turn.
+            log.info("Not looked this time: %s", error)
+            self._not_before = clock.monotonic() + (error.retry_after or subscriber.interval)
         except TROUBLES as error:
             subscriber.rest(clock.monotonic(), 0.0)
             self._trouble(subscriber, self.told(error))
@@ -94,8 +98,6 @@ class RoundLoop(Loop):
                 self.seen(subscriber, verdict, client)
 
     def _trouble(self, subscriber: Subscriber, error: ApiError) -> None:
-        if isinstance(error, RateLimitError):
-            return
         if isinstance(error, (NotFoundError, ValidationError)):
             # The vendor's answer about this one thing: the account is in order.
             self._failing = 0

@@ -218,6 +218,13 @@ class Group:
             for subscriber in self.by_subject.get(subject, ()) if subject else self.subscribers:
                 subscriber.urgent, subscriber.due = True, max(subscriber.not_before, 0.0)
 
+    def troubled(self, error: ApiError) -> None:
+        """Tell all of them why nothing is read at present, those to whom it is new. It ends no wait."""
+        for subscriber in self.subscribers:
+            if subscriber.told != str(error):
+                subscriber.told = str(error)
+                subscriber.tell(News(error=error))
+
     def end(self) -> None:
         """Tell all of them that nobody looks any more."""
         for subscriber in self.subscribers:

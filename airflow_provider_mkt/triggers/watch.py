@@ -153,8 +153,10 @@ class WatchTrigger(BaseEventTrigger):
         with Group.looked_after(trigger.shared_stream_key()) as group:
             try:
                 while True:
-                    async with beside(run_for_ever(lambda: _loop(group, watch, trigger.conn_id))) as running:
+                    async with beside(run_for_ever(lambda: _loop(group, watch, trigger.conn_id), group)) as running:
                         await asyncio.wait({running})
+                    if not running.cancelled():
+                        running.result()
             except Exception:
                 group.end()
                 raise

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_mkt.exceptions import RateLimitError
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.triggers import loop
+from airflow_provider_mkt.triggers.round_loop import RoundLoop
 from airflow_provider_mkt.triggers.subscribers import Group, Subscriber
 from airflow_provider_mkt.waiting.flokit import SyncWatch
 from airflow_provider_mkt.waiting.flow_living import CampaignWatch
@@ -117,6 +119,31 @@ def test_a_look_that_hangs_holds_up_nobody_else(vendors: Sandbox) -> None:
             return time.monotonic() - since
 
     assert asyncio.run(wait()) < 2.5
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+def test_a_look_that_the_rate_limit_forbids_keeps_its_turn(urgent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was seen: it must not go to the end of a round of twenty minutes, nor forget what a webhook told."""
+
+    class NoSlot:
+        async def arun(self, *_: Any) -> Any:
+            raise RateLimitError("no slot", retry_after=30.0)
+
+    async def client(_: RoundLoop) -> None:
+        return None
+
+    monkeypatch.setattr(RoundLoop, "client", client)
+
+    async def look() -> tuple[Subscriber, float]:
+        group, one = Group.of("k"), subscriber(urgent=urgent)
+        with Group.joined("k", one):
+            looking: Any = RoundLoop(group, one.watch, CONN, NoSlot())  # type: ignore[arg-type]
+            await looking._look(one, time.monotonic())
+            return one, looking._next({})
+
+    one, pause = asyncio.run(look())
+    assert (one.urgent, one.seen_at, one.due) == (urgent, 0.0, 0.0)
+    assert 20 < pause <= 30
 
 
 # Who goes first

@@ -230,6 +230,32 @@ def test_a_loop_that_cannot_even_begin_fails_its_tasks(vendors: Sandbox, monkeyp
     assert "no loop" in asyncio.run(wait())[0]["message"]
 
 
+def test_a_loop_that_never_begins_is_tried_in_peace_and_named_at_the_deadline(
+    vendors: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[Any] = []
+
+    def broken(*made: Any) -> None:
+        tries.append(made)
+        raise RuntimeError("a part is missing")
+
+    monkeypatch.setattr(watch, "_loop", broken)
+    monkeypatch.setattr(watch, "LAST_WORD", 0.0)
+    monkeypatch.setattr(loop, "RESTART_AFTER", 0.2)
+
+    async def wait() -> list[dict[str, Any]]:
+        async with triggerer() as running:
+            for each in triggers(syncs(2), "flokit_default"):
+                each.timeout_after = datetime.now(timezone.utc) + timedelta(seconds=1)  # type: ignore[attr-defined]
+                running.run(each)
+            return await running.results()
+
+    for found in asyncio.run(wait()):
+        assert found["timed_out"]
+        assert "a part is missing" in found["message"]
+    assert 1 < len(tries) <= 10
+
+
 # Traps of Airflow's shared streams
 
 

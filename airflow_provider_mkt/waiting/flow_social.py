@@ -30,7 +30,8 @@ AHEAD = 30.0
 GRID = 60
 """Seconds to which the time in a list's filter is rounded, so that all who ask within a minute ask the same."""
 SOON = 900.0
-"""Seconds before a post goes out within which it is looked at like any other: vendors' clocks differ."""
+"""Seconds before a post goes out within which it is looked for among those that went out early: clocks differ."""
+NOT_QUEUED = frozenset(flow_social.POST_STATUSES) - {"queued"}
 MAX_QUIET = 900.0
 """Seconds after which a post is looked at although its time is further off: people move and delete posts."""
 
@@ -41,18 +42,28 @@ class Posts(Listing):
     name = "posts"
 
     def parts(self, wanted: Known, now: float) -> Sequence[Part]:
-        """Return the walks: posts whose time has come lie close together, so a page or two show them all."""
+        """Return the walks: posts whose time has come lie close together, so a page or two show them all.
+
+        Those of the next minutes are asked for as well: the list of what has gone out early is short, or empty.
+        """
         times = {thing: _time_of(row) for thing, row in wanted.items()}
         due = {thing: at for thing, at in times.items() if at is not None and at <= now + AHEAD}
+        soon = {
+            thing: at
+            for thing, at in times.items()
+            if at is not None and now + AHEAD < at <= now + SOON and wanted[thing].get("status") == "queued"
+        }
         parts = []
         if due:
             until = math.ceil((now + AHEAD) / GRID) * GRID
-            query = {**filter_query({"scheduledFor": {"lte": until * 1000}}), "sort": "-scheduledFor"}
-            call = flow_social.LIST_POSTS(query=query, priority=Priority.POLL)
-            parts.append(Part(call, PageNumbers(), due, "scheduledFor", min(due.values()) * 1000))
-        if others := [thing for thing in wanted if thing not in due]:
+            parts.append(_latest_first({"scheduledFor": {"lte": until * 1000}}, due))
+        if others := [thing for thing in wanted if thing not in due and thing not in soon]:
             call = flow_social.LIST_POSTS(query={"sort": "-createdAt"}, priority=Priority.POLL)
             parts.append(Part(call, PageNumbers(), others))
+        if soon:
+            since = math.floor((now + AHEAD) / GRID) * GRID
+            early = {"scheduledFor": {"gte": since * 1000}, "status": {"in": sorted(NOT_QUEUED)}}
+            parts.append(_latest_first(early, soon, as_before=True))
         return parts
 
     def single(self, thing: str) -> Call:
@@ -64,6 +75,13 @@ class Posts(Listing):
         at = _time_of(row)
         quiet = at is not None and row.get("status") == "queued" and at - now > SOON
         return min(MAX_QUIET, (at - now) / 2) if quiet and at is not None else 0.0
+
+
+def _latest_first(filters: Mapping[str, Any], times: Mapping[str, float], *, as_before: bool = False) -> Part:
+    """Return the walk for posts, with the times at which they go out."""
+    query = {**filter_query(filters), "sort": "-scheduledFor"}
+    call = flow_social.LIST_POSTS(query=query, priority=Priority.POLL)
+    return Part(call, PageNumbers(), times, "scheduledFor", min(times.values()) * 1000, as_before)
 
 
 def _time_of(row: Any) -> float | None:

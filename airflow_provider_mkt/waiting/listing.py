@@ -46,6 +46,7 @@ class Part:
     :param ids: what is looked for
     :param field: number by which the rows descend, when there is one
     :param lowest: the walk ends behind this value of it
+    :param as_before: whether what is not in the list is as it was
     """
 
     call: Call
@@ -53,6 +54,7 @@ class Part:
     ids: Collection[str]
     field: str = ""
     lowest: float | None = None
+    as_before: bool = False
 
     def beyond(self, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Tell whether no later row can be one that is looked for."""
@@ -111,6 +113,8 @@ def read(listing: Listing, wanted: Known, watched: Collection[str], now: float) 
             if listing.single(next(iter(wanted))) is None:
                 raise
             log.warning("The list %s cannot be used; each is read by itself: %s", part.call.endpoint.path, error)
+        else:
+            found.update({thing: wanted[thing] for thing in part.ids if part.as_before and thing not in found})
     missing = [thing for thing in wanted if thing not in found]
     for thing in missing[:MAX_SINGLES]:
         call = listing.single(thing)

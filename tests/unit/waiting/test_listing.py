@@ -169,6 +169,45 @@ def test_posts_that_go_out_now_are_asked_for_together() -> None:
     assert list(other.ids) == ["r3"]
 
 
+def test_posts_that_go_out_soon_cost_one_request_until_then() -> None:
+    """Five thousand of them lie on fifty pages: those would use up the rate limit before anything has gone out."""
+    known = {f"r{each}": post(each, 40 + each / 10) for each in range(5_000)}
+    early = [post(7, 40.7, "done"), post(8, 40.8, "flowing")]
+
+    def answer(call: Call) -> Any:
+        assert call.query["filter[status][in]"] == "blocked,done,flowing"
+        assert int(call.query["filter[scheduledFor][gte]"]) <= (NOW + 40) * 1000
+        return {"data": early}
+
+    found, calls = walked(Posts(), list(known), answer, known=known)
+    assert len(calls) == 1
+    assert found == {**known, "r7": early[0], "r8": early[1]}
+
+
+def test_a_filter_that_is_not_heeded_costs_what_the_posts_lie_on() -> None:
+    known = {f"r{each}": post(each, 500 - each) for each in range(250)}
+
+    def answer(call: Call) -> Any:
+        begin = 100 * (int(call.query["page"]) - 1)
+        return {"data": [post(each, 500 - each) for each in range(begin, begin + 100)]}
+
+    found, calls = walked(Posts(), list(known), answer, known=known)
+    assert found == known
+    assert len(calls) == 3
+
+
+def test_what_goes_out_soon_is_read_one_by_one_where_the_list_takes_no_filter() -> None:
+    known = {"r1": post(1, 40), "r2": post(2, 50)}
+
+    def answer(call: Call) -> Any:
+        if not call.path:
+            raise ValidationError("unknown operator", status=400)
+        return {"id": call.path["post_id"], "status": "done"}
+
+    found, _ = walked(Posts(), list(known), answer, known=known)
+    assert {each["status"] for each in found.values()} == {"done"}
+
+
 def test_everybody_asks_the_same_within_a_minute() -> None:
     known = {"r1": post(1, -300)}
     beginning = NOW - NOW % 60 - 30 + 1

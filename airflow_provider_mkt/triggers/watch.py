@@ -56,6 +56,9 @@ class WatchTrigger(BaseEventTrigger):
         a timeout
     """
 
+    # Airflow's event triggers are meant for assets, which have no queue; a deferred task has one.
+    supports_triggerer_queue = True
+
     def __init__(  # noqa: PLR0917 - Airflow passes what serialize() returns by name
         self,
         watch: str,

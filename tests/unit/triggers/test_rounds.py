@@ -121,6 +121,24 @@ def test_a_look_that_hangs_holds_up_nobody_else(vendors: Sandbox) -> None:
     assert asyncio.run(wait()) < 2.5
 
 
+def test_who_has_left_is_no_longer_looked_for(vendors: Sandbox) -> None:
+    """Airflow tells the loop of nobody who leaves: cancelled by a clear, moved elsewhere, or ended."""
+    left, stays = published(2)
+
+    async def wait() -> int:
+        async with triggerer() as running:
+            watches = [CampaignWatch([one], ["completed"]) for one in (left, stays)]
+            leaving, _ = [running.run(each) for each in triggers(watches, CONN)]
+            await until(lambda: looks(vendors)[left] >= 2)
+            leaving.cancel()
+            await asyncio.wait({leaving})
+            seen, others = looks(vendors)[left], looks(vendors)[stays]
+            await until(lambda: looks(vendors)[stays] > others + 4)
+            return looks(vendors)[left] - seen
+
+    assert asyncio.run(wait()) <= 1, "one may be under way"
+
+
 @pytest.mark.parametrize("urgent", [False, True])
 def test_a_look_that_the_rate_limit_forbids_keeps_its_turn(urgent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing was seen: it must not go to the end of a round of twenty minutes, nor forget what a webhook told."""

@@ -8,9 +8,13 @@ import contextvars
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
+from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.execution_time.task_runner import _defer_task
 
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
@@ -293,6 +297,16 @@ def test_the_loop_has_no_tasks_log_context(vendors: Sandbox, monkeypatch: pytest
 
     asyncio.run(wait())
     assert seen == {"nobody's"}
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_task_waits_in_a_triggerer_of_its_queue(enabled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow's event triggers ignore queues: where each triggerer serves queues, nobody would run such a trigger."""
+    monkeypatch.setenv("AIRFLOW__TRIGGERER__QUEUES_ENABLED", str(enabled))
+    instance: Any = SimpleNamespace(dag_id="d", task_id="t", run_id="r", task=SimpleNamespace(queue="eu"))
+    deferred = TaskDeferred(trigger=triggers(syncs(1), "flokit_default")[0], method_name="execute_complete")
+    message, _ = _defer_task(deferred, instance, structlog.get_logger())
+    assert message.queue == ("eu" if enabled else None)  # type: ignore[union-attr]
 
 
 def test_no_queue_overflows(vendors: Sandbox) -> None:

@@ -44,9 +44,7 @@ def show(visit: Visit) -> Shown:
         {
             "first": first,
             "more": len(asked) - 1,
-            "asked": [
-                (each, json.dumps(json.loads(each.request), indent=2, ensure_ascii=False)) for each in asked[:MOST]
-            ],
+            "asked": [(each, _pretty(each.request)) for each in asked[:MOST]],
             "costs": total_of(asked),
             "reaches": _reaches(asked),
             "digest": shown(first.code),

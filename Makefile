@@ -74,7 +74,7 @@ proofs: $(STAMP) ## the longer proofs, which CI runs as well: kills, freezes, fu
 	@$(BIN)/python -m pytest -q --durations=5 $(TIMED)
 	@$(BIN)/python -m pytest -q --durations=5 $(addprefix --ignore=,$(MATRIX)) tests/chaos $(BENCHMARKS)
 
-test-ui: $(STAMP) $(UI)/.installed ## use the control room in a real browser: needs chromium, and says so (about 3 minutes)
+test-ui: $(STAMP) $(UI)/.installed ## use the control room in a real browser, also in a running Airflow: needs chromium, and says so (about 4 minutes)
 	@exec env PYTHONPATH=$(UI) $(BIN)/python -m pytest -q --durations=3 tests/ui
 
 test-distributed: $(DISTRIBUTED)/.installed ## start what docker-compose.yaml says on this machine, and kill each of it under load (about 20 minutes)

@@ -40,10 +40,11 @@ class AirflowApi:
 
     :param base: address without a path
     :param timeout: seconds without an answer after which a call is given up
+    :param sign_in: ``username`` and ``password``, where people have to sign in
     """
 
-    def __init__(self, base: str, timeout: float = TIMEOUT_SECONDS) -> None:
-        self._base, self._timeout = base, timeout
+    def __init__(self, base: str, timeout: float = TIMEOUT_SECONDS, sign_in: Mapping[str, str] | None = None) -> None:
+        self._base, self._timeout, self._sign_in = base, timeout, sign_in
         self._token: str | None = None
 
     def unhealthy(self) -> list[str]:
@@ -116,7 +117,9 @@ class AirflowApi:
 
     def _call(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None) -> Any:
         if self._token is None:
-            self._token = call("GET", f"{self._base}/auth/token", timeout=self._timeout)["access_token"]
+            method = "GET" if self._sign_in is None else "POST"
+            signed_in = call(method, f"{self._base}/auth/token", body=self._sign_in, timeout=self._timeout)
+            self._token = signed_in["access_token"]
         headers = {"Authorization": f"Bearer {self._token}"}
         url = f"{self._base}/api/v2{path}"
         return call(method, url, query=query, headers=headers, body=body, timeout=self._timeout)

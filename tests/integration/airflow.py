@@ -215,10 +215,11 @@ class Airflow:
     sandbox: Sandbox
     addresses: services.Addresses
     extra: Mapping[str, str]
+    sign_in: Mapping[str, str] | None = None
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.api = Api(self.addresses.airflow, PATIENCE)
+        self.api = Api(self.addresses.airflow, PATIENCE, self.sign_in)
         self.instance = Instance("test", describe("tests"), self.addresses.airflow, self.sandbox.url)
 
     def start(self, connections: Mapping[str, Mapping[str, Any]], *, deferrable: bool) -> None:
@@ -322,6 +323,7 @@ def running_airflow(
     lacking: Collection[str] = (),
     knowing: Mapping[str, Mapping[str, Any]] | None = None,
     extra: Mapping[str, str] | None = None,
+    sign_in: Mapping[str, str] | None = None,
 ) -> Iterator[Airflow]:
     """Run an Airflow and the simulated vendors, without rate limits there, until the block ends.
 
@@ -331,6 +333,7 @@ def running_airflow(
     :param lacking: extras that the connections do not have
     :param knowing: further extras by connection
     :param extra: more environment variables for Airflow
+    :param sign_in: ``username`` and ``password`` of an administrator, where ``extra`` has people sign in
     """
     home = Path(tempfile.mkdtemp(prefix="mkt-airflow-"))
     with Sandbox(speed=speed, switches={"flow_social.early_posts": True}) as sandbox:
@@ -338,7 +341,7 @@ def running_airflow(
         port = processes.free_ports(1)[0]
         layout = Layout(PROJECT, home, dags)
         addresses = services.Addresses(port, int(sandbox.url.rpartition(":")[2]))
-        airflow = Airflow(layout, sandbox, addresses, {**QUICK, **(extra or {})})
+        airflow = Airflow(layout, sandbox, addresses, {**QUICK, **(extra or {})}, sign_in)
         try:
             connections = {
                 name: without(changed(one, requests_per_minute=100_000, **(knowing or {}).get(name, {})), lacking)

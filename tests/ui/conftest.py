@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_mkt.state.database.shared import separate_store
+from tests.ui.people import Visit, visits
 from tests.ui.seed import seed
 from tests.unit.pages.auth import USERS
 
@@ -44,18 +45,14 @@ def _installed() -> None:
     assert CHROMIUM, HELP
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an Airflow whose register has launches."""
     from scripts.demo.processes import free_ports
 
     home, port = tmp_path_factory.mktemp("airflow"), free_ports(1)[0]
-    passwords = home / "passwords.json"
-    passwords.write_text(json.dumps({name: name for name in USERS}), encoding="utf-8")
     settings = {
-        "AIRFLOW__CORE__AUTH_MANAGER": "tests.unit.pages.auth.PerDagAuthManager",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        **people(home),
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
         "AIRFLOW__API__SECRET_KEY": "a key of the tests",
         "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of the tests " * 4,
@@ -74,6 +71,21 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         stack.enter_context(seed(store))
         stack.enter_context(_api_server(home, port))
         yield settings["AIRFLOW__API__BASE_URL"]
+
+
+def people(home: Path) -> dict[str, str]:
+    """Return the settings under which people sign in, each with their name as the password.
+
+    :param home: a folder for the passwords
+    """
+    passwords = home / "passwords.json"
+    passwords.write_text(json.dumps({name: name for name in USERS}), encoding="utf-8")
+    return {
+        "AIRFLOW__CORE__AUTH_MANAGER": "tests.unit.pages.auth.PerDagAuthManager",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+    }
 
 
 def _api_server(home: Path, port: int) -> Any:
@@ -118,22 +130,7 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def visit(airflow: str, chromium: Any) -> Iterator[Callable[..., Any]]:
+def visit(airflow: str, chromium: Any) -> Iterator[Visit]:
     """Sign in, and return the page of a new browser."""
-    import requests
-
-    opened = []
-
-    def sign_in(name: str, scheme: str = "light", **options: Any) -> Any:
-        answer = requests.post(f"{airflow}/auth/token", json={"username": name, "password": name}, timeout=30)
-        options = {"viewport": {"width": 1280, "height": 800}, "timezone_id": "Europe/London", **options}
-        context = chromium.new_context(base_url=airflow, color_scheme=scheme, **options)
-        context.add_cookies([{"name": "_token", "value": answer.json()["access_token"], "url": airflow}])
-        opened.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        return page
-
-    yield sign_in
-    for context in opened:
-        context.close()
+    with visits(airflow, chromium) as sign_in:
+        yield sign_in

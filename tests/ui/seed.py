@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta, timezone
 
 from airflow_provider_mkt.state.budgets.shared import SharedBudget
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.inbox import Delivery, Inbox
-from airflow_provider_mkt.state.launches.approvals import Asked
+from airflow_provider_mkt.state.launches.approvals import APPROVED, Approvals, Asked
 from airflow_provider_mkt.state.launches.launch import (
     ACCEPTED,
     DONE,
@@ -132,6 +133,13 @@ def record(of: Launch) -> Record:
     )
 
 
+def asked(of: Launch) -> Asked:
+    """Return what a person is asked about a post, before it is scheduled."""
+    body = {"channelId": "ch_harbour", "content": of.what.removeprefix("post: "), "boost": (of.amount or 0) / 1000}
+    request = {"method": "POST", "url": "https://api.flowsocial.app/v1/posts", "body": body}
+    return Asked(of, "5f" * 32 if of is WAITING else "4e" * 32, json.dumps(request))
+
+
 @contextmanager
 def seed(store: Store) -> Iterator[None]:
     """Write it all; Airflow keeps the first launch's run, and a task that waits for a yes, until the block ends."""
@@ -151,8 +159,9 @@ def seed(store: Store) -> Iterator[None]:
         kept_run(made[0], "failed", n0=asdict(record(made[0]))),
         kept_run(WAITING, "awaiting_input"),
     ):
-        asked = Asked(WAITING, "5f" * 32, '{"content": "Last homes at the harbour"}')
-        asks([asked])
+        former = replace(WAITING, run_id="manual__quay", amount=200_000)
+        Approvals().answer(Approvals().ask([asked(former)], "4e" * 32), APPROVED, "ana", "as agreed", "a test")
+        asks([asked(WAITING)])
         yield
 
 

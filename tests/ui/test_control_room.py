@@ -4,19 +4,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from airflow_provider_mkt.state.launches.approvals import WAITING as WAITS
+from airflow_provider_mkt.state.launches.approvals import Approvals
 from airflow_provider_mkt.state.launches.launch import ACCEPTED
 from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.state.launches.stops import Stops
+from tests.ui.people import Visit, room, violations
 from tests.ui.seed import WAITING, launches
 from tests.unit.pages.conftest import chosen
 
-Visit = Callable[..., Any]
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 MAX_IMAGE = 150_000
 LOST = launches()[0]
@@ -30,41 +30,21 @@ PAGES = {
     "deliveries": "/deliveries",
     "stop": "/stop",
 }
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-SHOWN = ("launches", "launch", "week", "budgets")
+SHOWN = ("launches", "approval", "launch", "week", "budgets")
 """Pages that the documentation shows: they are taken before anybody does anything."""
 
 
-class Clicks:
-    """A person's clicks, counted.
-
-    :param page: where they click; a frame in it shows the control room
-    """
-
-    def __init__(self, page: Any) -> None:
-        self.page, self.count = page, 0
-        self.room = page.frame_locator("iframe")
-
-    def on(self, what: Any) -> None:
-        what.click()
-        self.count += 1
-
-
-def room(visit: Visit, name: str) -> Clicks:
-    """Return a person at Airflow's start page who opens the control room: that is not counted as a click."""
-    page = visit(name)
-    page.goto("/")
-    page.get_by_role("link", name="Marketing").click()
-    clicks = Clicks(page)
-    clicks.room.get_by_role("heading", name="Launches").wait_for()
-    return clicks
+def paths() -> dict[str, str]:
+    """Return where each page is."""
+    [asked] = Approvals().find([WAITS])
+    return {**PAGES, "approval": f"/approvals/{asked.ask}"}
 
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_pictures_for_the_documentation(name: str, visit: Visit, tmp_path: Path) -> None:
     """``MKT_PICTURES=1`` puts them into the documentation: they show the days on which they are taken."""
     page = visit("ada", viewport={"width": 1200, "height": 660})
-    page.goto(f"/mkt-ui{PAGES[name]}")
+    page.goto(f"/mkt-ui{paths()[name]}")
     page.wait_for_load_state("networkidle")
     path = (IMAGES if os.environ.get("MKT_PICTURES") else tmp_path) / f"control-room-{name}.png"
     page.screenshot(path=path)
@@ -91,6 +71,7 @@ def test_a_launch_is_approved(visit: Visit) -> None:
     person.on(person.room.get_by_role("link", name=f"Answer: {WAITING.what}"))
     person.on(person.room.get_by_role("button", name="Approve"))
     person.room.get_by_text("The digest is 5f5f5f5f5f5f").wait_for()
+    person.room.get_by_text("the amount is 250.00 GBP, it was 200.00 GBP").wait_for()
     assert chosen() == []
     person.on(person.room.get_by_role("button", name="Approve"))
     person.room.get_by_text("uma has answered: Approve 5f5f5f5f5f5f").wait_for()
@@ -136,7 +117,7 @@ def test_a_task_has_its_launch_in_a_tab(visit: Visit) -> None:
 
 def test_without_permission_one_sees_and_does_nothing(visit: Visit, airflow: str) -> None:
     page = visit("nobody")
-    for path in PAGES.values():
+    for path in paths().values():
         answer = page.goto(f"/mkt-ui{path}")
         assert answer.status == 403
         assert LOST.what not in page.content()
@@ -188,20 +169,16 @@ def test_without_scripts(visit: Visit) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_keeps_people_out(scheme: str, visit: Visit) -> None:
     """No page breaks a rule of WCAG 2.2 AA that axe knows, and none loads anything from elsewhere."""
-    from axe_playwright_python.sync_playwright import Axe
-
     page = visit("ada", scheme)
     elsewhere: list[str] = []
     page.on("request", lambda request: elsewhere.append(request.url) if "127.0.0.1" not in request.url else None)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    rules = {"runOnly": {"type": "tag", "values": STANDARDS}}
     broken = {}
-    for name, path in PAGES.items():
+    for name, path in paths().items():
         page.goto(f"/mkt-ui{path}")
         page.wait_for_load_state("networkidle")
-        found = Axe().run(page, options=rules).response["violations"]
-        broken.update({f"{name} {each['id']}": [node["html"] for node in each["nodes"]] for each in found})
+        broken.update({f"{name} {rule}": where for rule, where in violations(page).items()})
     assert broken == {}
     assert (elsewhere, errors) == ([], [])

@@ -167,6 +167,7 @@ class Sandbox:
             webhooks_to=self._webhooks_to,
             real=self._real,
         )
+        self._world = simulation.world
         self._server = _server(simulation, host=self._host, public_url=self.url, log_requests=False, ready=ready.set)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._listener]}, name="sandbox", daemon=True
@@ -199,14 +200,22 @@ class Sandbox:
         self.order("POST", "seed", kinds)
 
     def ledger(
-        self, vendor: str | None = None, effect: str | None = None, reference: str | None = None
+        self,
+        vendor: str | None = None,
+        effect: str | None = None,
+        reference: str | None = None,
+        since: int | None = None,
     ) -> list[dict[str, Any]]:
-        """Side effects, newest last."""
-        return self._list("ledger", vendor=vendor, effect=effect, reference=reference)
+        """Side effects, newest last; ``since`` leaves out the first ones."""
+        return self._list("ledger", vendor=vendor, effect=effect, reference=reference, since=since)
 
     def requests(self, vendor: str | None = None, since: int | None = None) -> list[dict[str, Any]]:
         """The request log."""
         return self._list("requests", vendor=vendor, since=since)
+
+    def latest(self) -> tuple[int, int]:
+        """How many side effects there are, and the ``seq`` of the latest request: what ``since`` takes."""
+        return len(self._world.ledger), self._world.request_log.latest
 
     def fault(self, route: str, kind: str, **parameters: Any) -> int:
         """Order a fault; returns its number."""

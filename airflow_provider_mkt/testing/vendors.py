@@ -102,13 +102,13 @@ class Happened:
     """
 
     def __init__(self, vendors: Vendors) -> None:
-        self._vendors = vendors
-        self._before = len(vendors.ledger()), len(vendors.requests())
+        self._sandbox = vendors.sandbox
+        self._effects, self._requests = self._sandbox.latest()
 
     def ledger(self) -> list[dict[str, Any]]:
         """What really happened since, in order."""
-        return self._vendors.ledger()[self._before[0] :]
+        return self._sandbox.ledger(since=self._effects)
 
     def requests(self) -> list[dict[str, Any]]:
         """The requests since, also those that were refused."""
-        return self._vendors.requests()[self._before[1] :]
+        return self._sandbox.requests(since=self._requests)

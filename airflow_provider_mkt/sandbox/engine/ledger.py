@@ -22,6 +22,9 @@ class Ledger:
     def __init__(self) -> None:
         self._entries: list[dict[str, Any]] = []
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
@@ -51,12 +54,12 @@ class Ledger:
         )
 
     def entries(
-        self, vendor: str | None = None, effect: str | None = None, reference: str | None = None
+        self, vendor: str | None = None, effect: str | None = None, reference: str | None = None, since: int = 0
     ) -> list[dict[str, Any]]:
-        """Entries that match every given field exactly."""
+        """Entries that match every given field exactly, without the first ``since`` of all."""
         wanted = {"vendor": vendor, "effect": effect, "reference": reference}
         filters = {key: value for key, value in wanted.items() if value is not None}
-        return [entry for entry in self._entries if all(entry[key] == value for key, value in filters.items())]
+        return [entry for entry in self._entries[since:] if all(entry[key] == value for key, value in filters.items())]
 
     def summary(self) -> list[dict[str, Any]]:
         """How often each (vendor, effect, reference) happened."""

@@ -57,6 +57,11 @@ class RequestLog:
         self._entries.clear()
         self._sequence = 0
 
+    @property
+    def latest(self) -> int:
+        """``seq`` of the latest entry; 0 when there is none."""
+        return self._sequence
+
     def open(  # noqa: PLR0917 - one argument for each column
         self,
         vendor: str,

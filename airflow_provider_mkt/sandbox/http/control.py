@@ -76,10 +76,14 @@ async def seed(simulation: TheSimulation, order: Order) -> Any:
 
 @router.get("/ledger")
 async def ledger(
-    world: TheWorld, vendor: str | None = None, effect: str | None = None, reference: str | None = None
+    world: TheWorld,
+    vendor: str | None = None,
+    effect: str | None = None,
+    reference: str | None = None,
+    since: Annotated[int, Query(ge=0)] = 0,
 ) -> Any:
-    """Side effects, newest last."""
-    return JSONResponse(world.ledger.entries(vendor, effect, reference))
+    """Side effects, newest last; ``since`` leaves out the first ones."""
+    return JSONResponse(world.ledger.entries(vendor, effect, reference, since))
 
 
 @router.get("/ledger/summary")

@@ -101,3 +101,14 @@ def test_a_bad_switch_changes_none(sandbox: Sandbox) -> None:
     refusal.value.close()
     values = {entry["name"]: entry["value"] for entry in sandbox.order("GET", "switches")}
     assert values["flow_social.scopes"] is False
+
+
+def test_what_has_happened_since(sandbox: Sandbox, call: Caller) -> None:
+    assert sandbox.latest()[0] == len(sandbox.ledger())
+    call("POST", "/flinque/v1/campaigns", json={"name": "Spring"})
+    effects, seq = sandbox.latest()
+    assert sandbox.ledger(since=effects) == sandbox.requests(since=seq) == []
+    call("POST", "/flinque/v1/campaigns", json={"name": "Summer"})
+    assert [each["reference"] for each in sandbox.ledger(since=effects)] == ["Summer"]
+    assert [each["path"] for each in sandbox.requests(since=seq)] == ["/flinque/v1/campaigns"]
+    assert sandbox.ledger(effect="campaign.created", since=effects + 1) == []

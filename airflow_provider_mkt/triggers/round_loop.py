@@ -75,25 +75,27 @@ class RoundLoop(Loop):
 
     async def _look(self, subscriber: Subscriber, now: float) -> None:
         max_age = subscriber.max_age(now)
+        urgent, subscriber.urgent = subscriber.urgent, False
         try:
             client = await self.client()
         except TROUBLES as error:
-            subscriber.rest(clock.monotonic(), 0.0)
+            _rest(subscriber, clock.monotonic(), 0.0)
             self._out_of_reach(subscriber, self.told(error), its_own=False)
             return
         try:
             verdict, age = await self.answers.arun(client, subscriber.watch.poll(), max_age)
         except RateLimitError as error:
             # Nothing was seen, so it keeps its turn.
+            subscriber.urgent = subscriber.urgent or urgent
             log.info("Not looked this time: %s", error)
             self._not_before = clock.monotonic() + (error.retry_after or subscriber.interval)
         except TROUBLES as error:
-            subscriber.rest(clock.monotonic(), 0.0)
+            _rest(subscriber, clock.monotonic(), 0.0)
             self._trouble(subscriber, self.told(error))
         else:
             self._failing = 0
             self.sound()
-            subscriber.rest(now, age)
+            _rest(subscriber, now, age)
             if subscriber in self.group.subscribers:
                 self.seen(subscriber, verdict, client)
 
@@ -113,3 +115,14 @@ class RoundLoop(Loop):
             pause = pause_after(max(1, self._failing - ALL_FAIL + 1), subscriber.interval)
             self._not_before = clock.monotonic() + pause
             self.broken(error, pause)
+
+
+def _rest(subscriber: Subscriber, now: float, age: float) -> None:
+    """Set the moment of the next look: at once when a webhook came during this one, which may have been too early.
+
+    For the parameters see :meth:`Subscriber.rest`.
+    """
+    heard = subscriber.urgent
+    subscriber.rest(now, age)
+    if heard:
+        subscriber.urgent, subscriber.due = True, now

@@ -6,16 +6,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_mkt.exceptions import RateLimitError
+from airflow_provider_mkt.exceptions import RateLimitError, ServerError
 from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.triggers import loop
 from airflow_provider_mkt.triggers.round_loop import RoundLoop
 from airflow_provider_mkt.triggers.subscribers import Group, Subscriber
+from airflow_provider_mkt.waiting.base import Verdict, WaitState
 from airflow_provider_mkt.waiting.flokit import SyncWatch
 from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 from airflow_provider_mkt.waiting.flow_social import PostWatch
@@ -139,29 +141,50 @@ def test_who_has_left_is_no_longer_looked_for(vendors: Sandbox) -> None:
     assert asyncio.run(wait()) <= 1, "one may be under way"
 
 
+async def looked(one: Subscriber, answers: Any) -> float:
+    """Look once, with these answers; return the seconds until the next look may begin."""
+    with Group.joined("k", one):
+        looking = RoundLoop(Group.of("k"), one.watch, CONN, answers)
+        await looking._look(one, time.monotonic())
+        return looking._next({})
+
+
+async def no_client(_: RoundLoop) -> Any:
+    return SimpleNamespace(redactor=None)
+
+
 @pytest.mark.parametrize("urgent", [False, True])
 def test_a_look_that_the_rate_limit_forbids_keeps_its_turn(urgent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing was seen: it must not go to the end of a round of twenty minutes, nor forget what a webhook told."""
+    monkeypatch.setattr(RoundLoop, "client", no_client)
 
     class NoSlot:
         async def arun(self, *_: Any) -> Any:
             raise RateLimitError("no slot", retry_after=30.0)
 
-    async def client(_: RoundLoop) -> None:
-        return None
-
-    monkeypatch.setattr(RoundLoop, "client", client)
-
-    async def look() -> tuple[Subscriber, float]:
-        group, one = Group.of("k"), subscriber(urgent=urgent)
-        with Group.joined("k", one):
-            looking: Any = RoundLoop(group, one.watch, CONN, NoSlot())  # type: ignore[arg-type]
-            await looking._look(one, time.monotonic())
-            return one, looking._next({})
-
-    one, pause = asyncio.run(look())
+    one = subscriber(urgent=urgent)
+    assert 20 < asyncio.run(looked(one, NoSlot())) <= 30
     assert (one.urgent, one.seen_at, one.due) == (urgent, 0.0, 0.0)
-    assert 20 < pause <= 30
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_what_a_webhook_tells_during_a_look_is_looked_at_again(failing: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That look may be answered with what another triggerer has read before."""
+    monkeypatch.setattr(RoundLoop, "client", no_client)
+
+    class Meanwhile:
+        async def arun(self, *_: Any) -> Any:
+            group = Group.of("k")
+            group.waiter.heard.update(group.by_subject)
+            group.hear()
+            if failing:
+                raise ServerError("away")
+            return Verdict(WaitState.PENDING, "queued", "", {}), 10.0
+
+    one = subscriber(told="")
+    assert asyncio.run(looked(one, Meanwhile())) <= (60 if failing else 0)
+    assert one.urgent
+    assert one.due <= time.monotonic()
 
 
 # Who goes first

@@ -2,13 +2,16 @@
 """Deferred tasks on several triggerers of a real Airflow: what they ask the vendor together, and what a death costs.
 
     python -m benchmarks.triggerers [--triggerers 1 2] [--tasks 1000] [--kill] [--seconds 60] [--interval 15]
+        [--postgres URL]
 
-``airflow triggerer`` runs as it is, on Airflow's own database. Each task is a deferred ``FlowSocialPostStatusSensor``;
-half of the posts go out while it is measured. With ``--kill`` the first triggerer, with all its processes, ends by
-SIGKILL after a third of that time. The simulated vendor permits 100 requests a minute.
+``airflow triggerer`` runs as it is, on Airflow's own database: SQLite, or a database of its own on a PostgreSQL server,
+which is dropped in the end and also holds what the triggerers share. Each task is a deferred
+``FlowSocialPostStatusSensor``; half of the posts go out while it is measured. With ``--kill`` the first triggerer, with
+all its processes, ends by SIGKILL after a third of that time. The simulated vendor permits 100 requests a minute.
 
 "late" is the time from the vendor's change to the moment at which Airflow puts the task back into its queue. "lost" are
-tasks whose post went out and that were not put back, "twice" those that were put back more than once.
+tasks whose post went out and that were not put back, "twice" those that were put back more than once. "CPU" and "RSS"
+are those of all the triggerers' processes together; "load" is the machine's, with what others do on it.
 """
 
 from __future__ import annotations
@@ -29,25 +32,44 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+HEAD = ("triggerers", "tasks", "calls a minute", "refused", "late p50", "p95", "p99", "of", "lost", "twice")
+HEAD = (*HEAD, "CPU", "RSS", "load")
 READY_WITHIN = 300.0
 HEALTH = 20
 """Seconds without a sign of life after which the others take a triggerer's tasks. Airflow's default is 30."""
 IN_A_RUN = 10
 """Tasks of a run. A triggerer reads the whole DAG again for each task, so large DAGs would be measured instead."""
 PUT_BACK = "CREATE TRIGGER put_back AFTER UPDATE OF scheduled_dttm ON task_instance"
-NOTED = ("CREATE TABLE told (id TEXT)", f"{PUT_BACK} BEGIN INSERT INTO told VALUES (NEW.id); END")
+NOTE = "BEGIN INSERT INTO told VALUES (CAST(NEW.id AS text)); RETURN NEW; END"
+NOTED = {
+    "sqlite": ("CREATE TABLE told (id TEXT)", f"{PUT_BACK} BEGIN INSERT INTO told VALUES (NEW.id); END"),
+    "postgresql": (
+        "CREATE TABLE told (id TEXT)",
+        f"CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS '{NOTE}'",
+        f"{PUT_BACK} FOR EACH ROW EXECUTE FUNCTION note()",
+    ),
+}
 """Has the database note each time that a task is put back into the queue."""
-WATCH = "airflow_provider_mkt.waiting.flow_social.PostWatch"
+SHARED = "MKT_SHARED_BY_TRIGGERERS"
+"""Where the address of their store is kept: what is prepared has another one."""
 
 
-def settings(home: Path) -> dict[str, str]:
-    """Return the environment of an Airflow in ``home``."""
+def settings(home: Path, database: str) -> dict[str, str]:
+    """Return the environment of an Airflow in ``home``.
+
+    :param database: its URL; "" is one in ``home``
+    """
     return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or f"sqlite:///{home / 'airflow.db'}",
+        # An asynchronous driver is not among the requirements; none of what runs here needs it.
+        **({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": ""} if database else {}),
+        SHARED: database or f"sqlite:///{home / 'state.db'}",
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(HEALTH),
         "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
         "AIRFLOW__MKT__STATE_URL": f"sqlite:///{home / 'of-the-preparation.db'}",
@@ -112,7 +134,7 @@ def defer(instances: list[Any], triggers: list[dict[str, Any]], end: float) -> N
             instance.state, instance.trigger_id, instance.next_method = "deferred", row.id, "execute_complete"
             instance.next_kwargs, instance.trigger_timeout, instance.start_date = {}, until, datetime.now(timezone.utc)
         session.commit()
-        for statement in NOTED:
+        for statement in NOTED[session.get_bind().dialect.name]:
             session.execute(text(statement))
         session.commit()
 
@@ -160,7 +182,7 @@ def until(condition: Callable[[], bool], seconds: float) -> None:
 @contextmanager
 def triggerers(number: int, home: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Yield so many triggerers, once all show signs of life."""
-    env = {**os.environ, "AIRFLOW__MKT__STATE_URL": f"sqlite:///{home / 'state.db'}"}
+    env = {**os.environ, "AIRFLOW__MKT__STATE_URL": os.environ[SHARED]}
     begun = []
     try:
         for each in range(number):
@@ -195,10 +217,13 @@ def measured(number: int, tasks: int, given: argparse.Namespace, home: Path) -> 
         defer(instances, [{**each, **options} for each in made], begun)
         left = given.seconds + 2 * given.interval + (HEALTH + 2 * given.interval if given.kill else 0)
         window = (begun + given.lead, begun + given.lead + left)
+        time.sleep(max(0.0, window[0] - time.time()))
+        before = used(running)
         if given.kill:
-            time.sleep(given.lead + given.seconds / 3)
+            time.sleep(max(0.0, window[0] + given.seconds / 3 - time.time()))
             kill(running[0])
         time.sleep(max(0.0, window[1] - time.time()))
+        after = used(running)
         requests = [
             each
             for each in sandbox.requests()
@@ -212,8 +237,29 @@ def measured(number: int, tasks: int, given: argparse.Namespace, home: Path) -> 
     return (
         f"| {number}{', one killed' if given.kill else ''} | {tasks:,} | {60 * len(requests) / left:.1f} | "
         f"{Counter(each['status'] for each in requests)[429]} | {times} | {len(late)} | {len(ends) - len(late)} | "
-        f"{told_twice()} |"
+        f"{told_twice()} | {'–' if given.kill else f'{(after[0] - before[0]) / left:.1%}'} | {after[1]:.0f} MB | "
+        f"{os.getloadavg()[0]:.1f} |"
     )
+
+
+def used(running: list[subprocess.Popen[bytes]]) -> tuple[float, float]:
+    """Return the CPU seconds that the triggerers have taken so far, and the MB that they hold, with their children."""
+    alive = [psutil.Process(each.pid) for each in running if each.poll() is None]
+    every = [each for parent in alive for each in (parent, *parent.children(recursive=True))]
+    seconds = sum(each.cpu_times().user + each.cpu_times().system for each in every)
+    return seconds, sum(each.memory_info().rss for each in every) / 2**20
+
+
+@contextmanager
+def own_database(server: str) -> Iterator[str]:
+    """Yield the URL of a database on a server, dropped in the end; "" without a server."""
+    from benchmarks.state_cost import scratch_database
+
+    if not server:
+        yield ""
+        return
+    with scratch_database(server) as url:
+        yield url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 
 
 def main() -> None:
@@ -225,16 +271,16 @@ def main() -> None:
     parser.add_argument("--interval", type=float, default=15.0)
     parser.add_argument("--lead", type=float, default=25.0, help="seconds before anything is measured")
     parser.add_argument("--kill", action="store_true")
+    parser.add_argument("--postgres", default="", help="URL of a server; without it SQLite is used")
     parser.add_argument("--child", action="store_true")
     given = parser.parse_args()
     if given.child:
         home = Path(os.environ["AIRFLOW_HOME"])
         print(measured(given.triggerers[0], given.tasks, given, home), flush=True)
         return
-    print("| triggerers | tasks | calls a minute | refused | late p50 | p95 | p99 | of | lost | twice |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    print(f"| {' | '.join(HEAD)} |\n{'| --- ' * len(HEAD)}|", flush=True)
     for number in given.triggerers:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, own_database(given.postgres) as database:
             (Path(folder) / "dags").mkdir()
             command = [
                 sys.executable,
@@ -245,7 +291,7 @@ def main() -> None:
                 "--triggerers",
                 str(number),
             ]
-            subprocess.run(command, env={**os.environ, **settings(Path(folder))}, check=True)
+            subprocess.run(command, env={**os.environ, **settings(Path(folder), database)}, check=True)
 
 
 if __name__ == "__main__":

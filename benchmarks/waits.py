@@ -13,6 +13,10 @@ LEAD = 25.0
 FLOWING = 60.0
 """Seconds that a post takes at the simulated vendor."""
 PARTS = 100
+TEN_MINUTES = 600.0
+"""Seconds after which a campaign at the simulated vendor is live."""
+AHEAD = 3 * TEN_MINUTES
+"""Seconds by which the vendor's time is moved on while campaigns are prepared."""
 
 
 def moment(at: float) -> str:
@@ -54,16 +58,52 @@ def posts(
     return made, done
 
 
-def campaigns(sandbox: Any, number: int) -> list[dict[str, Any]]:
-    """Publish campaigns; return the triggers."""
+def round_takes(number: int) -> float:
+    """Return the seconds of a round over so many campaigns, as the polls' part of the rate limit permits it."""
+    return 60.0 * number / 48
+
+
+def campaigns(
+    sandbox: Any, number: int, lead: float, scale: float
+) -> tuple[list[dict[str, Any]], dict[str, dict[int, float]]]:
+    """Publish campaigns; return the triggers, and when which of them changes, by what changes.
+
+    :param scale: seconds that pass for the tasks in one
+    """
     from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 
     unlimited(sandbox)
-    hook, ids = FlowLivingHook(), []
-    while len(ids) < number:
-        ids += hook.publish_campaign("facebookv2", ["listing_1001"], "branch_harbour")["campaign_tracking_ids"]
+    hook, draw, some, spread = FlowLivingHook(), random.Random(7), max(1, number // 20), TEN_MINUTES / scale
+
+    def published(**options: Any) -> str:
+        found = hook.publish_campaign("facebookv2", ["listing_1001"], "branch_harbour", **options)
+        name: str = found["campaign_tracking_ids"][0]
+        return name
+
+    made = [_campaign(published(), "completed") for _ in range(number - 2 * some)]
+    # The vendor's time is moved on by AHEAD in all: what happens at its time t happens at t - AHEAD.
+    begin = time.time() + 5.0 + 0.1 * some
+    ended: dict[int, float] = {}
+    for _ in range(some):
+        ended[len(made)] = begin + lead + draw.random() * spread
+        made.append(_campaign(published(end_date=moment(ended[len(made)] + AHEAD)), "completed"))
+    live: dict[int, float] = {}
+    passed = begin + lead + spread + AHEAD - TEN_MINUTES - time.time()
+    sandbox.advance(passed)
+    for _ in range(some):
+        live[len(made)] = time.time() + passed + TEN_MINUTES - AHEAD
+        since = max(0.0, live[len(made)] - spread - begin)
+        made.append({**_campaign(published(), "published"), "after": since})
+        sandbox.advance(spread / some)
+        passed += spread / some
+    sandbox.advance(AHEAD - passed)
+    time.sleep(max(0.0, begin - time.time()))
+    return made, {"any that ends": ended, "new ones that go live": live}
+
+
+def _campaign(name: str, target: str) -> dict[str, Any]:
     watch = "airflow_provider_mkt.waiting.flow_living.CampaignWatch"
-    return [{"watch": watch, "arguments": {"tracking_ids": [each], "targets": ["completed"]}} for each in ids[:number]]
+    return {"watch": watch, "arguments": {"tracking_ids": [name], "targets": [target]}}
 
 
 def syncs(sandbox: Any, number: int) -> list[dict[str, Any]]:

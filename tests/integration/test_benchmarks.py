@@ -25,7 +25,7 @@ SMALL: dict[str, tuple[str, list[str]]] = {
     "posts_batch": ("--posts 120 --batch-speedup 60", ["batches", "HttpOperator"]),
     "webhooks": ("--reports 0 --deliveries 64", ["the same app", "the receiver, SQLite", "the receiver, PostgreSQL"]),
     "waiting": (
-        "--tasks --living 2 --listed 4 --http 2 --seconds 4 --lead 6 --interval 1",
+        "--social --living 20 --living-seconds 20 --listed 4 --http 2 --seconds 4 --lead 6 --interval 1",
         ["Flow Living (no list)", "FloKit (a list)", "Flinque reports (a list)", "HttpSensor", "calls a minute"],
     ),
     "triggerers": (
@@ -42,7 +42,7 @@ RUN_ELSEWHERE = {
     "launches_vs_http_operator": "the soak of tests/chaos with another number of launches",
     "hostile_webhooks": "beside a package that is not among the requirements",
 }
-NO_BENCHMARKS = {"contenders", "waits"}
+NO_BENCHMARKS = {"contenders", "waits", "waiting_plot", "waiting_runs"}
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -69,9 +69,11 @@ def mkt_run_dag(
     mkt_sandbox: Vendors, mkt_time: MovableClock, mkt_database: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DagRunner]:
     """Runs a DAG from its first task to its last, in this process, against the simulated vendors."""
+    from airflow_provider_mkt.testing.airflow_api import task_supervisor
     from airflow_provider_mkt.testing.airflow_home import airflow_home
     from airflow_provider_mkt.testing.airflow_time import airflow_goes_by
     from airflow_provider_mkt.testing.runs import DagRunner
 
-    with airflow_home(tmp_path_factory.mktemp("airflow"), mkt_database), airflow_goes_by(mkt_time):
-        yield DagRunner(mkt_sandbox, mkt_time)
+    home = airflow_home(tmp_path_factory.mktemp("airflow"), mkt_database)
+    with home, airflow_goes_by(mkt_time), task_supervisor() as supervisor:
+        yield DagRunner(mkt_sandbox, mkt_time, supervisor)

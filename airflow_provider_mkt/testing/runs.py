@@ -38,11 +38,12 @@ class DagRunner:
 
     :param vendors: the simulated vendors
     :param clock: the test's clock
+    :param supervisor: what runs tasks and triggers in this process
     """
 
-    def __init__(self, vendors: Vendors, clock: MovableClock) -> None:
-        self._vendors, self._clock = vendors, clock
-        self._known: tuple[DAG, Any] | None = None
+    def __init__(self, vendors: Vendors, clock: MovableClock, supervisor: Any) -> None:
+        self._vendors, self._clock, self._supervisor = vendors, clock, supervisor
+        self._known: dict[str, tuple[DAG, Any]] = {}
 
     def __call__(
         self,
@@ -72,7 +73,7 @@ class DagRunner:
         session = sessions()
         try:
             run = self._created(parsed, logical_date, json.loads(json.dumps(conf or {})), session)
-            tasks = Tasks(parsed, self._clock)
+            tasks = Tasks(parsed, self._supervisor, self._clock)
             with answered():
                 self._to_the_end(run, tasks, Approvals(approve), session)
             return DagResult.of(run, parsed, tasks, happened, session)
@@ -85,9 +86,9 @@ class DagRunner:
         from airflow.utils.state import DagRunState
         from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
-        if self._known is None or self._known[0] is not dag:
-            self._known = dag, register(dag, session)
-        scheduled = self._known[1]
+        if dag.dag_id not in self._known or self._known[dag.dag_id][0] is not dag:
+            self._known[dag.dag_id] = dag, register(dag, session)
+        scheduled = self._known[dag.dag_id][1]
         date = timezone.coerce_datetime(logical_date or self._clock.utcnow())
         kind = DagRunType.MANUAL if logical_date is None else DagRunType.SCHEDULED
         run: DagRun = scheduled.create_dagrun(

@@ -27,18 +27,18 @@ class Tasks:
     """The tasks of one run.
 
     :param dag: the DAG, with its functions
+    :param supervisor: what runs tasks and triggers in this process
     :param clock: the test's clock
     """
 
-    def __init__(self, dag: DAG, clock: MovableClock) -> None:
-        self._dag, self._clock = dag, clock
+    def __init__(self, dag: DAG, supervisor: Any, clock: MovableClock) -> None:
+        self._dag, self._supervisor, self._clock = dag, supervisor, clock
         self.logs: dict[tuple[str, int], str] = defaultdict(str)
         self.errors: dict[tuple[str, int], BaseException] = {}
 
     def run(self, instance: Any, session: Session) -> None:
         """Run a task instance that is scheduled, and the trigger that it leaves its waiting to."""
         from airflow.models.taskinstance import TaskInstance as Instance
-        from airflow.sdk.execution_time.supervisor import run_task_in_process
         from airflow.sdk.serde import deserialize
         from airflow.utils.state import TaskInstanceState
         from sqlalchemy import select
@@ -49,7 +49,7 @@ class Tasks:
         described = _described(instance)
         self.errors.pop(here, None)
         with self._logged(here):
-            ended = run_task_in_process(ti=described, task=self._dag.task_dict[instance.task_id])
+            ended = self._supervisor.start(what=described, task=self._dag.task_dict[instance.task_id])
         if ended.error is not None:
             self.errors[here] = ended.error
             self.logs[here] += "".join(traceback.format_exception(ended.error))
@@ -74,14 +74,13 @@ class Tasks:
         """Run the trigger until it has something to tell, and hand that on as the triggerer does."""
         from airflow.models.trigger import TriggerFailureReason, handle_event_submit
         from airflow.sdk._shared.module_loading import import_string
-        from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor
         from airflow.utils.state import TaskInstanceState
 
         trigger = import_string(classpath)(**arguments)
         deadline = instance.trigger_timeout
         self._clock.deadline = deadline.timestamp() if deadline else None
         try:
-            event = InProcessTestSupervisor.run_trigger_in_process(trigger=trigger, ti=_described(instance))
+            event = self._supervisor.run_trigger_in_process(trigger=trigger, ti=_described(instance))
         except DeadlineError:
             instance.next_method, instance.next_kwargs = "__fail__", {"error": TriggerFailureReason.TRIGGER_TIMEOUT}
             instance.trigger_id, instance.state = None, TaskInstanceState.SCHEDULED
@@ -101,12 +100,29 @@ class Tasks:
         root.addHandler(handler)
         root.setLevel(min(level, logging.INFO))
         try:
-            with contextlib.redirect_stdout(text):
+            with contextlib.redirect_stdout(text), _masks_of_its_own():
                 yield
         finally:
             root.removeHandler(handler)
             root.setLevel(level)
             self.logs[here] += text.getvalue()
+
+
+@contextlib.contextmanager
+def _masks_of_its_own() -> Iterator[None]:
+    """Forget the secrets that a task has masked, as the end of its process does.
+
+    Airflow compiles one pattern of all secrets whenever there is a new one: over a year of tokens, most of the work.
+    """
+    from airflow.sdk._shared.secrets_masker import _secrets_masker
+
+    masker = _secrets_masker()
+    before = masker.patterns, masker.replacer
+    masker.patterns = set(masker.patterns)
+    try:
+        yield
+    finally:
+        masker.patterns, masker.replacer = before
 
 
 def _described(instance: Any) -> Any:

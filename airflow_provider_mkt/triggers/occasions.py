@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mkt import clock
 from airflow_provider_mkt.triggers.event import WaitEvent
 from airflow_provider_mkt.waiting.base import FailedPolls, WaitState
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from airflow_provider_mkt.triggers.subscribers import Subscriber
 
 log = logging.getLogger(__name__)
+
+PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+"""Seconds between the tries to note what was told. A DAG that was started must not be started again."""
 
 
 class Cursor:
@@ -42,9 +46,20 @@ class Cursor:
         return self._known
 
     async def keep(self, occasion: str) -> None:
-        """Note that an occasion is told."""
-        await self._store.aset(self._key, occasion)
+        """Note that an occasion is told. For a minute it is tried again while Airflow cannot.
+
+        :raises Exception: what Airflow raises at the last try
+        """
         self._known = occasion
+        for pause in PAUSES:
+            try:
+                await self._store.aset(self._key, occasion)
+            except Exception as error:  # noqa: BLE001 - a server or a database that is away, with any of its errors
+                log.warning("Airflow could not note which event was told; again in %.0f s: %s", pause, error)
+                await clock.asleep(pause)
+            else:
+                return
+        await self._store.aset(self._key, occasion)
 
 
 async def occasions(subscriber: Subscriber, cursor: Cursor) -> AsyncIterator[TriggerEvent]:

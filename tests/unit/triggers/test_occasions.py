@@ -13,6 +13,7 @@ from airflow.sdk import Asset, AssetWatcher
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.triggers import occasions
 from airflow_provider_mkt.triggers.watch import WatchTrigger
 from airflow_provider_mkt.waiting.flinque import CampaignWatch, ReportWatch
 from airflow_provider_mkt.waiting.flokit import SyncWatch
@@ -76,6 +77,34 @@ def test_each_sync_is_told_once_across_restarts(vendors: Sandbox) -> None:
     asyncio.run(watch(2))
     asyncio.run(watch(0))
     assert len({each["answer"]["last_synced_at"] for each in events}) == len(events) == 2
+
+
+def test_airflow_s_store_away_for_a_moment_tells_nothing_twice(
+    vendors: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the watcher's trigger fails, begins again, and starts the DAG a second time."""
+    monkeypatch.setattr(occasions, "PAUSES", (0.01,) * 6)
+    report = FlinqueHook().generate_report({"type": "campaign"})["id"]
+    vendors.advance(700)
+    store, events, failures = Store(), [], [RuntimeError("Airflow's database is away")] * 3
+    keep = store.aset
+
+    async def failing(key: str, value: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await keep(key, value)
+
+    monkeypatch.setattr(store, "aset", failing)
+
+    async def watch() -> None:
+        async with triggerer() as running:
+            await follow(running, triggers([ReportWatch(report)], "flinque_default")[0], store, events)
+            await settled(vendors)
+
+    for _ in range(2):
+        asyncio.run(watch())
+    assert failures == []
+    assert [each["state"] for each in events] == ["done"]
 
 
 def test_a_report_is_told_once(vendors: Sandbox) -> None:

@@ -106,7 +106,9 @@ class Loop:
         now = clock.monotonic()
         subscriber.failures = 0
         if verdict.message != subscriber.told or verdict.final:
-            subscriber.told, subscriber.changed_at = verdict.message, now
+            if subscriber.told:
+                subscriber.changed_at = now
+            subscriber.told = verdict.message
             subscriber.tell(News(verdict=verdict.redacted(client.redactor), over=verdict.final))
 
     def failed(self, subscriber: Subscriber, error: ApiError, *, its_own: bool) -> None:

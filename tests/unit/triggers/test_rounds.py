@@ -187,6 +187,24 @@ def test_what_a_webhook_tells_during_a_look_is_looked_at_again(failing: bool, mo
     assert one.due <= time.monotonic()
 
 
+def test_the_first_look_is_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a restart of the triggerer nothing is new: a campaign of last week must not pass for one of today."""
+    monkeypatch.setattr(RoundLoop, "client", no_client)
+    monkeypatch.setattr(Verdict, "redacted", lambda self, _: self)
+    sees = ["queued", "queued", "published"]
+
+    class Seeing:
+        async def arun(self, *_: Any) -> Any:
+            return Verdict(WaitState.PENDING, sees[0], sees.pop(0), {}), 0.0
+
+    one, changed = subscriber(told="", changed_at=7.0), []
+    for _ in range(3):
+        asyncio.run(looked(one, Seeing()))
+        changed.append(one.changed_at)
+    assert changed[:2] == [7.0, 7.0]
+    assert changed[2] > 7.0
+
+
 # Who goes first
 
 

@@ -98,7 +98,12 @@ def campaigns(
         passed += spread / some
     sandbox.advance(AHEAD - passed)
     time.sleep(max(0.0, begin - time.time()))
-    return made, {"any that ends": ended, "new ones that go live": live}
+    # They are looked at in the order in which they began to wait, so the order must not depend on what changes.
+    order = draw.sample(range(number), number)
+    place = {before: after for after, before in enumerate(order)}
+    changes = {"any that ends": ended, "new ones that go live": live}
+    placed = {name: {place[each]: at for each, at in kind.items()} for name, kind in changes.items()}
+    return [made[before] for before in order], placed
 
 
 def _campaign(name: str, target: str) -> dict[str, Any]:

@@ -6,11 +6,13 @@ from __future__ import annotations
 import html
 import itertools
 import json
+import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow_provider_mkt.client.endpoint import Endpoint
+from airflow_provider_mkt.client.storable import may_need_it, storable_data
 
 MAX_VALUES = 500_000
 """Values in one answer, about. Each takes up to some 120 bytes, so that an answer takes at most some 60 MB."""
@@ -35,7 +37,7 @@ class UnreadableError(ValueError):
 
 
 def parse(body: bytes) -> Any:
-    """Parse a JSON body.
+    """Parse a JSON body. What no database takes is replaced in its texts: a vendor's id may become a row or an XCom.
 
     :raises UnreadableError: when it is empty, not JSON, or of more values, levels or digits than any answer has
     """
@@ -43,7 +45,8 @@ def parse(body: bytes) -> Any:
         raise UnreadableError("the body is empty")
     _check_size(body)
     try:
-        return json.loads(body, parse_int=_whole_number, parse_constant=_no_number)
+        text = body.decode(json.detect_encoding(body), "surrogatepass")
+        found = json.loads(text, parse_int=_whole_number, parse_float=_finite, parse_constant=_no_number)
     except UnreadableError:
         raise
     except RecursionError:
@@ -51,6 +54,7 @@ def parse(body: bytes) -> Any:
     except ValueError:
         start = body.lstrip()[:1]
         raise UnreadableError("the body is HTML" if start == b"<" else "the body is not JSON") from None
+    return storable_data(found) if may_need_it(text) else found
 
 
 def _check_size(body: bytes) -> None:
@@ -73,7 +77,12 @@ def _whole_number(digits: str) -> int:
     return int(digits)
 
 
-def _no_number(name: str) -> None:
+def _finite(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _no_number("a number beyond all numbers")
+
+
+def _no_number(name: str) -> NoReturn:
     raise UnreadableError(f"the body holds {name}, which is no JSON")
 
 

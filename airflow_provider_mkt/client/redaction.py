@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
@@ -13,6 +14,7 @@ from typing import Any
 from airflow_provider_mkt.client.occurrences import HEAD, MAX_TEXT, Occurrences, Span
 from airflow_provider_mkt.client.personal import PATTERNS, WIDE
 from airflow_provider_mkt.client.spelling import FOLD, Reading, base64_cores, bitten, needles, readings
+from airflow_provider_mkt.client.storable import storable
 
 HIDDEN = "***"
 SHOWN_CHARACTERS = 2_000
@@ -92,6 +94,7 @@ class Redactor:
         # What was cut in two is not recognised: leave out as much as the longest secret could be.
         whole = len(text) <= LOOKED_AT
         shown = _without(spans, head, len(head) if whole else LOOKED_AT - MAX_SECRET) + ("" if whole else "…")
+        shown = storable(shown)
         return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
     def _found(self, reading: Reading) -> Iterator[Span]:
@@ -109,7 +112,10 @@ class Redactor:
             yield from (match.span("hide") for match in pattern.finditer(plain))
 
     def data(self, data: Any, depth: int = 8) -> Any:
-        """Return a copy of JSON-like ``data`` in which secret and personal fields are hidden, cut where it is long."""
+        """Return a copy of JSON-like ``data`` in which secret and personal fields are hidden, cut where it is long.
+
+        Every database can store it: no character and no number is left that is not in all of them.
+        """
         return self._data(data, depth, iter(range(MAX_NODES)))
 
     def _data(self, data: Any, depth: int, left: Iterator[int]) -> Any:
@@ -125,6 +131,8 @@ class Redactor:
         if isinstance(data, (list, tuple)):
             return [self._data(item, depth - 1, left) for item in data[:100]]
         if isinstance(data, int) and abs(data) > MAX_NUMBER:
+            return "…"
+        if isinstance(data, float) and not math.isfinite(data):
             return "…"
         return self.text(data) if isinstance(data, str) else data
 

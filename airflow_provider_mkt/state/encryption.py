@@ -69,5 +69,5 @@ def configured_encryptor() -> Encryptor:
 
 
 def digest(text: str) -> str:
-    """Return a name for ``text`` that does not reveal it."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Return a name for ``text`` that does not reveal it. A text may hold half a surrogate pair, as JSON may."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

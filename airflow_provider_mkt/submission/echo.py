@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from airflow_provider_mkt import validation
+from airflow_provider_mkt.client.storable import storable
 from airflow_provider_mkt.exceptions import ValidationError
 
 SAME_SECOND = 1.0
@@ -46,8 +47,11 @@ def alike(shown: Any, sent: Any) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Return a text without what a vendor may write otherwise: blanks at its ends, line ends, composed characters."""
-    return unicodedata.normalize("NFC", text).replace("\r\n", "\n").strip()
+    """Return a text without what a vendor may write otherwise: blanks at its ends, line ends, composed characters.
+
+    What no database takes was replaced in the answer, as :func:`.answer.parse` does.
+    """
+    return unicodedata.normalize("NFC", storable(text)).replace("\r\n", "\n").strip()
 
 
 def _seconds(value: Any) -> float:

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.state.encryption import digest
@@ -50,7 +51,9 @@ def read(facts: Webhooks, body: bytes, *, account: str, conn_id: str, now: float
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        payload = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number)
+        payload = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite
+        )
         depth = _depth(payload)
     except (ValueError, RecursionError):
         raise ValidationError("The body is not JSON that can be relied on.") from None
@@ -67,8 +70,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _no_number(name: str) -> Any:
+def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    """Refuse a number beyond all that a program can hold: it would be read as infinity, which JSON cannot say again."""
+    number = float(digits)
+    return number if math.isfinite(number) else _no_number(digits[:40])
 
 
 def _depth(data: Any) -> int:

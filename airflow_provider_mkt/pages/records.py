@@ -107,7 +107,7 @@ def note(may: Permissions, event: str, launch: Launch | Approval | None = None, 
         session.add(
             Log(
                 f"{EVENT}{event}",
-                owner=str(may.user.get_id()),
+                owner=may.name,
                 owner_display_name=may.name,
                 extra=json.dumps(extra),
                 **place,

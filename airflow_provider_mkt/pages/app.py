@@ -15,6 +15,7 @@ from urllib.parse import quote
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.core_api.security import bearer_scheme, get_user
 from fastapi import HTTPException
+from sqlalchemy.exc import OperationalError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -32,6 +33,7 @@ from airflow_provider_mkt.state.errors import StoreError
 
 log = logging.getLogger(__name__)
 
+DATABASE = "Airflow's database does not answer, or is locked. Load the page again, and look what was done."
 Page = Callable[[Visit], Shown | GoTo]
 PAGES: tuple[tuple[str, str, str], ...] = (
     ("GET", "/launches", "launches:show_list"),
@@ -111,6 +113,9 @@ def _answer(name: str, visit: Visit) -> Response:
         return _refused(visit.request, visit.may, 400, str(error))
     except StoreError as error:
         return _refused(visit.request, visit.may, 503, str(error))
+    except OperationalError:
+        log.exception("Airflow's database failed at %s.", visit.request.url.path)
+        return _refused(visit.request, visit.may, 503, DATABASE)
     if isinstance(shown, GoTo):
         return RedirectResponse(f"{visit.root}{shown.path}", 303)
     return _page(visit, shown)

@@ -88,6 +88,20 @@ def test_what_was_written_elsewhere_is_shown_as_text(browser: Browsers, store: A
     assert "ana@example.com" not in shown
 
 
+def test_a_locked_database_is_told(browser: Browsers, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    from airflow_provider_mkt.pages import launches
+
+    def locked(_: Any) -> None:
+        raise OperationalError("UPDATE task_instance", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(launches, "show_list", locked)
+    answer = browser("vera").get("/launches")
+    assert (answer.status_code, "look what was done" in answer.text) == (503, True)
+    assert "UPDATE" not in answer.text
+
+
 def test_the_home_page_is_the_list(browser: Browsers) -> None:
     answer = browser("vera").get("/")
     assert answer.headers["location"] == f"{PREFIX}/launches"

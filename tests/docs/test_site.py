@@ -14,6 +14,7 @@ import pytest
 
 from tests.docs.blocks import ROOT
 
+EDIT = re.compile(r"<a href=\"?([^\s\">]+)\"?[^>]*class=\"md-content__button")
 LOADED = re.compile(r"<(?:script|img|iframe|link[^>]+stylesheet)\b[^>]+(?:src|href)=\"?(?:https?:)?//")
 
 
@@ -40,3 +41,10 @@ def test_site_builds(tmp_path: Path) -> None:
     pages = list(tmp_path.rglob("*.html"))
     assert len(pages) > 10
     assert [str(page) for page in pages if LOADED.search(page.read_text(encoding="utf-8"))] == []
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    [repository] = re.findall(r'^Repository = "(.+)"$', project, re.MULTILINE)
+    written = [path.name for path in (ROOT / "docs").glob("*.md")]
+    assert len(written) > 10
+    for name in written:
+        text = (tmp_path / name).with_suffix(".html").read_text(encoding="utf-8")
+        assert EDIT.findall(text) == [f"{repository}/edit/main/docs/{name}"]

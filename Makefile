@@ -57,6 +57,8 @@ test-pythons: ## run test-fast under each Python from 3.10 to 3.13; one that is 
 # Two tables: a worker that is killed, and one that is frozen, at every step of every launch.
 FREEZES := tests/chaos/test_freeze_matrix.py
 MATRIX := tests/chaos/test_fault_matrix.py $(FREEZES)
+# Half a year on each core.
+YEAR := tests/chaos/test_year.py
 QUICK := $(filter-out tests/chaos/ tests/distributed/ tests/integration/ tests/ui/,$(wildcard tests/*/))
 # It counts requests by the second, so nothing else may run meanwhile.
 TIMED := tests/integration/state/test_shared_budget.py
@@ -71,8 +73,9 @@ test: $(STAMP) ## run the tests: the quick ones on two cores, then those under a
 proofs: $(STAMP) ## the longer proofs, which CI runs as well: kills, freezes, fuzzing, budgets by the second, benchmarks (about 22 minutes)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=5 -m proof $(QUICK) $(STATE) $(MATRIX)
 	@$(BIN)/python -m pytest -q --durations=5 -m proof $(AIRFLOW)
+	@$(BIN)/python -m pytest -q -n 2 --dist load --durations=2 $(YEAR)
 	@$(BIN)/python -m pytest -q --durations=5 $(TIMED)
-	@$(BIN)/python -m pytest -q --durations=5 $(addprefix --ignore=,$(MATRIX)) tests/chaos $(BENCHMARKS)
+	@$(BIN)/python -m pytest -q --durations=5 $(addprefix --ignore=,$(MATRIX) $(YEAR)) tests/chaos $(BENCHMARKS)
 
 test-ui: $(STAMP) $(UI)/.installed ## use the control room in a real browser, also in a running Airflow: needs chromium, and says so (about 4 minutes)
 	@exec env PYTHONPATH=$(UI) $(BIN)/python -m pytest -q --durations=3 tests/ui

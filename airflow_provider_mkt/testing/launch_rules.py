@@ -6,12 +6,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt import clock
-from airflow_provider_mkt.testing.declared import Declared
+from airflow_provider_mkt.testing.declared import Declared, declared
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -30,11 +31,34 @@ def _launches(tasks: list[Declared]) -> list[Declared]:
     return [each for each in tasks if each.launches]
 
 
+def _content(each: Declared, known: dict[str, str]) -> str:
+    """Return a digest of what a task does, and of what those do that its values come from, without their names."""
+    if each.task_id not in known:
+        function = each.get("python_callable")
+        name = function and f"{function.__module__}.{function.__qualname__}"
+        source = getattr(getattr(each.task, "expand_input", None), "value", None)
+        told = [each.kind.__name__, each.conn_id, name, _nameless(each.fields, known), _nameless(source, known)]
+        known[each.task_id] = sha256(json.dumps(told, default=str, sort_keys=True).encode()).hexdigest()
+    return known[each.task_id]
+
+
+def _nameless(value: Any, known: dict[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _nameless(each, known) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_nameless(each, known) for each in value]
+    if hasattr(value, "iter_references"):
+        references = [[_content(declared(task), known), key] for task, key in value.iter_references()]
+        return [type(value).__name__, references]
+    return value
+
+
 def same_launch(_: DAG, tasks: list[Declared]) -> Found:
     """Two tasks launch the same."""
     seen: dict[str, str] = {}
+    known: dict[str, str] = {}
     for each in _launches(tasks):
-        content = json.dumps([each.kind.__name__, each.conn_id, dict(each.fields)], default=str, sort_keys=True)
+        content = _content(each, known)
         if content in seen:
             yield each.task_id, f"launches the same as {seen[content]}, so it happens twice. Remove one of them."
         seen.setdefault(content, each.task_id)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,22 @@ PLANTED: list[tuple[str, str, str]] = [
     ("chance-in-file", '"branch_harbour"', "f\"branch_{__import__('random').randint(1, 9)}\""),
 ]
 """The rule, what is replaced in the DAG, and the mistake in its place."""
+TOLD = re.compile(
+    r"(again|launch|live|publish|report): .{20,}[\w)]\. "
+    r"(Add|Build|Choose|Correct|Lower|Name|Put|Raise|Remove|Set|Use) .+\. \[[a-z-]+\]"
+)
+"""Where it is, what is wrong, what to do."""
+TWICE = """
+from airflow.sdk import dag
+from airflow_provider_mkt.task_groups import launch
+
+@dag(schedule=None, default_args={"retries": 2})
+def launches():
+    launch("spring.yaml", folder="briefs", group_id="first")
+    launch("%s.yaml", folder="briefs", group_id="second")
+
+launches()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -98,10 +115,21 @@ def test_each_mistake_is_found(tmp_path: Path, rule: str, good: str, bad: str) -
     found = launch_warnings(written(tmp_path, GOOD.replace(good, bad, 1)))
     assert rule in {each.rule for each in found}, found
     message = next(str(each) for each in found if each.rule == rule)
-    assert message.endswith(f". [{rule}]")
+    assert TOLD.fullmatch(message), message
+    assert message.endswith(f" [{rule}]")
     with pytest.raises(AssertionError, match=rule):
         assert_launch_safe(tmp_path / "launch.py")
     assert rule not in {each.rule for each in launch_warnings(tmp_path / "launch.py", ignore=[rule])}
+
+
+def test_two_launches_of_one_brief(tmp_path: Path) -> None:
+    found = [each for each in launch_warnings(written(tmp_path, TWICE % "spring")) if each.rule == "same-launch"]
+    assert {"second.publish_campaign", "second.schedule_posts"} <= {each.place for each in found}
+    assert "second.schedule_posts: launches the same as first.schedule_posts" in "\n".join(map(str, found))
+
+
+def test_launches_of_two_briefs_are_no_mistake(tmp_path: Path) -> None:
+    assert "same-launch" not in {each.rule for each in launch_warnings(written(tmp_path, TWICE % "summer"))}
 
 
 def test_every_rule_has_its_mistake() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_mkt import clock
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Then = Callable[[float], Awaitable[None]]
 
 THREADS = "the shared store"
 """Those of its own for the store: one that hangs holds up no vendor."""
@@ -42,12 +44,15 @@ class Answers:
         self._kept: dict[str, tuple[float, Any]] = {}
         self._store_from = 0.0
 
-    async def arun(self, client: ApiClient, talk: Conversation[T], max_age: float) -> tuple[T, float]:
+    async def arun(
+        self, client: ApiClient, talk: Conversation[T], max_age: float, then: Then | None = None
+    ) -> tuple[T, float]:
         """Hold a conversation, as :meth:`ApiClient.arun` does, with answers that may be up to ``max_age`` old.
 
         :param client: the account's client
         :param talk: the conversation
         :param max_age: seconds
+        :param then: awaited after each answer, when another one follows, with the age of the oldest so far
         :return: its result, and the age of the oldest answer in seconds
         :raises ApiError: as :meth:`ApiClient.arun`
         """
@@ -62,6 +67,8 @@ class Answers:
                     call = talk.throw(error)
                 else:
                     call = talk.send(answer)
+                    if then is not None:
+                        await then(clock.monotonic() - oldest)
         except StopIteration as end:
             return end.value, clock.monotonic() - oldest
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from airflow_provider_mkt import clock
@@ -54,21 +56,39 @@ class ListLoop(Loop):
     async def _look(self, due: list[Subscriber], wanted: dict[str, Any], now: float) -> None:
         interval = min(each.interval for each in due)
         max_age = min(each.max_age(now) for each in due)
-        talk = read(self.listing, wanted, self.group.by_id, clock.now())
+        found: dict[str, Any] = {}
+        told: set[Subscriber] = set()
+        noted = 0
+
+        async def tell_so_far(age: float) -> None:
+            """Tell those who wait for one thing alone. A walk along many pages takes the rate limit its time."""
+            nonlocal noted
+            fresh = dict(islice(found.items(), noted, None))
+            noted = len(found)
+            self._note(fresh)
+            concerned = {each for each in self._concerned(fresh) if len(each.ids) == 1}
+            told.update(concerned)
+            await self._tell(client, concerned, now, age)
+
+        talk = read(self.listing, wanted, self.group.by_id, clock.now(), found)
         try:
             client = await self.client()
-            found, age = await self.answers.arun(client, talk, max_age)
+            _, age = await self.answers.arun(client, talk, max_age, tell_so_far)
         except RateLimitError as error:
             log.info("Not looked this time: %s", error)
             self._not_before = clock.monotonic() + (error.retry_after or interval)
         except TROUBLES as error:
-            await self._broken(due, self.told(error), interval)
+            await self._broken([each for each in due if each not in told], self.told(error), interval)
         else:
             self._failures = 0
             self.sound()
             self._not_before = now + min(GAP, interval)
-            self._note(found)
-            await self._tell(client, found, now, age)
+            await tell_so_far(age)
+            await self._tell(client, self._concerned(found) - told, now, age)
+
+    def _concerned(self, found: Iterable[str]) -> set[Subscriber]:
+        """Return those whose rows came along, those included whose look was not due yet."""
+        return {each for thing in found for each in self.group.by_id.get(thing, ())}
 
     def _wanted(self, due: list[Subscriber], now: float) -> dict[str, Any]:
         """Return what has to be read for those whose look is due, with what is known of each."""
@@ -105,9 +125,8 @@ class ListLoop(Loop):
             del self._rows[thing]
             self._quiet_until.pop(thing, None)
 
-    async def _tell(self, client: ApiClient, found: dict[str, Any], now: float, age: float) -> None:
-        """Judge for all whose rows came along, those included whose look was not due yet."""
-        concerned = {each for thing in found for each in self.group.by_id.get(thing, ())}
+    async def _tell(self, client: ApiClient, concerned: set[Subscriber], now: float, age: float) -> None:
+        """Judge for them."""
         async for subscriber in self.in_turns(concerned):
             if subscriber.not_before > now + TOGETHER:
                 continue

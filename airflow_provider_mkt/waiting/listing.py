@@ -90,7 +90,9 @@ class Listing:
         return 0.0
 
 
-def read(listing: Listing, wanted: Known, watched: Collection[str], now: float) -> Generator[Call, Any, dict[str, Any]]:
+def read(
+    listing: Listing, wanted: Known, watched: Collection[str], now: float, found: dict[str, Any] | None = None
+) -> Generator[Call, Any, dict[str, Any]]:
     """Find the rows of what is wanted: yield the calls, be sent their answers, return what was found.
 
     The list is left when as many pages were read in vain as reading the rest one by one takes. So the requests are
@@ -100,11 +102,12 @@ def read(listing: Listing, wanted: Known, watched: Collection[str], now: float) 
     :param wanted: ids, with what is known of each
     :param watched: all that is watched: its rows are returned as well, when they come along
     :param now: Unix time
+    :param found: what is returned, while it comes: page by page
     :return: rows by id; an :class:`ApiError` for what the vendor refused to show, None for what it does not list. What
         is missing has to be looked for again
     :raises ApiError: when nothing can be read
     """
-    found: dict[str, Any] = {}
+    found = {} if found is None else found
     alone = len(wanted) == 1 and listing.single(next(iter(wanted))) is not None
     for part in () if alone else listing.parts(wanted, now):
         try:

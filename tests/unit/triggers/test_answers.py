@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_mkt.client.endpoint import Priority
 from airflow_provider_mkt.exceptions import NotFoundError
+from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.hooks.flokit import FlokitHook
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state.answers import SharedAnswers
@@ -18,6 +19,8 @@ from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.triggers import answers as answers_module
 from airflow_provider_mkt.triggers.answers import Answers, question_of
 from airflow_provider_mkt.vendors import flokit
+from airflow_provider_mkt.waiting.flinque import ReportWatch
+from tests.unit.triggers.streams import triggerer, triggers, until
 
 LIST = flokit.LIST_INTEGRATIONS(priority=Priority.POLL)
 
@@ -111,3 +114,29 @@ def test_questions_differ_by_all_that_is_asked() -> None:
     asked = {question_of(each) for each in (LIST, one, other, flokit.LIST_ACTIONS(query={"page": 1}))}
     assert len({*asked, question_of(flokit.LIST_ACTIONS(query={"page": 2}))}) == 5
     assert question_of(flokit.LIST_INTEGRATIONS(priority=Priority.LAUNCH)) == question_of(LIST)
+
+
+def test_each_task_is_told_as_soon_as_its_page_is_read(vendors: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A walk along fifty pages takes the rate limit half a minute, which is no reason to hold back the first page."""
+    ids = [FlinqueHook().generate_report({"type": "campaign"})["id"] for _ in range(250)]
+    vendors.advance(700)
+    ask, pages, first_page_told = Answers.ask, [], asyncio.Event()
+
+    async def slow(self: Answers, *call: Any) -> Any:
+        pages.append(call)
+        if len(pages) == 3:
+            await asyncio.wait_for(first_page_told.wait(), 20)
+        return await ask(self, *call)
+
+    monkeypatch.setattr(Answers, "ask", slow)
+
+    async def wait() -> list[dict[str, Any]]:
+        async with triggerer() as running:
+            for each in triggers(map(ReportWatch, ids), "flinque_default", 60.0):
+                running.run(each)
+            await until(lambda: sum(each.done() for each in running.tasks) >= 200)
+            first_page_told.set()
+            return await running.results()
+
+    assert {each["state"] for each in asyncio.run(wait())} == {"done"}
+    assert len(pages) == 3

@@ -8,6 +8,7 @@ import ipaddress
 import json
 import re
 import uuid
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
@@ -51,7 +52,7 @@ def texts(field: str, values: Any, *, most: int, least: int = 1) -> list[str]:
     if len(values) > most:
         raise ValidationError(f"{field} has {len(values)} entries; at most {most} are allowed. Split the request.")
     checked = [text(f"{field}[{index}]", value) for index, value in enumerate(values)]
-    doubled = sorted({value for value in checked if checked.count(value) > 1})
+    doubled = sorted(value for value, times in Counter(checked).items() if times > 1)
     if doubled:
         raise ValidationError(f"{field} names {', '.join(doubled)} more than once; remove the repetition.")
     return checked

@@ -7,6 +7,7 @@ import csv
 import difflib
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -25,6 +26,8 @@ ALIKE = 0.75
 
 ALIKE_HINT = 0.92
 """The same for what people call a column instead, which are common words."""
+MAX_COLUMNS = 1_000
+"""Columns of a table. Each is compared with those that are known, and with all others."""
 MAX_SHORT = 3
 """Letters of a name that is too short to be mistyped."""
 
@@ -184,9 +187,14 @@ class CsvTable:
         except StopIteration:
             told = "the file is empty; name the columns in the first line."
             raise PlanError([Problem(self.name, told, 1)]) from None
+        if len(names) > MAX_COLUMNS:
+            told = (
+                f"it has {len(names):,} columns; at most {MAX_COLUMNS:,} are allowed. Remove those that are not needed."
+            )
+            raise PlanError([Problem(self.name, told, line)])
         header = [columns.named(name) for name in names]
-        for column in dict.fromkeys(name for name in header if name and header.count(name) > 1):
-            self._wrong(line, f"the column {column!r} comes twice; give each column a name of its own.")
+        for column in (name for name, times in Counter(header).items() if name and times > 1):
+            self._wrong(line, f"the column {_short(column)} comes twice; give each column a name of its own.")
         hinted: set[str] = set()
         unknown = [name for name in header if name and name not in columns.known]
         for name in unknown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
 from typing import Any
@@ -170,7 +171,7 @@ class Record:
         if self.state == HELD and OURS_RECEIPT in self.baseline and sorted(ids) == named:
             return replace(self, state=SUBMITTED, clear_count=ADOPTED, receipt=self.baseline[OURS_RECEIPT])
         given = [each for each in ids if each != NONE]
-        if twice := sorted({each for each in given if given.count(each) > 1}):
+        if twice := sorted(each for each, times in Counter(given).items() if times > 1):
             raise ValueError(f"{self.id_field} takes each id once, got {', '.join(twice)} more than once")
         if self.parts:
             if len(ids) != self.parts:

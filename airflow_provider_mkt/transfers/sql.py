@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -181,7 +182,7 @@ def _columns(description: Sequence[Sequence[Any]] | None) -> list[str]:
     for number, name in enumerate(names, start=1):
         if not isinstance(name, str) or not name.strip() or name == UNNAMED or name != name.strip():
             raise ValidationError(f"sql: column {number} has no proper name ({name!r}); give it one with AS.")
-    doubled = sorted({name for name in names if names.count(name) > 1})
+    doubled = sorted(name for name, times in Counter(names).items() if times > 1)
     if doubled:
         raise ValidationError(f"sql returns {doubled[0]!r} twice; give each column a name of its own with AS.")
     return names

@@ -23,6 +23,7 @@ from airflow_provider_mkt.planning import calendar, yaml_document, yaml_limits
 from airflow_provider_mkt.planning.audience import read_audience
 from airflow_provider_mkt.planning.brief import read_brief
 from airflow_provider_mkt.planning.calendar import read_calendar
+from airflow_provider_mkt.submission.record import Record
 
 LAUNCH = datetime(2026, 3, 1, 10, tzinfo=timezone.utc)
 BRIEF = (Path(__file__).parents[1] / "unit" / "planning" / "files" / "briefs" / "plain.yaml").read_text()
@@ -162,6 +163,37 @@ def test_sizes_are_bounded(reader: str, zipped: bool, tmp_path: Path, monkeypatc
     path.write_bytes(gzip.compress(lines) if zipped else lines)
     assert path.stat().st_size < 100_000 or not zipped
     assert "the file is larger than 97 KiB; split it" in refusal(lambda: read(path))
+
+
+@pytest.mark.parametrize("reader", ["calendar", "audience"])
+@pytest.mark.parametrize(
+    "header",
+    ["email," + "a," * 400_000, ",".join(["email", *(f"c{number}" for number in range(100_000))])],
+    ids=["alike", "different"],
+)
+def test_columns_are_bounded(reader: str, header: str, tmp_path: Path) -> None:
+    """Each is compared with all others: 400,000 take an hour."""
+    name, read = READERS[reader]
+    path = tmp_path / name
+    path.write_text(f"{header}\nx\n")
+    message = refusal(lambda: read(path))
+    assert "at most 1,000 are allowed" in message
+    assert len(message) < 200
+
+
+def test_ids_that_a_person_hands_over_are_compared_once() -> None:
+    """A form takes 30,000 of them."""
+    blank: dict[str, Any] = {"key": "k", "generation": 1, "state": "intent", "fingerprint": "", "body": {}}
+    record = Record(**blank, reference="", id_field="post_ids", intent_at=0.0, clear_count=0)
+    ids = [f"post_{number}" for number in range(100_000)]
+    assert "post_7 more than once" in refusal(lambda: _as_validation(lambda: record.adopt([*ids, "post_7"])))
+
+
+def _as_validation(work: Callable[[], Any]) -> None:
+    try:
+        work()
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
 
 
 @every_reader

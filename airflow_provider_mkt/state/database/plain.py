@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from sqlalchemy import URL
 
 from airflow_provider_mkt.state.database.dialects import BEGIN, postgres_settings
+from airflow_provider_mkt.state.database.values import stored
 
 BEGIN_POSTGRES = "BEGIN ISOLATION LEVEL READ COMMITTED"
 READING = ("SELECT", "WITH")
@@ -54,7 +55,7 @@ class SqliteTransaction:
 
     def execute(self, statement: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         """Execute a statement with the values of its ``?``, and return its rows."""
-        self._cursor.execute(statement, tuple(values))
+        self._cursor.execute(statement, tuple(map(stored, values)))
         found: Sequence[Sequence[Any]] = self._cursor.fetchall() if self._cursor.description else ()
         return found
 
@@ -88,7 +89,7 @@ class PostgresTransaction:
     def execute(self, statement: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         """Execute a statement with the values of its ``?``, and return its rows."""
         self._waiting.append(statement.replace("?", "%s"))
-        self._values.extend(values)
+        self._values.extend(map(stored, values))
         if not statement.startswith(READING):
             return ()
         self._send()

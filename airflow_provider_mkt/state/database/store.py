@@ -39,6 +39,7 @@ from airflow_provider_mkt.state.database.listening import Listening
 from airflow_provider_mkt.state.database.migrations import STEPS, migrate, schema_version
 from airflow_provider_mkt.state.database.plain import Execute, plain_transaction
 from airflow_provider_mkt.state.database.pool import MAX_CONNECTIONS, IdleConnections
+from airflow_provider_mkt.state.database.values import stored_values
 from airflow_provider_mkt.state.database.watchdog import Watchdog
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure, classify
 
@@ -70,6 +71,7 @@ class Store:
         self._file = DatabaseFile(self.url.database if self.kind == "sqlite" else None)
         self._watchdog = Watchdog(2 * patience) if self.kind == "postgresql" else None
         self._engine = self._make_engine()
+        event.listen(self._engine, "before_cursor_execute", stored_values, retval=True)
         self._idle = IdleConnections(self._engine) if self.kind == "postgresql" else None
         self._driver: Any = self._engine.dialect.loaded_dbapi
         self._plain = plain_transaction(self.url)

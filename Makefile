@@ -93,8 +93,9 @@ chaos: $(STAMP) ## 500 launches under random kills and faults, beside a plain Ht
 chaos-freeze: $(STAMP) ## freeze every launch at every step and thaw it beside its successor: the whole table (about 5 minutes)
 	@MKT_WHOLE_MATRIX=1 exec $(BIN)/python -m pytest -q -n 2 --dist load $(FREEZES)
 
-bench: $(STAMP) ## measure, beside what one would pick instead: imports, calls, the fence, budgets, batches, waits, webhooks (about an hour)
+bench: $(STAMP) ## measure, beside what one would pick instead: imports, the API server, calls, the fence, budgets, batches, waits, webhooks (about an hour)
 	$(BIN)/python -m benchmarks.import_cost
+	$(BIN)/python -m benchmarks.api_server
 	$(BIN)/python -m benchmarks.call_overhead
 	$(BIN)/python -m benchmarks.state_cost
 	$(BIN)/python -m benchmarks.fence

@@ -32,6 +32,7 @@ SMALL: dict[str, tuple[str, list[str]]] = {
         "--triggerers 2 --tasks 8 --seconds 4 --interval 2 --lead 12 --kill",
         ["2, one killed | 8", "| 4 | 0 | 0 |"],
     ),
+    "api_server": ("--runs 1 --most 60000", ["CPU until it answers", "memory, every page opened"]),
     "export": ("--orders 300", ["orders.jsonl", "orders.parquet", "a list"]),
 }
 """Arguments, and what the output has to name."""

@@ -12,13 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from airflow_provider_mkt.client.endpoint import Limit
 from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.context import FIRST_LOOK, Task, Waits
 
-settings.register_profile("few", max_examples=15)
+# How busy the machine is says nothing of a test.
+settings.register_profile("few", max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 TESTS = itertools.count()
 STANDSTILL = 1e-4
 """Vendor seconds in one real second."""

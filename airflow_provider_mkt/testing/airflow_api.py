@@ -103,7 +103,7 @@ class TaskApi(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request."""
         with self._one_by_one:
-            if not _loop_runs():
+            if _running_loop() is None:
                 return self._loop.run_until_complete(self._answer(request))
             # A trigger asks, whose own loop waits in this thread.
             with ThreadPoolExecutor(1) as beside:
@@ -139,7 +139,7 @@ class TaskApi(httpx.BaseTransport):
         elsewhere = anyio.to_thread.run_sync
 
         async def run_sync(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-            if asyncio.get_running_loop() is self._loop:
+            if _running_loop() is self._loop:
                 return function(*arguments)
             return await elsewhere(function, *arguments, **options)
 
@@ -147,12 +147,12 @@ class TaskApi(httpx.BaseTransport):
             yield
 
 
-def _loop_runs() -> bool:
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop that runs in this thread; None where there is none of asyncio's."""
     try:
-        asyncio.get_running_loop()
+        return asyncio.get_running_loop()
     except RuntimeError:
-        return False
-    return True
+        return None
 
 
 def _scope(request: httpx.Request) -> dict[str, Any]:

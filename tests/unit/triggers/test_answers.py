@@ -73,7 +73,7 @@ def test_the_age_is_that_of_the_question(vendors: Sandbox) -> None:
 
     own, taken = asyncio.run(ages())
     assert own >= 0.2
-    assert taken >= own - 0.01
+    assert taken >= 0.2, "not that of the answer"
 
 
 def test_one_that_fails_lets_the_others_ask(vendors: Sandbox) -> None:

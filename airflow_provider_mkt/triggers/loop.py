@@ -41,6 +41,8 @@ TROUBLES = (ApiError, StoreError, AirflowNotFoundException)
 """What asking may raise; Airflow says "not found" of a connection also while its database is away."""
 IN_ONE_GO = 0.005
 """Seconds of work after which the loop lets the other coroutines of the triggerer have their turn."""
+TOLD_AT_ONCE = 20
+"""Tasks after which it does so as well: each of those that are told has work to do, all in the same turn."""
 MAX_PAUSE = 300.0
 """Seconds up to which the pause doubles while nothing can be read."""
 RENEW_LINE = 30.0
@@ -148,10 +150,10 @@ class Loop:
     async def in_turns(self, subscribers: Iterable[Subscriber]) -> AsyncIterator[Subscriber]:
         """Yield subscribers that are still there, and let others have their turn in between."""
         since = time.perf_counter()
-        for subscriber in list(subscribers):
+        for number, subscriber in enumerate(list(subscribers), 1):
             if subscriber in self.group.subscribers:
                 yield subscriber
-            if time.perf_counter() - since > IN_ONE_GO:
+            if number % TOLD_AT_ONCE == 0 or time.perf_counter() - since > IN_ONE_GO:
                 await asyncio.sleep(0)
                 since = time.perf_counter()
 

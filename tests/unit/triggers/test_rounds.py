@@ -16,7 +16,7 @@ from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.triggers import loop
 from airflow_provider_mkt.triggers.round_loop import RoundLoop
-from airflow_provider_mkt.triggers.subscribers import Group, Subscriber
+from airflow_provider_mkt.triggers.subscribers import Group, News, Subscriber
 from airflow_provider_mkt.waiting.base import Verdict, WaitState
 from airflow_provider_mkt.waiting.flokit import SyncWatch
 from airflow_provider_mkt.waiting.flow_living import CampaignWatch
@@ -274,6 +274,33 @@ def test_an_order_is_found_by_each_of_its_ids() -> None:
 
 
 # Sharing the triggerer's loop
+
+
+def test_a_hundred_that_are_told_wake_a_few_at_a_time() -> None:
+    """Each has work to do then, and all that wake in one turn of the triggerer's loop do it in that turn."""
+
+    async def tell() -> int:
+        group, woken, most = Group.of("k"), 0, 0
+        everybody = [subscriber() for _ in range(100)]
+        for each in everybody:
+            group.add(each)
+
+        async def wait(one: Subscriber) -> None:
+            nonlocal woken
+            await one.news(None)
+            woken += 1
+
+        waiting = [asyncio.ensure_future(wait(each)) for each in everybody]
+        await asyncio.sleep(0)
+        before = 0
+        looking = RoundLoop(group, everybody[0].watch, CONN, None)  # type: ignore[arg-type]
+        async for each in looking.in_turns(everybody):
+            most, before = max(most, woken - before), woken
+            each.tell(News())
+        await asyncio.gather(*waiting)
+        return max(most, woken - before)
+
+    assert 0 < asyncio.run(tell()) <= 25
 
 
 @pytest.mark.proof

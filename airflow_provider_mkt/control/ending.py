@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,8 @@ from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.state.launches.stops import Stop
 from airflow_provider_mkt.vendors import installed_vendors
 from airflow_provider_mkt.waiting.base import Watch
+
+log = logging.getLogger(__name__)
 
 WRITER = "airflow mkt stop"
 CANNOT, UNCONFIRMED, IN_FLIGHT = "cannot be stopped", "not confirmed", "in flight"
@@ -110,6 +113,9 @@ def _end(launch: Launch, register: Register) -> Ended:
         told = _cancelled(launch)
     except (ApiError, AirflowException) as error:
         return Ended(launch, UNCONFIRMED, str(error))
+    except Exception as error:  # what a vendor's ids or answer make of one launch must not keep the others live
+        log.exception("Launch %s could not be ended.", launch.launch)
+        return Ended(launch, UNCONFIRMED, f"{type(error).__name__}; look for {launch.reference} at {launch.vendor}")
     if told is None:
         return Ended(launch, CANNOT, f"{launch.vendor} has no request for that; look for {launch.reference} there")
     try:

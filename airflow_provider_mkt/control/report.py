@@ -22,6 +22,7 @@ from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.state.launches.stops import Stops
 from airflow_provider_mkt.submission.deployment import deployment
 from airflow_provider_mkt.submission.spending import day_zone
+from airflow_provider_mkt.submission.summary import in_order
 
 TEMPLATE = Path(__file__).with_name("report.html")
 AHEAD = timedelta(days=14)
@@ -83,7 +84,7 @@ def html(days: int) -> str:
         "caps": [(whose, use) for whose, use in used_caps() if use.cap.period in ("day", "month")],
         "quiet": sum(1 for use in snapshot() if use.quiet),
     }
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=in_order)
     environment.filters["money"] = amount_of
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(values)
 
@@ -91,7 +92,7 @@ def html(days: int) -> str:
 def _planned(launch: Launch, zone: Any) -> datetime | None:
     try:
         return datetime.fromisoformat(launch.goes_live.replace("Z", "+00:00")).astimezone(zone)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

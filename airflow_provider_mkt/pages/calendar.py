@@ -126,7 +126,7 @@ def live_at(launch: Launch, visit: Visit) -> datetime:
     if launch.goes_live:
         try:
             return datetime.fromisoformat(launch.goes_live.replace("Z", "+00:00")).astimezone(visit.zone)
-        except ValueError:
+        except (ValueError, OverflowError):
             pass  # as the vendor was told, and not as it is read here
     return datetime.fromtimestamp(launch.begun_at, visit.zone)
 

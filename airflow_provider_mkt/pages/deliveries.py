@@ -27,12 +27,10 @@ def show_list(visit: Visit) -> Shown:
     asked = {name: visit.asked(name) for name in PARAMETERS}
     if asked["state"] not in ("", *STATES):
         raise RefusedError(400, f"There is no state {asked['state']!r}; there are {', '.join(STATES)}.")
-    before = visit.asked("before")
-    if before and not before.isdecimal():
-        raise RefusedError(400, f"'before' has to be the number of a delivery, got {before!r}.")
+    before = visit.number("before")
     inbox = Inbox()
     states = [asked["state"]] if asked["state"] else STATES
-    rows = inbox.find(asked["conn_id"], asked["event"], states, ON_A_PAGE + 1, int(before or 0))
+    rows = inbox.find(asked["conn_id"], asked["event"], states, ON_A_PAGE + 1, before or 0)
     query = {name: value for name, value in asked.items() if value}
     counts = inbox.counts()
     return Shown(

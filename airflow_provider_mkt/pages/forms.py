@@ -78,8 +78,15 @@ def _check_origin(request: Request) -> None:
     if site is not None and site != OWN_SITE:
         raise ForgedError("it comes from a page of another site")
     own = {request.headers.get("host", ""), urlsplit(conf.get("api", "base_url", fallback="")).netloc}
-    if origin is not None and urlsplit(origin).netloc not in own - {""}:
+    if origin is not None and _host(origin) not in own - {""}:
         raise ForgedError("it comes from a page of another origin")
+
+
+def _host(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # such as http://[
+        return ""
 
 
 def _check_token(token: str, number: str, user: str) -> None:

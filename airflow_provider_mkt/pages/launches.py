@@ -22,6 +22,8 @@ from airflow_provider_mkt.submission.deployment import deployment
 from airflow_provider_mkt.vendors import installed_vendors
 
 ON_A_PAGE = 50
+MAX_TEXT = 200
+"""Characters of a text to look for: each row is compared with it, while SQLite lets nobody write."""
 PARAMETERS = ("state", "vendor", "dag", "since", "until", "text")
 """Parameters of the address that narrow the list."""
 
@@ -43,6 +45,8 @@ class Found:
 def show_list(visit: Visit) -> Shown:
     """Show the launches that a person may see."""
     asked = {name: visit.asked(name) for name in PARAMETERS}
+    if len(asked["text"]) > MAX_TEXT:
+        raise RefusedError(400, f"A text to look for has at most {MAX_TEXT} characters.")
     used = store()
     here = deployment()
     launching = used.run(lambda connection: listing.dags(connection, here))
@@ -105,9 +109,9 @@ def _day(visit: Visit, name: str, days: int) -> float | None:
         return None
     try:
         day = datetime.strptime(asked, "%Y-%m-%d").replace(tzinfo=visit.zone)
-    except ValueError:
+        return (day + timedelta(days=days)).timestamp()
+    except (ValueError, OverflowError):
         raise RefusedError(400, f"{name!r} has to be a date such as 2026-06-08, got {asked!r}.") from None
-    return (day + timedelta(days=days)).timestamp()
 
 
 def _written(key: Key) -> str:

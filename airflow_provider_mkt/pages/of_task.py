@@ -16,12 +16,11 @@ MOST = 200
 
 def show(visit: Visit) -> Shown | GoTo:
     """Show the launches of a task; its only one at once."""
-    dag_id, run_id, task_id, index = (visit.asked(name) for name in ("dag", "run", "task", "index"))
+    dag_id, run_id, task_id = (visit.asked(name) for name in ("dag", "run", "task"))
     if not visit.may.may_see(dag_id):
         raise RefusedError(404, "There is no such task, or you may not see its launches.")
-    if index not in NOT_MAPPED and not index.isdecimal():
-        raise RefusedError(400, f"'index' has to be the index of a mapped task, got {index!r}.")
-    map_index = -1 if index in NOT_MAPPED else int(index)
+    index = None if visit.asked("index") in NOT_MAPPED else visit.number("index")
+    map_index = -1 if index is None else index
     found = Register().find(limit=MOST, dag_id=dag_id, run_id=run_id, task_id=task_id)
     here = deployment()
     launches = [each for each in found if each.map_index == map_index and each.deployment == here]

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse
 
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.state.launches.caps import amount_of
-from airflow_provider_mkt.submission.summary import printable
+from airflow_provider_mkt.submission.summary import in_order, printable
 
 HERE = Path(__file__).parent
 CSP = (
@@ -46,7 +46,7 @@ def planned(text: str, zone: tzinfo) -> str:
     """Return when something goes live, as the register has it, for people."""
     try:
         return f"{datetime.fromisoformat(text.replace('Z', '+00:00')).astimezone(zone):%Y-%m-%d %H:%M}" if text else ""
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter at either end of the calendar, which other zones have passed
         return text
 
 
@@ -59,7 +59,8 @@ def money(mills: int | None, currency: str = "") -> str:
 def environment() -> Environment:
     """Return the templates. What a vendor or a DAG has written is shown without secrets and personal data.
 
-    Only what a person is asked to approve is shown to the letter (``exact``). Characters that reorder text are escaped.
+    Only what a person is asked to approve is shown to the letter (``exact``). Wherever a text comes from, characters
+    that reorder what stands around it are escaped.
     """
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -67,6 +68,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=in_order,
     )
     hidden = Redactor()
     made.filters.update(

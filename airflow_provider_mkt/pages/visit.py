@@ -20,6 +20,9 @@ from airflow_provider_mkt.submission.spending import day_zone
 ZONE = "mkt_zone"
 """Cookie in which the browser tells its time zone."""
 ACCOUNT = "account"
+MAX_DIGITS = 18
+SHOWN = 60
+"""Characters of a parameter that an answer repeats."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,18 @@ class Visit:
     def asked(self, name: str) -> str:
         """Return a parameter of the address; "" when it is not there."""
         return str(self.request.query_params.get(name, "")).strip()
+
+    def number(self, name: str) -> int | None:
+        """Return a parameter of the address that is a whole number; None when it is not there.
+
+        :raises RefusedError: when it is something else, or longer than any number here
+        """
+        asked = self.asked(name)
+        if not asked:
+            return None
+        if not (asked.isascii() and asked.isdecimal()) or len(asked) > MAX_DIGITS:
+            raise RefusedError(400, f"{name!r} has to be a number, got {asked[:SHOWN]!r}.")
+        return int(asked)
 
     @property
     def sure(self) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,20 @@ from airflow_provider_mkt.vendors.base import Vendor
 def printable(text: str) -> str:
     """Return ``text`` with characters that act on a terminal, or reorder what it shows, written as escapes."""
     return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+
+
+REORDERING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves, hides or turns round the text that stands beside it, and halves of characters."""
+
+
+def in_order(value: Any) -> Any:
+    """Return a text with the characters that reorder what is beside it written as escapes; other values as they are.
+
+    Unlike :func:`printable` it leaves the joiners of emoji and the blanks of other languages alone.
+    """
+    if type(value) is str and REORDERING.search(value):
+        return REORDERING.sub(lambda found: ascii(found[0])[1:-1], value)
+    return value
 
 
 def read(value: Any) -> Record | None:

@@ -48,7 +48,7 @@ def plan(args: argparse.Namespace) -> None:
         print_rows(
             [{"file": each.file, **row} for each in found if each.plan for row in rows_of(each.plan)], args.output
         )
-        print("\n".join(told(each) for each in found))
+        print(printable("\n".join(told(each) for each in found)))
     else:
         for each in found:
             print_plan(each)

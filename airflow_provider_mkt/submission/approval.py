@@ -174,6 +174,11 @@ def _request(account: Account, call: Call) -> str:
         "body": call.body,
         "file": {"name": call.file.path.name, "sha256": call.file.sha256} if call.file else None,
     }
+    return shown_request(account, parts)
+
+
+def shown_request(account: Account, parts: Mapping[str, Any]) -> str:
+    """Return parts of a request as JSON for people, those that are empty left out, with no secret of the connection."""
     text = json.dumps({name: value for name, value in parts.items() if value}, indent=2, ensure_ascii=False)
     for secret in filter(None, account.secrets):
         text = text.replace(json.dumps(str(secret), ensure_ascii=False)[1:-1], "***")

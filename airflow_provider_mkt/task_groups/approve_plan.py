@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from airflow_provider_mkt.tasks.authored_templates import AuthoredTemplates
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_mkt.hooks.account import Account
     from airflow_provider_mkt.plan.plan import Plan
     from airflow_provider_mkt.plan.requests import PlannedRequest
     from airflow_provider_mkt.state.launches.approvals import Asked
@@ -61,7 +61,8 @@ class ApprovePlanOperator(AuthoredTemplates, AsksPeople):
         by = Approvals().approver_of(task, plan.digest) if plan.requests else ""
         if by is None:
             who = str(getattr(context["dag_run"], "triggering_user_name", None) or "")
-            self.ask(context, [_asked(each, task, who) for each in plan.requests], RUN, task)
+            asked = [_asked(each, task, who, plan.accounts[each.account]) for each in plan.requests]
+            self.ask(context, asked, RUN, task)
             # The answer was known at once.
             by = Approvals().approver_of(task, plan.digest)
         return {"digest": plan.digest, "approved_by": by, "requests": len(plan.requests)}
@@ -84,11 +85,12 @@ class ApprovePlanOperator(AuthoredTemplates, AsksPeople):
         return plan
 
 
-def _asked(request: PlannedRequest, task: Any, triggered_by: str) -> Asked:
+def _asked(request: PlannedRequest, task: Any, triggered_by: str, account: Account) -> Asked:
     """Return what a person is asked about one request. People are shown by their number."""
     from dataclasses import replace
 
     from airflow_provider_mkt.state.launches.approvals import Asked
+    from airflow_provider_mkt.submission.approval import shown_request
 
     names = ("vendor", "account", "conn_id", "task_id", "map_index", "what", "amount", "currency", "goes_live")
     own = {name: getattr(request, name) for name in names}
@@ -97,5 +99,4 @@ def _asked(request: PlannedRequest, task: Any, triggered_by: str) -> Asked:
     shown = {"method": request.method, "url": request.url, "query": dict(request.query), "body": request.body}
     if request.body is None:
         shown["people"] = request.people
-    text = json.dumps({name: value for name, value in shown.items() if value}, indent=2, ensure_ascii=False)
-    return Asked(launch, request.digest, text)
+    return Asked(launch, request.digest, shown_request(account, shown))

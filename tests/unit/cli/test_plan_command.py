@@ -219,3 +219,14 @@ def test_a_vendor_that_does_not_answer_is_a_reason_to_look(
     status, found = planned(CALENDAR, "--online")
     assert (status, found["problems"]) == (3, [])
     assert "could not be asked" in found["doubts"][0]
+
+
+@pytest.mark.parametrize("output", ["plain", "table"])
+def test_a_text_of_a_file_moves_nothing_on_the_screen(
+    output: str, plan: Callable[..., tuple[Any, str]], vendors: Sandbox, tmp_path: Path
+) -> None:
+    for name in ("one.csv", "two.csv"):
+        (tmp_path / name).write_text("at,channel,text\n2089-04-01 09:00,channel_1,\u202e\x1b[31mlow prices\n")
+    status, out = plan(str(tmp_path / "one.csv"), str(tmp_path / "two.csv"), "--output", output)
+    assert (status, "the same is in" in out) == (3, True)
+    assert not set(out) & {"\u202e", "\x1b"}

@@ -14,14 +14,16 @@ it cannot be launched                   nobody is asked
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_mkt.state.launches.approvals import APPROVED, Approvals
+from airflow_provider_mkt.state.launches.launch import Launch
 from airflow_provider_mkt.state.launches.register import Register
-from airflow_provider_mkt.task_groups import launch
+from airflow_provider_mkt.task_groups import approve_plan, launch
 from airflow_provider_mkt.testing.approvals import UnansweredError
 from airflow_provider_mkt.testing.runs import DagRunner
 from tests.unit.task_groups.test_launch import CAMPAIGN, POSTS, REPORT
@@ -103,3 +105,19 @@ def test_what_it_is_made_of() -> None:
     assert "approve_plan" not in dag.task_ids
     with DAG("odd", schedule=None), pytest.raises(ValueError, match="approval must be"):
         launch("brief.yaml", approval="yes")
+
+
+def test_what_is_shown_of_a_plan_holds_no_secret_of_its_connection() -> None:
+    secret = "geheim-0123"
+    post = {
+        "method": "POST",
+        "url": "https://api.example",
+        "query": {"key": secret},
+        "body": {"content": f"by {secret}"},
+    }
+    names = ("vendor", "account", "conn_id", "task_id", "what", "currency", "goes_live", "digest")
+    request: Any = SimpleNamespace(**post, **dict.fromkeys(names, "x"), map_index=-1, amount=None, people=None, posts=1)
+    task = Launch("", "here", "", "", "", "d", "r", "t", -1, "", 1, "")
+    asked = approve_plan._asked(request, task, "ana", cast("Any", SimpleNamespace(secrets=[secret, ""])))
+    assert secret not in asked.request
+    assert '"content": "by ***"' in asked.request

@@ -51,7 +51,7 @@ QUICK = {
 def postgres_programs() -> Path | None:
     """Return the folder of PostgreSQL's own programs."""
     if found := shutil.which("initdb"):
-        return Path(found).parent
+        return Path(found).resolve().parent
     return next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 
 
@@ -127,7 +127,7 @@ class Cluster:
         def passed() -> bool:
             if container.ended() is not None:
                 raise AssertionError(container.tail())
-            env = {**os.environ, **container.environment}
+            env = container.variables()
             return subprocess.run(check, capture_output=True, check=False, env=env, timeout=90).returncode == 0
 
         until(f"{name} to be healthy", passed, START)
@@ -168,7 +168,7 @@ class Cluster:
                 (home / Path(target).name).symlink_to(place)
         command = [self.here.mapped(word, folder) for word in wanted.command]
         if command[0] == "airflow" and "worker" in command:
-            # Containers have host names of their own; here it is an argument.
+            # Celery asks the machine for its name.
             command.append(f"--celery-hostname=celery@{folder.name}")
         if name == "redis":
             command[-1] += f" --bind 127.0.0.1 --port {self.here.ports['redis:6379']}"
@@ -185,6 +185,8 @@ class Cluster:
         return {
             "PATH": os.pathsep.join([str(PROGRAMS), str(postgres_programs()), os.environ["PATH"]]),
             "AIRFLOW_HOME": str(home),
+            "HOSTNAME": home.parent.name,
+            "AIRFLOW__CORE__HOSTNAME_CALLABLE": "tests.distributed.host.name",
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.here.ports["airflow-apiserver:8080"]),
             "AIRFLOW__API__BASE_URL": self._url("airflow-apiserver:8080"),

@@ -55,8 +55,6 @@ class Container:
 
     def start(self) -> None:
         """Start it, or start it again as ``restart: unless-stopped`` does."""
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON", "PG"))}
-        env |= {"SPT_NOENV": "1", "PYTHONUNBUFFERED": "1", MARK: str(self.folder), **self.environment}
         self.starts += 1
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
@@ -65,9 +63,14 @@ class Container:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env=env,
+                env=self.variables(),
                 start_new_session=True,
             )
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment of what runs in it: nothing of what the tests themselves have set for Airflow."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON", "PG"))}
+        return {**kept, "SPT_NOENV": "1", "PYTHONUNBUFFERED": "1", MARK: str(self.folder), **self.environment}
 
     def processes(self) -> list[psutil.Process]:
         """Return what runs in it."""

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Many launches by mapped tasks: campaigns as fast as the limit permits, and posts that are waited for."""
+"""Mapped tasks: campaigns as fast as the limit permits, posts that are waited for, and reads of several accounts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.sdk import DAG, task
 
+from airflow_provider_mkt.hooks.flinque import FlinqueHook
 from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 
@@ -38,6 +39,20 @@ with DAG("distributed_posts", schedule=None, default_args=DEFAULTS, max_active_t
     FlowSocialSchedulePostOperator.partial(
         task_id="post",
         channel_id="channel_1",
-        scheduled_for="{{ dag_run.run_after + macros.timedelta(minutes=20) }}",
+        scheduled_for="{{ dag_run.run_after + macros.timedelta(seconds=dag_run.conf['due']) }}",
+        wait_for_completion=True,
         poll_interval=2,
     ).expand_kwargs(texts())
+
+with DAG("distributed_accounts", schedule=None, default_args=DEFAULTS, max_active_tasks=32):
+
+    @task
+    def accounts(**context: Any) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = context["dag_run"].conf["accounts"]
+        return found
+
+    @task
+    def read(conn_id: str, creator: str) -> None:
+        FlinqueHook(conn_id).get_creator(creator)
+
+    read.expand_kwargs(accounts())

@@ -80,7 +80,7 @@ proofs: $(STAMP) ## the longer proofs, which CI runs as well: kills, freezes, fu
 test-ui: $(STAMP) $(UI)/.installed ## use the control room in a real browser, also in a running Airflow: needs chromium, and says so (about 4 minutes)
 	@exec env PYTHONPATH=$(UI) $(BIN)/python -m pytest -q --durations=3 tests/ui
 
-test-distributed: $(DISTRIBUTED)/.installed ## start what docker-compose.yaml says on this machine, and kill each of it under load (about 20 minutes)
+test-distributed: $(DISTRIBUTED)/.installed ## start what docker-compose.yaml says on this machine, and kill each of it under load (about 18 minutes)
 	@exec $(BIN)/python -m pytest -q --log-cli-level=INFO --durations=0 tests/distributed
 
 budget: $(STAMP) ## share a rate limit for 39 seconds, from 1, 4 and 16 processes, on SQLite and PostgreSQL (about 10 minutes)

@@ -116,9 +116,14 @@ def _ids(launch: Launch) -> Any:
 
 
 def _since(given: str | None) -> float | None:
-    """Return the moment that ``--since`` names: a number of days, or a date."""
+    """Return the moment that ``--since`` names: a number of days, or a date.
+
+    :raises ValidationError: when it is neither, or more days than a calendar has
+    """
     if not given:
         return None
     if given.endswith("d") and given[:-1].isdecimal():
+        if len(given) > len("99999d"):
+            raise ValidationError(f"--since {given[:20]} is too long ago; at most 99,999 days are allowed.")
         return (datetime.now(timezone.utc) - timedelta(days=int(given[:-1]))).timestamp()
     return validation.parsed("--since", given).timestamp()

@@ -55,8 +55,10 @@ def test_filters(run: Callable[..., str]) -> None:
     assert found("--limit", "1") == ["ab"]
     assert found("--since", "1d") == ["ab", "aa"]
     assert found("--since", "2050-01-01") == []
-    with pytest.raises(SystemExit, match="--since"):
-        run("launches", "list", "--since", "yesterday")
+    assert found("--since", "99999d") == ["ab", "aa"]
+    for wrong in ("yesterday", "100000d", "9" * 5_000 + "d"):
+        with pytest.raises(SystemExit, match="--since"):
+            run("launches", "list", "--since", wrong)
 
 
 def test_one_by_the_beginning_of_its_name(run: Callable[..., str]) -> None:

@@ -117,8 +117,8 @@ class AirflowApi:
 
     def _call(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None) -> Any:
         if self._token is None:
-            method = "GET" if self._sign_in is None else "POST"
-            signed_in = call(method, f"{self._base}/auth/token", body=self._sign_in, timeout=self._timeout)
+            how = "GET" if self._sign_in is None else "POST"
+            signed_in = call(how, f"{self._base}/auth/token", body=self._sign_in, timeout=self._timeout)
             self._token = signed_in["access_token"]
         headers = {"Authorization": f"Bearer {self._token}"}
         url = f"{self._base}/api/v2{path}"

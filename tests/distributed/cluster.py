@@ -255,6 +255,8 @@ def running_cluster(dags: Path) -> Iterator[Cluster]:
             print(container.tail())  # noqa: T201 - pytest shows it with the failure
         raise
     finally:
+        for container in cluster.containers.values():
+            container.kill()
         kill_all(base)
         if "postgres" in cluster.containers:
             folder = cluster.containers["postgres"].folder

@@ -73,8 +73,11 @@ class Container:
         return {**kept, "SPT_NOENV": "1", "PYTHONUNBUFFERED": "1", MARK: str(self.folder), **self.environment}
 
     def processes(self) -> list[psutil.Process]:
-        """Return what runs in it."""
-        return marked(str(self.folder))
+        """Return what runs in it. Redis writes its title over the environment by which the others are found."""
+        found = {process.pid: process for process in marked(str(self.folder))}
+        if self._child is not None and self._child.poll() is None:
+            found.setdefault(self._child.pid, psutil.Process(self._child.pid))
+        return list(found.values())
 
     def ended(self) -> int | None:
         """Return its exit code, None while it runs."""

@@ -53,6 +53,9 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
     no_ids = "no ids were handed over"
     """Why there may be nothing to follow."""
 
+    _read: dict[str, list[str]] | None = None
+    """The ids that a try has read so far. Each one of a mapped task is a request to Airflow's API."""
+
     def __init__(
         self,
         *,
@@ -96,6 +99,7 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Poke, or poll once and leave the rest to the triggerer."""
+        self._read = {}
         if not self.deferrable:
             return super().execute(context)
         # One round of Airflow's own loop, so that every option means what it means when poking.
@@ -156,6 +160,19 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
             timeout=timedelta(seconds=max(1.0, deadline - clock.now())),
         )
 
+    def known_ids(self, field: str) -> list[str]:
+        """Return the ids that an operator's result holds, without those that it does not know. There may be none.
+
+        They are read once in a try.
+
+        :param field: the parameter: one id as text, or a list of ids, in which None stands for one that there is not
+        :raises ValidationError: when it is neither
+        """
+        read = {} if self._read is None else self._read
+        if field not in read:
+            read[field] = _known(field, getattr(self, field))
+        return read[field]
+
     def trigger(self, watch: Watch, first_look: float | None = None) -> WatchTrigger:
         """Return the trigger that waits for ``watch``."""
         from airflow_provider_mkt.triggers.watch import WatchTrigger
@@ -166,13 +183,7 @@ class WatchSensor(AuthoredTemplates, BaseSensorOperator):
         return WatchTrigger.of(watch, self.conn_id, self.poke_interval, longest_interval=longest, first_look=first_look)
 
 
-def known_ids(field: str, values: Any) -> list[str]:
-    """Return the ids that an operator's result holds, without those that it does not know. There may be none.
-
-    :param field: the sensor's parameter
-    :param values: one id as text, or a list of ids, in which None stands for one that there is not
-    :raises ValidationError: when it is neither
-    """
+def _known(field: str, values: Any) -> list[str]:
     if isinstance(values, str) or not isinstance(values, Sequence):
         return validation.ids(field, values)
     known = [each for each in values if each is not None]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.sensors.base import WatchSensor, known_ids
+from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.vendors import flow_living
 
 if TYPE_CHECKING:
@@ -53,5 +53,5 @@ class FlowLivingCampaignStatusSensor(WatchSensor):
         from airflow_provider_mkt.waiting.flow_living import CampaignWatch
 
         targets = validation.statuses("target_statuses", self.target_statuses, flow_living.STATUSES, closed=False)
-        tracking_ids = known_ids("campaign_tracking_id", self.campaign_tracking_id)
+        tracking_ids = self.known_ids("campaign_tracking_id")
         return CampaignWatch(tracking_ids, targets) if tracking_ids else None

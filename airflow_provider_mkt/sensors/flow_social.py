@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.sensors.base import WatchSensor, known_ids
+from airflow_provider_mkt.sensors.base import WatchSensor
 from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
@@ -48,5 +48,5 @@ class FlowSocialPostStatusSensor(WatchSensor):
         from airflow_provider_mkt.waiting.flow_social import PostWatch
 
         targets = validation.statuses("target_statuses", self.target_statuses, flow_social.POST_STATUSES, closed=True)
-        post_ids = known_ids("post_id", self.post_id)
+        post_ids = self.known_ids("post_id")
         return PostWatch(post_ids, targets) if post_ids else None

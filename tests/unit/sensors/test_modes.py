@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -51,6 +51,35 @@ def test_done_later(mode: str, vendors: Sandbox, tracking_ids: list[str], waits:
     assert end == "success"
     assert sorted(result) == tracking_ids
     assert [round(each) for each in waits.each] == ([FIRST_LOOK, 60] if mode == "deferrable" else [60, 60])
+
+
+class Upstream(Sequence[str]):
+    """What mapped tasks have returned: each time that it is read, Airflow's API is asked for every item."""
+
+    def __init__(self, ids: list[str]) -> None:
+        self.ids, self.reads = ids, 0
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.ids[index]
+
+    def __iter__(self) -> Iterator[str]:
+        self.reads += 1
+        return iter(self.ids)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_try_reads_what_to_wait_for_once(
+    mode: str, vendors: Sandbox, tracking_ids: list[str], waits: Waits, outcome: Outcome
+) -> None:
+    """However often it polls: a calendar of a thousand mapped posts would be a thousand requests each time."""
+    waits.happenings = [lambda: None, lambda: None, lambda: vendors.advance(LATER)]
+    upstream = Upstream(tracking_ids)
+    end, _ = outcome(sensor(mode, upstream))  # type: ignore[arg-type]
+    tries = 4 if mode == "reschedule" else 1
+    assert (end, len(waits.each), upstream.reads) == ("success", 3, tries)
 
 
 @pytest.mark.parametrize("mode", ["poke", "reschedule"])

@@ -66,21 +66,21 @@ STATE := $(filter-out $(TIMED),$(wildcard tests/integration/state/test_*.py))
 BENCHMARKS := tests/integration/test_benchmarks.py
 AIRFLOW := --ignore tests/integration/state --ignore $(BENCHMARKS) tests/integration
 
-test: $(STAMP) ## run the tests: the quick ones on two cores, then those under a real Airflow (about 8 minutes)
+test: $(STAMP) ## run the tests: the quick ones on two cores, then those under a real Airflow (about 7 minutes)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 -m "not proof" $(QUICK) $(STATE)
 	@$(BIN)/python -m pytest -q --durations=5 -m "not proof" $(AIRFLOW)
 
-proofs: $(STAMP) ## the longer proofs, which CI runs as well: kills, freezes, fuzzing, budgets by the second, benchmarks (about 22 minutes)
+proofs: $(STAMP) ## the longer proofs, which CI runs as well: kills, freezes, fuzzing, budgets by the second, benchmarks (about 23 minutes)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=5 -m proof $(QUICK) $(STATE) $(MATRIX)
 	@$(BIN)/python -m pytest -q --durations=5 -m proof $(AIRFLOW)
 	@$(BIN)/python -m pytest -q -n 2 --dist load --durations=2 $(YEAR)
 	@$(BIN)/python -m pytest -q --durations=5 $(TIMED)
 	@$(BIN)/python -m pytest -q --durations=5 $(addprefix --ignore=,$(MATRIX) $(YEAR)) tests/chaos $(BENCHMARKS)
 
-test-ui: $(STAMP) $(UI)/.installed ## use the control room in a real browser, also in a running Airflow: needs chromium, and says so (about 4 minutes)
+test-ui: $(STAMP) $(UI)/.installed ## use the control room in a real browser, also in a running Airflow: needs chromium, and says so (about 2 minutes)
 	@exec env PYTHONPATH=$(UI) $(BIN)/python -m pytest -q --durations=3 tests/ui
 
-test-distributed: $(DISTRIBUTED)/.installed ## start what docker-compose.yaml says on this machine, and kill each of it under load (about 18 minutes)
+test-distributed: $(DISTRIBUTED)/.installed ## start what docker-compose.yaml says on this machine, and kill each of it under load (about 16 minutes)
 	@exec $(BIN)/python -m pytest -q --log-cli-level=INFO --durations=0 tests/distributed
 
 budget: $(STAMP) ## share a rate limit for 39 seconds, from 1, 4 and 16 processes, on SQLite and PostgreSQL (about 10 minutes)

@@ -25,45 +25,55 @@ LIST_MARGIN = 2 * CLOCK_SKEW
 """Seconds before ``since`` from which posts are listed. A few more rows cost little; posts that are not among them are
 read one by one."""
 SHOWN = 20
-AHEAD = 30.0
-"""Seconds before its time from which a post is looked for among those that go out now: clocks differ."""
+SOON = 900.0
+"""Seconds before a post goes out from which it is looked for among those that have begun to: clocks differ."""
+LATE = 300.0
+"""Seconds after its time from which a post that has not ended is looked for among all: it may have been moved or
+deleted, or have a status that is not documented."""
 GRID = 60
 """Seconds to which the time in a list's filter is rounded, so that all who ask within a minute ask the same."""
-SOON = 900.0
-"""Seconds before a post goes out within which it is looked for among those that went out early: clocks differ."""
-NOT_QUEUED = frozenset(flow_social.POST_STATUSES) - {"queued"}
+BEGUN = frozenset(flow_social.POST_STATUSES) - {"queued"}
+ENDED = frozenset(flow_social.POST_STATUSES) - flow_social.PENDING
 MAX_QUIET = 900.0
 """Seconds after which a post is looked at although its time is further off: people move and delete posts."""
 
 
 class Posts(Listing):
-    """The list of posts: those that go out now, the latest first; for the others all posts, the newest first."""
+    """The list of posts: what has changed, by status and time; for the others all posts, the newest first."""
 
     name = "posts"
 
     def parts(self, wanted: Known, now: float) -> Sequence[Part]:
-        """Return the walks: posts whose time has come lie close together, so a page or two show them all.
+        """Return the walks. Only changes cost pages: of posts that wait for their time or flow, none is listed.
 
-        Those of the next minutes are asked for as well: the list of what has gone out early is short, or empty.
+        The filters of the first two are the same whoever asks, so several triggerers ask once.
         """
-        times = {thing: _time_of(row) for thing, row in wanted.items()}
-        due = {thing: at for thing, at in times.items() if at is not None and at <= now + AHEAD}
-        soon = {
-            thing: at
-            for thing, at in times.items()
-            if at is not None and now + AHEAD < at <= now + SOON and wanted[thing].get("status") == "queued"
-        }
+        flowing: dict[str, float] = {}
+        queued: dict[str, float] = {}
+        late: dict[str, float] = {}
+        others: list[str] = []
+        for thing, row in wanted.items():
+            at = _time_of(row)
+            status = row.get("status") if at is not None else None
+            if at is None or at > now + SOON:
+                others.append(thing)
+            elif status in flow_social.PENDING and at > now - LATE:
+                (queued if status == "queued" else flowing)[thing] = at
+            elif at <= now:
+                late[thing] = at
+            else:
+                others.append(thing)
         parts = []
-        if due:
-            until = math.ceil((now + AHEAD) / GRID) * GRID
-            parts.append(_latest_first({"scheduledFor": {"lte": until * 1000}}, due))
-        if others := [thing for thing in wanted if thing not in due and thing not in soon]:
+        if flowing:
+            parts.append(_latest_first({"status": {"in": sorted(ENDED)}}, flowing, as_before=True))
+        if queued:
+            parts.append(_latest_first({"status": {"in": sorted(BEGUN)}}, queued, as_before=True))
+        if late:
+            until = math.ceil(max(late.values()) / GRID) * GRID
+            parts.append(_latest_first({"scheduledFor": {"lte": until * 1000}}, late))
+        if others:
             call = flow_social.LIST_POSTS(query={"sort": "-createdAt"}, priority=Priority.POLL)
             parts.append(Part(call, PageNumbers(), others))
-        if soon:
-            since = math.floor((now + AHEAD) / GRID) * GRID
-            early = {"scheduledFor": {"gte": since * 1000}, "status": {"in": sorted(NOT_QUEUED)}}
-            parts.append(_latest_first(early, soon, as_before=True))
         return parts
 
     def single(self, thing: str) -> Call:
@@ -81,7 +91,8 @@ def _latest_first(filters: Mapping[str, Any], times: Mapping[str, float], *, as_
     """Return the walk for posts, with the times at which they go out."""
     query = {**filter_query(filters), "sort": "-scheduledFor"}
     call = flow_social.LIST_POSTS(query=query, priority=Priority.POLL)
-    return Part(call, PageNumbers(), times, "scheduledFor", min(times.values()) * 1000, as_before)
+    places = {thing: at * 1000 for thing, at in times.items()}
+    return Part(call, PageNumbers(), times, "scheduledFor", places, as_before)
 
 
 def _time_of(row: Any) -> float | None:

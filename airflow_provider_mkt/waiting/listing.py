@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mkt.client.paging import LargePages, Walk
@@ -44,22 +44,24 @@ class Part:
     :param call: the list, sorted so that what is wanted comes early
     :param paging: how it is walked
     :param ids: what is looked for
-    :param field: number by which the rows descend, when there is one
-    :param lowest: the walk ends behind this value of it
-    :param as_before: whether what is not in the list is as it was
+    :param descending_by: the rows descend by this number, when there is one
+    :param places: the number of what is looked for, by its id: it cannot come behind a lower one
+    :param as_before: whether what the list does not show, where its place was passed, is as it was
     """
 
     call: Call
     paging: Paging
     ids: Collection[str]
-    field: str = ""
-    lowest: float | None = None
+    descending_by: str = ""
+    places: Mapping[str, float] = field(default_factory=dict)
     as_before: bool = False
 
-    def beyond(self, rows: Sequence[Mapping[str, Any]]) -> bool:
-        """Tell whether no later row can be one that is looked for."""
-        last = rows[-1].get(self.field) if rows and self.lowest is not None else None
-        return isinstance(last, (int, float)) and self.lowest is not None and last < self.lowest
+    def passed(self, rows: Sequence[Mapping[str, Any]], missing: Collection[str]) -> set[str]:
+        """Return what is missing and can be in no later row."""
+        last = rows[-1].get(self.descending_by) if rows and self.descending_by else None
+        if not isinstance(last, (int, float)):
+            return set()
+        return {thing for thing in missing if self.places.get(thing, last) > last}
 
 
 class Listing:
@@ -111,13 +113,14 @@ def read(
     alone = len(wanted) == 1 and listing.single(next(iter(wanted))) is not None
     for part in () if alone else listing.parts(wanted, now):
         try:
-            yield from _walk(listing, part, watched, found)
+            passed = yield from _walk(listing, part, watched, found)
         except UNLISTED as error:
             if listing.single(next(iter(wanted))) is None:
                 raise
             log.warning("The list %s cannot be used; each is read by itself: %s", part.call.endpoint.path, error)
         else:
-            found.update({thing: wanted[thing] for thing in part.ids if part.as_before and thing not in found})
+            if part.as_before:
+                found.update({thing: wanted[thing] for thing in passed})
     missing = [thing for thing in wanted if thing not in found]
     for thing in missing[:MAX_SINGLES]:
         call = listing.single(thing)
@@ -133,8 +136,12 @@ def read(
     return found
 
 
-def _walk(listing: Listing, part: Part, watched: Collection[str], found: dict[str, Any]) -> Generator[Call, Any, None]:
+def _walk(
+    listing: Listing, part: Part, watched: Collection[str], found: dict[str, Any]
+) -> Generator[Call, Any, set[str]]:
+    """Add to what is found; return what is looked for and not in the list, as far as the walk could tell."""
     missing = {thing for thing in part.ids if thing not in found}
+    passed: set[str] = set()
     walk, vain, single = Walk(part.paging, part.call), 0, listing.single("id") is not None
     first = True
     while walk.page is not None and missing and not (single and vain >= len(missing)):
@@ -152,8 +159,9 @@ def _walk(listing: Listing, part: Part, watched: Collection[str], found: dict[st
             found.setdefault(thing, row)
         vain = 0 if missing & fresh.keys() else vain + 1
         missing -= fresh.keys()
-        if part.beyond(rows):
-            return
+        passed |= part.passed(rows, missing)
+        missing -= passed
+    return passed if walk.page is not None else passed | missing
 
 
 def reason(rows: Mapping[str, Any]) -> ApiError | None:

@@ -110,6 +110,7 @@ def read(
     :raises ApiError: when nothing can be read
     """
     found = {} if found is None else found
+    unchanged: set[str] = set()
     alone = len(wanted) == 1 and listing.single(next(iter(wanted))) is not None
     for part in () if alone else listing.parts(wanted, now):
         try:
@@ -119,8 +120,8 @@ def read(
                 raise
             log.warning("The list %s cannot be used; each is read by itself: %s", part.call.endpoint.path, error)
         else:
-            if part.as_before:
-                found.update({thing: wanted[thing] for thing in passed})
+            unchanged |= passed if part.as_before else set()
+    found.update({thing: wanted[thing] for thing in unchanged - found.keys()})
     missing = [thing for thing in wanted if thing not in found]
     for thing in missing[:MAX_SINGLES]:
         call = listing.single(thing)

@@ -213,6 +213,18 @@ def test_a_change_is_found_behind_many_that_nobody_waits_for() -> None:
     assert len(calls) == 4, "two pages in vain, then one by one"
 
 
+def test_what_ends_between_two_walks_is_told_in_this_look() -> None:
+    """The list of what has ended was read a moment before it did."""
+    known = {"r1": post(1, -20, "flowing"), "r2": post(2, -10)}
+
+    def answer(call: Call) -> Any:
+        ended_only = call.query["filter[status][in]"] == "blocked,done"
+        return {"data": [post(0, -60, "done")] if ended_only else [post(1, -20, "done")]}
+
+    found, _ = walked(Posts(), list(known), answer, known=known)
+    assert {each: row["status"] for each, row in found.items()} == {"r1": "done", "r2": "queued"}
+
+
 def test_what_is_due_in_a_while_does_not_lengthen_the_walk() -> None:
     """Only what can still come counts for how many pages are read in vain."""
     strangers = [post(each, -20 - each / 100, "done") for each in range(1_000)]

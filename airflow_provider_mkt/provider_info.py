@@ -65,6 +65,17 @@ CONFIG: dict[str, Any] = {
                 "example": "500 GBP, 600 EUR",
                 "default": "",
             },
+            "vendor_pages": {
+                "description": (
+                    "Addresses of the vendors' own pages, as JSON, by connection id or connection type. A task that "
+                    "has made something shows the button 'Vendor page' with the first address whose ids it returned. "
+                    "Empty: no such button, as no vendor documents its addresses."
+                ),
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": '{{"flow_social": ["https://social.example.com/posts/{{post_id}}"]}}',
+                "default": "",
+            },
         },
     }
 }
@@ -83,7 +94,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "task-decorators": [{"name": name, "class-name": f"{PACKAGE}.decorators.{name}"} for name in DECORATORS],
         "notifications": [f"{PACKAGE}.notifications.LaunchNotifier"],
-        "extra-links": [f"{PACKAGE}.links.submission.SubmissionLink"],
+        "extra-links": [
+            f"{PACKAGE}.links.submission.SubmissionLink",
+            f"{PACKAGE}.links.vendor_page.VendorPageLink",
+        ],
         "db-managers": [f"{PACKAGE}.cli.db_migrate.StoreTables"],
         "cli": [f"{PACKAGE}.cli.definition.get_mkt_commands"],
     }

@@ -15,7 +15,9 @@ from airflow.sdk.exceptions import AirflowException
 
 from airflow_provider_mkt import clock
 from airflow_provider_mkt.cli.console import print_rows
+from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.hooks.account import account_of
+from airflow_provider_mkt.links.vendor_page import vendor_pages
 from airflow_provider_mkt.state.database.migrations import STEPS
 from airflow_provider_mkt.state.database.shared import distributed_executors, store
 from airflow_provider_mkt.state.errors import StoreError
@@ -113,6 +115,10 @@ def _broken_promises() -> Iterator[Finding]:
     if not conf.get("api", "base_url", fallback="") and not conf.get("mkt", "deployment", fallback=""):
         told = "neither [mkt] deployment nor [api] base_url is set: only the Fernet key tells this Airflow from others"
         yield Finding("settings", WARNING, told, "Set [mkt] deployment.")
+    try:
+        vendor_pages()
+    except ValidationError as error:
+        yield Finding("settings", WARNING, str(error), "Correct it, or tasks show no link to the vendor.")
 
 
 def _connections(*, asks: bool) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.links.submission import SubmissionLink
+from airflow_provider_mkt.links.vendor_page import VendorPageLink
 from airflow_provider_mkt.operators.approving import ApprovingOperator
 from airflow_provider_mkt.operators.base import Hook
 from airflow_provider_mkt.operators.waiting import WaitingOperator
@@ -34,7 +35,7 @@ class RecordingOperator(ApprovingOperator[Hook]):
     :param resubmit: submit again when a finished task is cleared, instead of attaching to what was submitted
     """
 
-    operator_extra_links = (SubmissionLink(),)
+    operator_extra_links = (SubmissionLink(), VendorPageLink())
     clock: Callable[[], float] | None = None
     """Unix time, by default this machine's."""
 

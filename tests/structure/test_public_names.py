@@ -92,6 +92,7 @@ OTHERS = {
     "planning.calendar": "read_calendar(path)",
     "sandbox.server": "Sandbox",
     "links.submission": "SubmissionLink",
+    "links.vendor_page": "VendorPageLink",
 }
 
 STORED = {

@@ -64,6 +64,7 @@ def test_offline_asks_no_vendor(vendors: Sandbox, capsys: pytest.CaptureFixture[
         ("AIRFLOW__STATE_STORE__CLEAR_ON_SUCCESS", "True", 1, "launches a second time"),
         ("AIRFLOW__CORE__FERNET_KEY", "", 1, "cannot be stored"),
         ("AIRFLOW__CORE__DEFAULT_TASK_RETRIES", "0", 0, "waits for a person"),
+        ("AIRFLOW__MKT__VENDOR_PAGES", "{", 0, "[mkt] vendor_pages is no JSON"),
     ],
 )
 def test_settings_that_break_promises(

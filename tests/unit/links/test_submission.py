@@ -78,7 +78,7 @@ def made(cls: Any) -> Any:
 def address(task: Any, map_index: int | None = -1, **ids: str) -> str:
     place = {"dag_id": "launch", "run_id": "manual__2026-06-01T09:00:00+00:00", "task_id": "publish", **ids}
     key = TaskInstanceKey(try_number=3, map_index=map_index, **place)  # type: ignore[arg-type]
-    (link,) = task.operator_extra_links
+    link = next(each for each in task.operator_extra_links if isinstance(each, SubmissionLink))
     return str(link.get_link(task, ti_key=key))
 
 
@@ -89,7 +89,7 @@ def test_all_that_start_something_are_known() -> None:
 
 
 def test_the_link_is_declared() -> None:
-    assert INFO["extra-links"] == [f"{SubmissionLink.__module__}.{SubmissionLink.__qualname__}"]
+    assert f"{SubmissionLink.__module__}.{SubmissionLink.__qualname__}" in INFO["extra-links"]
 
 
 @every_operator

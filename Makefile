@@ -1,4 +1,4 @@
-# Every target is listed by `make help`. Needs make and a Python from 3.10 to 3.13; the rest is installed into .venv.
+# Every target is listed by `make help`. Needs make and a Python from 3.10 to 3.14; the rest is installed into .venv.
 # Nothing is written outside this folder and the system's folder for temporary files.
 
 SHELL := /bin/sh
@@ -49,9 +49,9 @@ test-fast: $(STAMP) ## run a part of the unit tests: one case of each, none that
 	@exec $(BIN)/python $(FAST)
 
 # Those that Airflow 3.3 runs on.
-PYTHONS ?= 3.10 3.11 3.12 3.13
+PYTHONS ?= 3.10 3.11 3.12 3.13 3.14
 
-test-pythons: ## run test-fast under each Python from 3.10 to 3.13; one that is not installed is skipped (about 3 minutes each)
+test-pythons: ## run test-fast under each Python from 3.10 to 3.14; one that is not installed is skipped (about 3 minutes each)
 	@sh scripts/test_pythons.sh "$(VENV)/pythons" "$(PYTHONS)" $(FAST)
 
 # Two tables: a worker that is killed, and one that is frozen, at every step of every launch.

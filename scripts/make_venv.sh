@@ -6,12 +6,12 @@ set -eu
 venv=$1
 wanted=${2:-}
 
-fits() { "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1; }
+fits() { "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 15))' >/dev/null 2>&1; }
 can_make_venv() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
 find_python() {
     without_venv=
-    for candidate in ${wanted:-python3.13 python3.12 python3.11 python3.10 python3}; do
+    for candidate in ${wanted:-python3.14 python3.13 python3.12 python3.11 python3.10 python3}; do
         fits "$candidate" || continue
         if can_make_venv "$candidate"; then
             printf '%s\n' "$candidate"
@@ -24,9 +24,9 @@ find_python() {
         echo "$without_venv cannot make virtual environments: its module venv or ensurepip is missing." >&2
         echo "On Debian and Ubuntu: apt install python$version-venv. Or name another Python: make PYTHON=/path/to/python" >&2
     elif [ -n "$wanted" ]; then
-        echo "PYTHON=$wanted is not a Python from 3.10 to 3.13 that can be run." >&2
+        echo "PYTHON=$wanted is not a Python from 3.10 to 3.14 that can be run." >&2
     else
-        echo "No Python from 3.10 to 3.13 found (tried python3.13, 3.12, 3.11, 3.10 and python3)." >&2
+        echo "No Python from 3.10 to 3.14 found (tried python3.14, 3.13, 3.12, 3.11, 3.10 and python3)." >&2
         echo "Install one, or name it: make PYTHON=/path/to/python" >&2
     fi
     return 1

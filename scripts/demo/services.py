@@ -118,6 +118,8 @@ def environment(layout: Layout, extra: Mapping[str, str] | None = None) -> dict[
         {
             "AIRFLOW_HOME": str(layout.airflow),
             "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            # Under Python 3.14 Airflow 3.3 prints warnings of its own before the output of every command.
+            "PYTHONWARNINGS": "ignore::PendingDeprecationWarning",
             **(extra or {}),
         },
     )

@@ -52,7 +52,7 @@ def _make_venv(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
 def test_no_python_at_all(tmp_path: Path) -> None:
     answer = _make_venv(tmp_path)
     assert answer.returncode != 0
-    assert "No Python from 3.10 to 3.13 found" in answer.stderr
+    assert "No Python from 3.10 to 3.14 found" in answer.stderr
     assert "PYTHON=" in answer.stderr
 
 
@@ -69,7 +69,7 @@ def test_named_python_is_the_only_candidate(tmp_path: Path) -> None:
     _fake_python(tmp_path, "python3.12", fits=True, venv=True)
     answer = _make_venv(tmp_path, "python2.7")
     assert answer.returncode != 0
-    assert "PYTHON=python2.7 is not a Python from 3.10 to 3.13" in answer.stderr
+    assert "PYTHON=python2.7 is not a Python from 3.10 to 3.14" in answer.stderr
 
 
 def _test_pythons(folder: Path, versions: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -86,13 +86,13 @@ def list_stops(args: argparse.Namespace) -> None:
 def _scope(args: argparse.Namespace) -> dict[str, str]:
     """Return what a stop is for.
 
-    :raises SystemExit: when nothing is named without ``--all``, or a vendor that there is not
+    :raises SystemExit: when nothing is named without ``--all``, or what there cannot be
     """
+    named = {"vendor": args.vendor, "conn_id": args.connection, "dag_id": args.dag, "run_id": args.run}
     try:
-        vendor = stopping.vendor_named(args.vendor or "")
+        scope = stopping.checked_scope(named)
     except ValidationError as error:
         raise SystemExit(printable(str(error))) from None
-    scope = {"vendor": vendor, "conn_id": args.connection or "", "dag_id": args.dag or "", "run_id": args.run or ""}
     if any(scope.values()) == args.all:
         raise SystemExit("Name what to stop: --all alone, or --vendor, --connection, --dag and --run together.")
     return scope

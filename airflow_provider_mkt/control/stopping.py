@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 
 from airflow.models.variable import Variable
@@ -11,6 +11,10 @@ from airflow.models.variable import Variable
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.state.launches.stops import SCOPE, VARIABLE, Stop, Stops, stop_of
 from airflow_provider_mkt.vendors import installed_vendors
+
+WORDS = dict(zip(SCOPE, ("vendor", "connection", "DAG", "run"), strict=True))
+LONGEST = 250
+"""Characters of a name that Airflow and the shared store can hold."""
 
 
 def keep(stop: Stop) -> None:
@@ -32,6 +36,29 @@ def lift(reason: str, by: str, numbers: Collection[int] = ()) -> list[Stop]:
     _write([each for each in _kept() if not any(_same(each, other) for other in found)] if numbers else [])
     lifted = stops.lift([each.id for each in found], reason, by)
     return found if lifted else []
+
+
+def checked_scope(given: Mapping[str, str | None]) -> dict[str, str]:
+    """Return what a stop is for, as the shared store can hold it: it is written after Airflow's variable.
+
+    :param given: names of :data:`SCOPE`; None for what is not named
+    :return: all of them, "" for what is not named
+    :raises ValidationError: when a name is empty, too long or not printable, or there is no such vendor
+    """
+    scope = {name: "" if given.get(name) is None else _checked(WORDS[name], str(given[name])) for name in SCOPE}
+    return {**scope, "vendor": vendor_named(scope["vendor"])}
+
+
+def _checked(word: str, name: str) -> str:
+    if not name.strip():
+        raise ValidationError(f"The name of the {word} to stop is empty. Leave it out to stop every {word}.")
+    if len(name) > LONGEST:
+        raise ValidationError(
+            f"The name of the {word} to stop has {len(name):,} characters; none has more than {LONGEST}. Check it."
+        )
+    if not name.isprintable():
+        raise ValidationError(f"The name of the {word} to stop has characters that cannot be seen: {name!a}.")
+    return name
 
 
 def vendor_named(given: str) -> str:

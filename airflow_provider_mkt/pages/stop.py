@@ -44,8 +44,7 @@ def stop_launch(visit: Visit) -> Shown | GoTo:
 
 def stop(visit: Visit) -> Shown | GoTo:
     """Stop what the form names."""
-    scope = {name: visit.form.get(name, "").strip() for name in SCOPE}
-    scope["vendor"] = stopping.vendor_named(scope["vendor"])
+    scope = stopping.checked_scope({name: visit.form.get(name, "").strip() or None for name in SCOPE})
     if not any(scope.values()) and visit.form.get("everything") != "yes":
         raise RefusedError(400, "Name what to stop, or choose everything.")
     return _stop(visit, scope, "/stop")

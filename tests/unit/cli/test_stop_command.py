@@ -197,3 +197,17 @@ def test_it_is_said_what_to_name(words: tuple[str, ...], run: Callable[..., Any]
     _, end = run("stop", *words, "--reason", "x")
     assert "Name what to stop" in end or "There is no vendor 'nobody'" in end
     assert Stops().all() == []
+
+
+@pytest.mark.parametrize("option", ["--vendor", "--connection", "--dag", "--run"])
+@pytest.mark.parametrize(
+    ("name", "problem"), [("", "is empty"), (" ", "is empty"), ("d" * 251, "251 characters"), ("a\x1bb", r"'a\x1bb'")]
+)
+def test_a_name_that_nothing_has_is_refused_before_anything_is_written(
+    option: str, name: str, problem: str, run: Callable[..., Any], variables: Variables
+) -> None:
+    _, end = run("stop", option, name, "--reason", "x", "--patience", "0")
+    assert problem in end
+    assert end.isprintable()
+    assert variables.values == {}
+    assert Stops().all() == []

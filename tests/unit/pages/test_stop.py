@@ -95,12 +95,12 @@ def test_who_may_edit_one_dag_may_not_stop_another(browser: Browsers, store: Any
     assert [each.dag_id for each in Stops().in_force()] == ["spring"]
 
 
-@pytest.mark.parametrize("form", [{}, {"vendor": "Nobody"}])
+@pytest.mark.parametrize("form", [{}, {"vendor": "Nobody"}, {"dag_id": "d" * 251}, {"run_id": "r\0"}])
 def test_what_cannot_be_stopped(form: dict[str, str], browser: Browsers, store: Any) -> None:
     person = browser("ada")
     answer = person.post("/stop", {"token": person.token(), "sure": "yes", "reason": "x", **form})
     assert answer.status_code == 400
-    assert Stops().in_force() == []
+    assert Stops().in_force() == kept() == []
 
 
 def test_resuming_asks_first(browser: Browsers, store: Any) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -37,21 +36,26 @@ class LaunchNotifier(BaseNotifier):
         self.events = validation.choices("events", [events] if isinstance(events, str) else events, EVERY)
 
     def notify(self, context: Context) -> None:
-        """Have the other notifier send, if the event is one of those asked for."""
+        """Have the other notifier send, if the event is one of those asked for. It is waited for a minute at most."""
+        from airflow_provider_mkt.tasks.telling import tell
+
         if (told := self._told(context)) is not None:
-            copy.copy(self.through)(told)
+            through = copy.copy(self.through)
+            tell(lambda: through(told), type(through).__name__)
 
     async def async_notify(self, context: Context) -> None:
         """Do the same in the triggerer; a notifier that only sends synchronously does it in a thread."""
+        from airflow_provider_mkt.tasks.telling import tell_async
+
         told = self._told(context)
         if told is None:
             return
         through = copy.copy(self.through)
         if type(through).async_notify is BaseNotifier.async_notify:
-            await asyncio.to_thread(through, told)
+            await tell_async(lambda: through(told), type(through).__name__)
         else:
             through.context = told
-            await through
+            await tell_async(through, type(through).__name__)
 
     def _told(self, context: Context) -> Context | None:
         from airflow_provider_mkt.notifications.notice import notice_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseOperator
@@ -86,10 +87,12 @@ class AsksPeople(BaseOperator):
 
     def _tell(self, context: Context) -> None:
         """Tell people that they are asked. What goes wrong with that keeps nobody from answering."""
+        from airflow_provider_mkt.tasks.telling import tell
+
         self.asking = True
         for notify in self.approval_notifiers:
             try:
-                notify(context)
+                tell(partial(notify, context), type(notify).__name__)
             except Exception:
                 self.log.exception("Nobody was told by %s that an approval is wanted.", type(notify).__name__)
         self.asking = False

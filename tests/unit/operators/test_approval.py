@@ -27,6 +27,7 @@ voided between the look and the first byte            the fence keeps it back, a
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -46,7 +47,7 @@ from airflow_provider_mkt.state.launches.approvals import APPROVED, REFUSED, VOI
 from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.submission import desk as desks
 from airflow_provider_mkt.submission import trial_run
-from airflow_provider_mkt.tasks import required_action
+from airflow_provider_mkt.tasks import required_action, telling
 from tests.unit.context import Task, WorkerDiedError
 from tests.unit.operators.kinds import CAMPAIGN, POST, SYNC, Kind, every_kind
 from tests.unit.people import People, resume, waiting
@@ -306,6 +307,18 @@ def test_people_are_told(task: Task) -> None:
     waiting(operator.execute, task.context)
     assert told == ["Flow Social: publish waits for an approval"]
     assert not operator.asking
+
+
+def test_a_notifier_that_hangs_keeps_nobody_from_answering(
+    task: Task, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(telling, "PATIENCE", 0.01)
+    over = threading.Event()
+    told: list[Any] = []
+    waiting(asking(POST, approval_notifiers=[lambda _: over.wait(30), told.append]).execute, task.context)
+    over.set()
+    assert len(told) == 1
+    assert "function has not told people within" in caplog.text
 
 
 class TestInATestOfADag:

@@ -80,6 +80,14 @@ class Notice:
         return "\n".join([self.title, *self.lines])
 
     @property
+    def slack(self) -> str:
+        """The same for Slack, which reads ``<!channel>`` as a call to all and ``<https://…|text>`` as a link.
+
+        Only these three signs are to be escaped: https://docs.slack.dev/messaging/formatting-message-text/#escaping
+        """
+        return html.escape(self.text, quote=False)
+
+    @property
     def html(self) -> str:
         """The same as HTML, in which nothing of the data is markup."""
         items = "".join(f"<li>{html.escape(line)}</li>" for line in self.lines)

@@ -21,9 +21,9 @@ class LaunchNotifier(BaseNotifier):
     """Tells people of a launch through a notifier of Airflow, whose templates see the launch as ``{{ mkt }}``.
 
     For ``on_success_callback``, ``on_failure_callback`` and ``on_retry_callback`` of tasks, and for ``notifiers`` of
-    approvals. ``{{ mkt.title }}``, ``{{ mkt.text }}`` and ``{{ mkt.html }}`` are ready to be sent; the single facts are
-    ``mkt.event``, ``vendor``, ``amount``, ``time``, ``reference``, ``ids``, ``link``, ``command`` and ``said``. What
-    they hold is never rendered as a template.
+    approvals. ``{{ mkt.title }}``, ``{{ mkt.text }}``, ``{{ mkt.html }}`` and, for Slack, ``{{ mkt.slack }}`` are ready
+    to be sent; the single facts are ``mkt.event``, ``vendor``, ``amount``, ``time``, ``reference``, ``ids``, ``link``,
+    ``command`` and ``said``. What they hold is never rendered as a template.
 
     :param through: the notifier that sends, such as ``SmtpNotifier(to="…", subject="{{ mkt.title }}",
         html_content="{{ mkt.html }}")``

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 from collections.abc import Callable
 from typing import Any
 
@@ -128,6 +129,14 @@ def test_what_is_told_is_never_a_template_nor_markup(publish: Callable[[], Any],
     LaunchNotifier(Post("{{ mkt.said }}", "{{ mkt.html }}"))(context)
     assert SENT[0]["subject"] == "{{ 7 * 7 }} <b>bold</b>"
     assert "&lt;b&gt;bold" in SENT[0]["body"]
+
+
+def test_slack_shows_a_vendor_s_words_and_obeys_none(publish: Callable[[], Any]) -> None:
+    _, context = publish()
+    context["exception"] = ValidationError('it\'s <!channel> & <http://evil.example|"click">')
+    LaunchNotifier(Post("{{ mkt.slack }}", "{{ mkt.text }}"))(context)
+    assert 'Said: it\'s &lt;!channel&gt; &amp; &lt;http://evil.example|"click"&gt;\n' in SENT[0]["subject"]
+    assert html.unescape(SENT[0]["subject"]) == SENT[0]["body"]
 
 
 def test_words_of_strangers_are_not_told(publish: Callable[[], Any]) -> None:

@@ -20,7 +20,6 @@ from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.encryption import configured_encryptor
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.tokens.table import check_writable
-from airflow_provider_mkt.submission.summary import printable
 
 MAX_SAID = 200
 """Characters of what the browser brought that are shown."""
@@ -101,7 +100,7 @@ def _code(query: dict[str, list[str]], state: str) -> str:
         raise SystemExit("That address does not belong to this consent (its state differs). Start again.")
     if "code" not in query:
         why = Redactor().text(query.get("error", ["no code in the address"])[0], MAX_SAID)
-        raise SystemExit(f"The consent was not given: {printable(why)}.")
+        raise SystemExit(f"The consent was not given: {why}.")
     if len(query["code"]) > 1:
         raise SystemExit("That address has more than one code. Start again.")
     if not query["code"][0]:

@@ -27,9 +27,7 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except (AirflowApiError, AirflowException, StoreError) as error:
-        raise SystemExit(printable(str(error))) from None
-    except SystemExit as end:
-        raise SystemExit(printable(end.code) if isinstance(end.code, str) else end.code) from None
+        raise SystemExit(str(error)) from None
 
 
 @contextmanager

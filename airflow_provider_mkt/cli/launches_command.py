@@ -18,7 +18,6 @@ from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.launches.launch import MILLS, STATES, Launch
 from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.submission.record import moment
-from airflow_provider_mkt.submission.summary import printable
 
 NAMED = 8
 """Characters of a launch's name that are shown; so many also find it."""
@@ -30,7 +29,7 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except (StoreError, ValidationError) as error:
-        raise SystemExit(printable(str(error))) from None
+        raise SystemExit(str(error)) from None
 
 
 def list_launches(args: argparse.Namespace) -> None:
@@ -74,7 +73,7 @@ def one(register: Register, beginning: str) -> Launch:
     if len(found) == 1:
         return found[0]
     what = "several launches begin" if found else "no launch begins"
-    raise SystemExit(printable(f"In the register {what} with {beginning!r}; 'airflow mkt launches list' shows them."))
+    raise SystemExit(f"In the register {what} with {beginning!r}; 'airflow mkt launches list' shows them.")
 
 
 def row(launch: Launch) -> dict[str, Any]:

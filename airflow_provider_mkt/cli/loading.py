@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Commands are imported when they run, and read connections from where Airflow's own commands read them."""
+"""Commands are imported when they run, read connections where Airflow's own do, and end in words that are text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOISE = "airflow.models.connection.Connection"
 
 
 def command(import_path: str) -> Callable[..., Any]:
-    """Return a command for the command line.
+    """Return a command for the command line. A vendor's words in what it ends with are no orders to the terminal.
 
     :param import_path: where the function is found, with dots
     """
@@ -31,6 +31,10 @@ def command(import_path: str) -> Callable[..., Any]:
         os.environ[CONTEXT] = SERVER
         try:
             return load(*args, **kwargs)
+        except SystemExit as end:
+            from airflow_provider_mkt.submission.summary import printable
+
+            raise SystemExit(printable(end.code) if isinstance(end.code, str) else end.code) from None
         finally:
             if before is None:
                 del os.environ[CONTEXT]

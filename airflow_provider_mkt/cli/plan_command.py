@@ -39,7 +39,7 @@ def plan(args: argparse.Namespace) -> None:
         launch = validation.parsed("--launch", args.launch) if args.launch else clock.utcnow()
         conf = _conf(args.conf)
     except ValidationError as error:
-        raise SystemExit(printable(str(error))) from None
+        raise SystemExit(str(error)) from None
     found = [_planned(file, launch, conf, args) for file in args.files]
     _same_in_two(found)
     if args.output in ("json", "yaml"):

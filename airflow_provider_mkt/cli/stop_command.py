@@ -92,7 +92,7 @@ def _scope(args: argparse.Namespace) -> dict[str, str]:
     try:
         scope = stopping.checked_scope(named)
     except ValidationError as error:
-        raise SystemExit(printable(str(error))) from None
+        raise SystemExit(str(error)) from None
     if any(scope.values()) == args.all:
         raise SystemExit("Name what to stop: --all alone, or --vendor, --connection, --dag and --run together.")
     return scope

@@ -20,6 +20,7 @@ from sqlalchemy import URL, text
 
 from airflow_provider_mkt.cli import authorize_command
 from airflow_provider_mkt.cli import loopback as callback_module
+from airflow_provider_mkt.cli.loading import command
 from airflow_provider_mkt.cli.loopback import Callback
 from airflow_provider_mkt.exceptions import AuthenticationError
 from airflow_provider_mkt.hooks.flodesk import FlodeskHook
@@ -90,7 +91,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Terminal]:
         monkeypatch.setattr("builtins.input", terminal.input)
         given = {"conn_id": CONN_ID, "redirect_uri": redirect_uri, "paste": False, "timeout": 20.0, **options}
         try:
-            authorize_command.authorize(argparse.Namespace(**given))
+            command(f"{authorize_command.__name__}.authorize")(argparse.Namespace(**given))
         finally:
             if terminal.thread:
                 terminal.thread.join(10)

@@ -1,15 +1,20 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Commands find the connections that are stored in Airflow's database."""
+"""Commands find the connections that are stored in Airflow's database, and end in words that are text."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
+from types import ModuleType
 
 import pytest
+from airflow.cli.cli_config import ActionCommand, CLICommand, GroupCommand
 
-from airflow_provider_mkt.cli.loading import CONTEXT
+from airflow_provider_mkt.cli.definition import get_mkt_commands
+from airflow_provider_mkt.cli.loading import CONTEXT, command
 
 STORED = "social_of_the_database"
 
@@ -39,3 +44,34 @@ def test_what_it_was_before_it_is_again(run: Callable[..., str]) -> None:
     assert CONTEXT not in os.environ
     run("stops", "--output", "json")
     assert CONTEXT not in os.environ
+
+
+def commands(of: CLICommand) -> Iterator[ActionCommand]:
+    if isinstance(of, GroupCommand):
+        for each in of.subcommands:
+            yield from commands(each)
+    else:
+        yield of
+
+
+@pytest.mark.parametrize("end", ["\x1b[2Jgone\x9b", 3, True, None])
+def test_what_a_command_ends_with_is_no_order_to_the_terminal(
+    end: str | int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: argparse.Namespace) -> None:
+        raise SystemExit(end)
+
+    module = ModuleType("mkt_tests_refused")
+    module.refused = refused  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    with pytest.raises(SystemExit) as ended:
+        command("mkt_tests_refused.refused")(argparse.Namespace())
+    assert ended.value.code == (r"\x1b[2Jgone\x9b" if isinstance(end, str) else end)
+
+
+def test_all_commands_end_so() -> None:
+    """But for the simulated vendors, which say nothing of strangers."""
+    others = [
+        each.name for of in get_mkt_commands() for each in commands(of) if each.func.__module__ != command.__module__
+    ]
+    assert others == ["sandbox"]

@@ -1,9 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""A register of 100,000 launches answers within a second, on both databases."""
+"""What a register of 100,000 launches reads for an answer: each row once at most, and few where there is an index."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,11 +12,15 @@ from sqlalchemy import text
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.launches import listing
 from airflow_provider_mkt.state.launches.register import NAMES, Register
+from tests.integration.state.work import counted
 
 pytestmark = pytest.mark.proof
 
 ROWS = 100_000
-MAX_SECONDS = 1.0
+MOST_ROWS, MOST_INSTRUCTIONS = 1.1 * ROWS, 60 * ROWS
+BY_INDEX = {"in doubt", "the pages' list", "which DAGs", "one"}
+"""What reads the rows that it needs, or so many as to find a hundred in a hundredth of all."""
+FEW_ROWS, FEW_INSTRUCTIONS = ROWS / 8, ROWS
 _FILL = """
     WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :rows)
     INSERT INTO mkt_launch ({names})
@@ -33,9 +36,12 @@ HEX = {"sqlite": "printf('%036x', n)", "postgresql": "lpad(to_hex(n), 36, '0')"}
 def fill(store: Store) -> None:
     statement = _FILL.format(names=", ".join(NAMES), hex=HEX[store.kind], clock=store.clock)
     store.run(lambda connection: connection.execute(text(statement), {"rows": ROWS}))
+    if store.kind == "postgresql":
+        # What autovacuum does at some moment: PostgreSQL chooses its way by that.
+        store.run(lambda connection: connection.execute(text("ANALYZE mkt_launch")))
 
 
-def test_every_question_is_answered_within_a_second(url: str) -> None:
+def test_no_question_reads_a_row_twice(url: str) -> None:
     store = Store(url, 60.0)
     fill(store)
     register = Register(lambda: store)
@@ -55,11 +61,13 @@ def test_every_question_is_answered_within_a_second(url: str) -> None:
         "which DAGs": lambda: 2 * len(store.run(lambda c: listing.dags(c, "production"))),
         "one": lambda: len(register.starting_with(f"{77:036x}")) + 99,
     }
-    took = {}
+    done = {}
     for name, ask in questions.items():
-        began = time.monotonic()
-        assert ask() == 100, name
-        took[name] = round(time.monotonic() - began, 3)
-    print(store.kind, took)  # noqa: T201 - the measurement
+        with counted(store) as work:
+            assert ask() == 100, name
+        done[name] = (work.rows, work.instructions)
     store.close()
-    assert max(took.values()) < MAX_SECONDS, took
+    assert [each for each, (rows, steps) in done.items() if rows > MOST_ROWS or steps > MOST_INSTRUCTIONS] == [], done
+    few = {each for each, (rows, steps) in done.items() if rows <= FEW_ROWS and steps <= FEW_INSTRUCTIONS}
+    assert few >= BY_INDEX, done
+    assert max(map(max, done.values())) > ROWS / 2, "nothing was counted"

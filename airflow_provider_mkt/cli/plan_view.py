@@ -61,6 +61,7 @@ def as_data(answer: Planned) -> dict[str, Any]:
         return base
     plan = answer.plan
     seconds = leaves_at(plan.requests)
+    redactor = Redactor(secret for account in plan.accounts.values() for secret in account.secrets)
     return {
         **base,
         "digest": plan.digest,
@@ -71,12 +72,12 @@ def as_data(answer: Planned) -> dict[str, Any]:
         "posts": sum(each.posts for each in plan.requests),
         "last_run": None if answer.last is None else {**asdict(answer.last), "began": moment(answer.last.began)},
         "seconds": round(seconds[-1], 1) if seconds else 0,
-        "requests": [_request(each, at) for each, at in zip(plan.requests, seconds, strict=True)],
+        "requests": [_request(each, at, redactor) for each, at in zip(plan.requests, seconds, strict=True)],
         "afterwards": plan.afterwards,
     }
 
 
-def _request(each: PlannedRequest, at: float) -> dict[str, Any]:
+def _request(each: PlannedRequest, at: float, redactor: Redactor) -> dict[str, Any]:
     return {
         "task_id": each.task_id,
         "map_index": each.map_index,
@@ -92,8 +93,8 @@ def _request(each: PlannedRequest, at: float) -> dict[str, Any]:
         "leaves_after": round(at, 1),
         "method": each.method,
         "url": each.url,
-        "query": dict(each.query),
-        "body": Redactor().data(each.body),
+        "query": redactor.data(dict(each.query)),
+        "body": redactor.data(each.body),
         "digest": each.digest,
     }
 

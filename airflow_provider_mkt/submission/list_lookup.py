@@ -14,7 +14,7 @@ All new rows were seen when the list came newest first down to older ones, or to
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -67,7 +67,7 @@ class EveryPage(LargePages):
         return call
 
 
-def _effect(what: str, body: Mapping[str, Any]) -> Effect:
+def _effect(what: str, body: Mapping[str, Any], secrets: Iterable[str]) -> Effect:
     """Return what creating ``body`` means. Fields of money are taken for that; what a vendor has is not published."""
     budget = body.get("budget")
     try:
@@ -75,7 +75,7 @@ def _effect(what: str, body: Mapping[str, Any]) -> Effect:
     except (TypeError, ValueError):
         amount = None
     return Effect(
-        f"{what} {first_words(body['name'])}",
+        f"{what} {first_words(body['name'], secrets)}",
         spends=budget is not None,
         amount=amount,
         currency=str(body.get("currency") or ""),
@@ -132,7 +132,7 @@ class ListLookup:
             prepare=lambda: {**self._before(hook, body, task_key), "own_name": named},
             trace=self.trace,
             echoed=frozenset(body) - {"status"},
-            effect=_effect(self.what, body),
+            effect=_effect(self.what, body, hook.account.secrets),
         )
 
     def _before(self, hook: MarketingHook, body: dict[str, Any], task_key: TaskKey) -> dict[str, Any]:

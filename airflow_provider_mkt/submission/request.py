@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_mkt.client.endpoint import Call
+from airflow_provider_mkt.client.redaction import HIDDEN, MIN_SECRET
 from airflow_provider_mkt.state.launches.launch import Effect
 from airflow_provider_mkt.submission.record import OURS, OURS_RECEIPT, SETTLED, Record
 from airflow_provider_mkt.submission.task_key import TaskKey
@@ -53,8 +54,14 @@ SHOWN = 60
 """Characters of a text that a summary shows."""
 
 
-def first_words(text: str) -> str:
-    """Return the beginning of a text, on one line."""
+def first_words(text: str, secrets: Iterable[str]) -> str:
+    """Return the beginning of a text, on one line: the register and everybody who looks at a launch shows it.
+
+    :param secrets: of the connection, which somebody may have pasted into it
+    """
+    for secret in secrets:
+        if len(secret) >= MIN_SECRET:
+            text = text.replace(secret, HIDDEN)
     line = " ".join(text.split())
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 

@@ -210,7 +210,7 @@ class Chunk:
             follows=follows,
             parts=len(posts),
             effect=Effect(
-                f"{len(posts)} posts, the first: {first_words(posts[0]['content'])}",
+                f"{len(posts)} posts, the first: {first_words(posts[0]['content'], hook.account.secrets)}",
                 goes_live=min(str(each.get("scheduledFor") or "") for each in posts),
                 audience=len(posts),
                 channel=channels.pop() if len(channels) == 1 else "",

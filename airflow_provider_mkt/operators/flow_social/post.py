@@ -83,7 +83,7 @@ class FlowSocialSchedulePostOperator(SubmittingOperator["FlowSocialHook"]):
             prepare=prepare,
             echoed=flow_social.POST_SHOWN,
             effect=Effect(
-                f"post to {self.channel_id}: {first_words(body['content'])}",
+                f"post to {self.channel_id}: {first_words(body['content'], self.hook.account.secrets)}",
                 goes_live=str(body.get("scheduledFor") or ""),
                 audience=1,
                 channel=str(self.channel_id),

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -230,3 +231,20 @@ def test_a_text_of_a_file_moves_nothing_on_the_screen(
     status, out = plan(str(tmp_path / "one.csv"), str(tmp_path / "two.csv"), "--output", output)
     assert (status, "the same is in" in out) == (3, True)
     assert not set(out) & {"\u202e", "\x1b"}
+
+
+@pytest.mark.parametrize("output", ["json", "yaml", "table", "plain"])
+def test_a_secret_in_a_text_is_hidden(
+    output: str, plan: Callable[..., tuple[Any, str]], vendors: Sandbox, connect: Callable[..., str], tmp_path: Path
+) -> None:
+    secret = "correct horse/battery&staple"
+    connect("flow_social", "flow_social_default", password=secret)
+    calendar = tmp_path / "pasted.csv"
+    text = f"{secret} " + "low prices " * 5 + f"https://example.com/?q={quote(secret, safe='')}"
+    calendar.write_text(
+        f"at,channel,text\n2089-04-01 09:00,channel_1,{text}\n2089-04-01 09:00,channel_1,{'x' * 40}{secret}\n"
+    )
+    status, out = plan(str(calendar), "--output", output)
+    assert (status, "***" in out) == (0, True)
+    shown = " ".join(out.replace("|", " ").split())
+    assert not [each for each in ("correct", "battery", "staple") if each in shown]

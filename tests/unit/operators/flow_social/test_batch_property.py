@@ -127,7 +127,8 @@ class Posting(RuleBasedStateMachine):
     def tried(self, contents: list[str]) -> BatchResult | BaseException:
         """Run one try over today's list."""
         rows = [Row(f"row {at}", {"content": content}) for at, content in enumerate(contents)]
-        hook: Any = SimpleNamespace(client=SimpleNamespace(send=self.vendor.send, run=None), redactor=Redactor())
+        client, account = SimpleNamespace(send=self.vendor.send, run=None), SimpleNamespace(secrets=[])
+        hook: Any = SimpleNamespace(client=client, account=account, redactor=Redactor())
         place = TaskKey.of(self.task.context, "social")  # type: ignore[arg-type]
         guard = Guard(self.task.context["ti"], lambda: False)
         try:

@@ -10,6 +10,7 @@ from airflow.cli.cli_config import ARG_OUTPUT, ActionCommand, Arg, CLICommand, G
 
 from airflow_provider_mkt.cli.desk_definition import desk_commands
 from airflow_provider_mkt.cli.loading import command
+from airflow_provider_mkt.cli.numbers import COUNT, DAYS, PORT, SECONDS
 
 Command = TypeVar("Command", bound=CLICommand)
 
@@ -73,8 +74,8 @@ SUBMISSIONS = (
         args=(
             Arg(("dag_id",), nargs="?", help="Only this DAG"),
             Arg(("--run-id",), help="Only this run of the DAG"),
-            Arg(("--runs",), type=int, help="How many of the latest runs to look at (default: 5 of one DAG)"),
-            Arg(("--days",), type=float, help="Runs of how many days to look at (default: 7 over all DAGs)"),
+            Arg(("--runs",), type=COUNT, help="How many of the latest runs to look at (default: 5 of one DAG)"),
+            Arg(("--days",), type=DAYS, help="Runs of how many days to look at (default: 7 over all DAGs)"),
             Arg(
                 ("--unsettled",),
                 action="store_true",
@@ -128,7 +129,7 @@ ACCOUNTS = (
                 "is listened to; otherwise the address that the browser comes back to is pasted",
             ),
             Arg(("--paste",), action="store_true", help="Do not listen: the browser runs on another machine"),
-            Arg(("--timeout",), type=float, default=300.0, help="Seconds to listen (default: %(default)s)"),
+            Arg(("--timeout",), type=SECONDS, default=300.0, help="Seconds to listen (default: %(default)s)"),
         ),
     ),
     ActionCommand(
@@ -198,7 +199,7 @@ WEBHOOKS = (
                 choices=("pending", "handed over", "no consumer", "unreadable"),
                 help="Only in this state; 'no consumer' is what no DAG was scheduled on",
             ),
-            Arg(("--limit",), type=int, default=100, help="How many at most (default: %(default)s)"),
+            Arg(("--limit",), type=COUNT, default=100, help="How many at most (default: %(default)s)"),
             ARG_OUTPUT,
         ),
     ),
@@ -250,7 +251,7 @@ RECEIVER = ActionCommand(
     func=command(f"{WEBHOOKS_MODULE}.receiver"),
     args=(
         Arg(("--host",), default="127.0.0.1", help="Address to listen on (default: %(default)s)"),
-        Arg(("--port",), type=int, default=8790, help="Port to listen on (default: %(default)s)"),
+        Arg(("--port",), type=PORT, default=8790, help="Port to listen on (default: %(default)s)"),
     ),
 )
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from airflow.cli.cli_config import ARG_OUTPUT, ActionCommand, Arg, GroupCommand
 
 from airflow_provider_mkt.cli.loading import command
+from airflow_provider_mkt.cli.numbers import COUNT, SECONDS, whole
 
 LAUNCHES = "airflow_provider_mkt.cli.launches_command"
 LAUNCH_STATES = ("not sent", "leaving", "unknown", "accepted", "done", "refused", "failed", "held", "stopped")
@@ -27,7 +28,7 @@ LAUNCHES_LIST = ActionCommand(
             help="Only in these states, such as unknown",
         ),
         Arg(("--since",), help="Only those that began since then: 7d, or a moment such as 2026-06-08T09:00"),
-        Arg(("--limit",), type=int, default=100, help="How many at most (default: %(default)s)"),
+        Arg(("--limit",), type=COUNT, default=100, help="How many at most (default: %(default)s)"),
         ARG_OUTPUT,
     ),
 )
@@ -54,7 +55,7 @@ STOP = ActionCommand(
         Arg(("--keep-running",), action="store_true", help="Leave alone what is live at the vendors"),
         Arg(
             ("--patience",),
-            type=float,
+            type=SECONDS,
             default=60.0,
             help="Seconds for which what is not confirmed is tried again (default: %(default)s)",
         ),
@@ -88,7 +89,12 @@ REPORT = ActionCommand(
     func=command("airflow_provider_mkt.cli.report_command.write_report"),
     args=(
         Arg(("--html",), required=True, metavar="FILE", help="Where to write it; a former one is replaced"),
-        Arg(("--days",), type=int, default=30, help="How far back launches are counted (default: %(default)s)"),
+        Arg(
+            ("--days",),
+            type=whole(1, 36_500),
+            default=30,
+            help="How far back launches are counted (default: %(default)s)",
+        ),
     ),
 )
 

@@ -15,8 +15,6 @@ from airflow_provider_mkt.files.atomic import AtomicFile
 
 def write_report(args: argparse.Namespace) -> None:
     """Write the summary into a file, whole or not at all."""
-    if args.days < 1:
-        raise SystemExit(f"--days has to be 1 or more, got {args.days}.")
     with refusals(), one_line():
         text = report.html(args.days)
         with AtomicFile(ObjectStoragePath(args.html)) as file:

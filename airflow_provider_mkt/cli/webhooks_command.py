@@ -60,10 +60,16 @@ def test_receiver(args: argparse.Namespace) -> None:
 
 def receiver(args: argparse.Namespace) -> None:
     """Run the receiver alone, until it is stopped."""
+    import socket
+
     import uvicorn  # not needed by other commands
 
     from airflow_provider_mkt.webhooks.receiver import Receiver
 
+    try:
+        socket.getaddrinfo(args.host, args.port)
+    except OSError as error:
+        raise SystemExit(f"The receiver cannot listen on {args.host!r}: {error.strerror}.") from None
     # The access log would show tokens before they are hidden.
     uvicorn.run(Receiver(), host=args.host, port=args.port, access_log=False, lifespan="off", server_header=False)
 

@@ -70,8 +70,3 @@ def test_a_file_that_cannot_be_written(parser: argparse.ArgumentParser, tmp_path
     args = parser.parse_args(["mkt", "report", "--html", str(blocked / "report.html")])
     with pytest.raises(SystemExit, match=r"report\.html"):
         args.func(args)
-
-
-def test_days_that_cannot_be(report: Callable[..., str]) -> None:
-    with pytest.raises(SystemExit, match="--days"):
-        report("--days", "0")

@@ -1,0 +1,48 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Numbers, as they are typed: argparse says what is wrong with one, in place of a traceback or of an empty list."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return a type of arguments: whole numbers.
+
+    :param least: the smallest that is allowed
+    :param most: the largest that is allowed
+    """
+
+    def read(text: str) -> int:
+        number = int(text) if text.strip().removeprefix("-").isdecimal() else None
+        if number is None or not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"must be a whole number from {least:,} to {most:,}, got {text[:20]!r}")
+        return number
+
+    return read
+
+
+def number(most: float) -> Callable[[str], float]:
+    """Return a type of arguments: numbers from 0, such as seconds or days.
+
+    :param most: the largest that is allowed
+    """
+
+    def read(text: str) -> float:
+        try:
+            found = float(text)
+        except ValueError:
+            found = -1.0
+        # What is no number at all ("nan") is in no range either.
+        if not 0 <= found <= most:
+            raise argparse.ArgumentTypeError(f"must be a number from 0 to {most:,.0f}, got {text[:20]!r}")
+        return found
+
+    return read
+
+
+COUNT = whole(1, 1_000_000)
+PORT = whole(0, 65_535)
+DAYS = number(36_500)
+SECONDS = number(1_000_000)

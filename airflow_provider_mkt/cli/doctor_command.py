@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import entry_points, version
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook, conf
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowConfigException, AirflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_mkt import clock
 from airflow_provider_mkt.cli.console import print_rows
@@ -20,13 +23,17 @@ from airflow_provider_mkt.hooks.account import account_of
 from airflow_provider_mkt.links.vendor_page import vendor_pages
 from airflow_provider_mkt.state.database.migrations import STEPS
 from airflow_provider_mkt.state.database.shared import distributed_executors, store
+from airflow_provider_mkt.state.encryption import configured_encryptor
 from airflow_provider_mkt.state.errors import StoreError
+from airflow_provider_mkt.submission.deployment import deployment
+from airflow_provider_mkt.submission.spending import account_caps, approval_limits, configured_caps, plan_amounts
 from airflow_provider_mkt.vendors import installed_vendors
 
 if TYPE_CHECKING:
     from airflow_provider_mkt.vendors.base import Vendor
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
+ENVIRONMENT = "AIRFLOW_CONN_"
 CLOCK_LIMIT = 5.0
 """Seconds by which this host's clock may differ from the store's: what vendors sign and check is to the minute."""
 
@@ -94,46 +101,95 @@ def _store() -> Iterator[Finding]:
 
 
 def _settings() -> Iterator[Finding]:
-    findings = list(_broken_promises())
+    checks = (_clearing, _key, _retries, _name, _pages, _caps, _approval)
+    findings = [each for check in checks for each in _answered(check)]
     yield from findings or [Finding("settings", OK, "none of them breaks a promise")]
 
 
-def _broken_promises() -> Iterator[Finding]:
+def _answered(check: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    try:
+        return list(check())
+    except (AirflowConfigException, AirflowException) as error:
+        told = str(error).removesuffix(" Nothing was sent.")
+        return [Finding("settings", PROBLEM, told, "Correct the setting.")]
+
+
+def _clearing() -> Iterator[Finding]:
     if conf.getboolean("state_store", "clear_on_success", fallback=False):
-        yield Finding(
-            "settings",
-            PROBLEM,
-            "[state_store] clear_on_success is on: a task that is cleared after its success launches a second time",
-            "Set it to False.",
-        )
-    if not conf.get("core", "fernet_key", fallback=""):
-        told = "[core] fernet_key is empty: tokens and secrets of webhooks cannot be stored"
-        yield Finding("settings", PROBLEM, told, "Set a key, and keep it.")
+        told = "[state_store] clear_on_success is on: a task that is cleared after its success launches a second time"
+        yield Finding("settings", PROBLEM, told, "Set it to False.")
+
+
+def _key() -> Iterator[Finding]:
+    try:
+        configured_encryptor()
+    except StoreError:
+        wrong = "not valid" if conf.get("core", "fernet_key", fallback="") else "empty"
+        told = f"[core] fernet_key is {wrong}: tokens and secrets of webhooks cannot be stored"
+        yield Finding("settings", PROBLEM, told, "Set a key, the same on all hosts, and keep it.")
+
+
+def _retries() -> Iterator[Finding]:
     if not conf.getint("core", "default_task_retries", fallback=0):
         told = "[core] default_task_retries is 0: a lost answer that the next try would settle waits for a person"
         yield Finding("settings", WARNING, told, "Set it to 2, or give launches retries in their DAGs.")
+
+
+def _name() -> Iterator[Finding]:
+    deployment()
     if not conf.get("api", "base_url", fallback="") and not conf.get("mkt", "deployment", fallback=""):
         told = "neither [mkt] deployment nor [api] base_url is set: only the Fernet key tells this Airflow from others"
         yield Finding("settings", WARNING, told, "Set [mkt] deployment.")
+
+
+def _pages() -> Iterator[Finding]:
     try:
         vendor_pages()
     except ValidationError as error:
         yield Finding("settings", WARNING, str(error), "Correct it, or tasks show no link to the vendor.")
 
 
+def _caps() -> Iterator[Finding]:
+    configured_caps()
+    yield from ()
+
+
+def _approval() -> Iterator[Finding]:
+    approval_limits()
+    yield from ()
+
+
 def _connections(*, asks: bool) -> Iterator[Finding]:
-    """Check all connections of these vendors that are in Airflow's database, and the default ones wherever they are."""
+    """Check the vendors' connections in Airflow's database and the environment, and the default ones anywhere."""
     vendors = {vendor.conn_type: vendor for vendor in installed_vendors()}
-    stored = _stored(tuple(vendors))
     default = {vendor.default_conn_id: vendor.conn_type for vendor in vendors.values()}
-    for conn_id, conn_type in sorted({**default, **stored}.items()):
+    named = _in_environment(tuple(vendors))
+    try:
+        named |= _stored(tuple(vendors))
+    except SQLAlchemyError as error:
+        told = f"it cannot be asked for connections ({type(error).__name__})"
+        remedy = "Check [database] sql_alchemy_conn, and run: airflow db migrate"
+        yield Finding("Airflow's database", PROBLEM, told, remedy)
+    for conn_id, conn_type in sorted({**default, **named}.items()):
         try:
             yield _connection(conn_id, vendors[conn_type], asks=asks)
         except AirflowException as error:
-            if conn_id in stored:
-                yield Finding(conn_id, PROBLEM, str(error), "Correct the connection.")
+            if conn_id in named:
+                told = str(error).removesuffix(" Nothing was sent.")
+                yield Finding(conn_id, PROBLEM, told, "Correct the connection.")
             else:
                 yield Finding(conn_id, WARNING, "not defined", "Needed only by tasks that name no connection.")
+
+
+def _in_environment(conn_types: tuple[str, ...]) -> dict[str, str]:
+    """Return the connections of these types in the environment, by their ids. What cannot be read may be anybody's."""
+    found = {}
+    for conn_id in (name.removeprefix(ENVIRONMENT).lower() for name in os.environ if name.startswith(ENVIRONMENT)):
+        with suppress(AirflowException, ValueError):
+            conn_type = str(BaseHook.get_connection(conn_id).conn_type)
+            if conn_type in conn_types:
+                found[conn_id] = conn_type
+    return found
 
 
 def _stored(conn_types: tuple[str, ...]) -> dict[str, str]:
@@ -149,9 +205,12 @@ def _stored(conn_types: tuple[str, ...]) -> dict[str, str]:
 def _connection(conn_id: str, vendor: Vendor, *, asks: bool) -> Finding:
     from importlib import import_module
 
-    account_of(vendor, BaseHook.get_connection(conn_id))
+    account = account_of(vendor, BaseHook.get_connection(conn_id))
+    account_caps(account)
+    plan_amounts(account)
     if not asks:
         return Finding(conn_id, OK, f"{vendor.name}: complete; not tried")
     hooks = import_module(f"{vendor.package}.hooks.{vendor.conn_type}")
     works, told = getattr(hooks, vendor.hook)(conn_id).test_connection()
-    return Finding(conn_id, OK if works else PROBLEM, f"{vendor.name}: {told}", "" if works else "Correct it.")
+    told = told if told.startswith(vendor.name) else f"{vendor.name}: {told}"
+    return Finding(conn_id, OK if works else PROBLEM, told, "" if works else "Correct it.")

@@ -28,10 +28,16 @@ def cost_of(account: Account, effect: Effect) -> int | None:
     """
     if not effect.spends:
         return None
-    if effect.amount is not None:
-        return round(effect.amount * MILLS)
+    return plan_amounts(account).get(effect.plan) if effect.amount is None else round(effect.amount * MILLS)
+
+
+def plan_amounts(account: Account) -> dict[str, int]:
+    """Return what the plans of an account cost, in thousandths, as its connection says.
+
+    :raises ValidationError: when that cannot be read
+    """
     try:
-        return amounts_of(str(account.extras.get("plan_amounts") or "")).get(effect.plan)
+        return amounts_of(str(account.extras.get("plan_amounts") or ""))
     except ValueError as error:
         raise _problem(account, "plan_amounts", error) from None
 

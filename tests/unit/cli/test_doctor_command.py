@@ -8,6 +8,7 @@ from argparse import Namespace
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from airflow_provider_mkt.cli import doctor_command
 from airflow_provider_mkt.sandbox.server import Sandbox
@@ -65,6 +66,12 @@ def test_offline_asks_no_vendor(vendors: Sandbox, capsys: pytest.CaptureFixture[
         ("AIRFLOW__CORE__FERNET_KEY", "", 1, "cannot be stored"),
         ("AIRFLOW__CORE__DEFAULT_TASK_RETRIES", "0", 0, "waits for a person"),
         ("AIRFLOW__MKT__VENDOR_PAGES", "{", 0, "[mkt] vendor_pages is no JSON"),
+        ("AIRFLOW__CORE__FERNET_KEY", "abc", 1, "fernet_key is not valid"),
+        ("AIRFLOW__CORE__DEFAULT_TASK_RETRIES", "many", 1, 'Please check "default_task_retries"'),
+        ("AIRFLOW__STATE_STORE__CLEAR_ON_SUCCESS", "maybe", 1, 'Please check "clear_on_success"'),
+        ("AIRFLOW__MKT__DEPLOYMENT", "a b", 1, "it must be a name of up to 40 letters"),
+        ("AIRFLOW__MKT__CAPS", "nonsense", 1, "[mkt] caps: 'nonsense' does not begin with a currency"),
+        ("AIRFLOW__MKT__APPROVAL_ABOVE", "lots", 1, "[mkt] approval_above: 'lots' is no amount"),
     ],
 )
 def test_settings_that_break_promises(
@@ -115,3 +122,47 @@ def test_a_key_that_is_refused(
     connection = {**vendors.connections["flodesk_default"], "password": "not-the-key"}
     monkeypatch.setenv("AIRFLOW_CONN_FLODESK_DEFAULT", json.dumps(connection))
     assert findings(capsys, 1)["flodesk_default"]["state"] == "problem"
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"caps": "nonsense", "currency": "GBP"}, "'caps': 'nonsense' is no name with an amount"),
+        ({"caps": "day 500"}, "the currency of the caps must be three capital letters"),
+        ({"plan_amounts": "facebookv2 dear"}, "'plan_amounts': 'facebookv2 dear' is no name with an amount"),
+    ],
+)
+def test_amounts_that_keep_launches_from_beginning(
+    extra: dict[str, str], words: str, vendors: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    connection = vendors.connections["flow_living_default"]
+    given = json.loads(connection["extra"]) if isinstance(connection["extra"], str) else connection["extra"]
+    monkeypatch.setenv("AIRFLOW_CONN_FLOW_LIVING_DEFAULT", json.dumps({**connection, "extra": {**given, **extra}}))
+    found = findings(capsys, 1, offline=True)["flow_living_default"]
+    assert found["state"] == "problem"
+    assert words in found["found"]
+
+
+@pytest.mark.usefixtures("vendors")
+def test_a_connection_of_any_name_in_the_environment(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_SOCIAL_UK", json.dumps({"conn_type": "flow_social"}))
+    monkeypatch.setenv("AIRFLOW_CONN_SOMEBODY_ELSES", json.dumps({"conn_type": "http"}))
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", "{nonsense")
+    found = findings(capsys, 1, offline=True)
+    assert "the password is missing" in found["social_uk"]["found"]
+    assert not {"somebody_elses", "broken"} & set(found)
+
+
+@pytest.mark.usefixtures("vendors")
+def test_a_database_of_airflow_that_does_not_answer(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(_: tuple[str, ...]) -> dict[str, str]:
+        raise OperationalError("SELECT", {}, Exception("no such table: connection"))
+
+    monkeypatch.setattr(doctor_command, "_stored", down)
+    found = findings(capsys, 1, offline=True)
+    assert "airflow db migrate" in found["Airflow's database"]["remedy"]
+    assert found["flinque_default"]["state"] == "ok"

@@ -10,7 +10,7 @@ from airflow.cli.cli_config import ARG_OUTPUT, ActionCommand, Arg, CLICommand, G
 
 from airflow_provider_mkt.cli.desk_definition import desk_commands
 from airflow_provider_mkt.cli.loading import command
-from airflow_provider_mkt.cli.numbers import COUNT, DAYS, PORT, SECONDS
+from airflow_provider_mkt.cli.typed import COUNT, DAYS, PORT, SECONDS
 
 Command = TypeVar("Command", bound=CLICommand)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from airflow.cli.cli_config import ARG_OUTPUT, ActionCommand, Arg, GroupCommand
 
 from airflow_provider_mkt.cli.loading import command
-from airflow_provider_mkt.cli.numbers import COUNT, SECONDS, whole
+from airflow_provider_mkt.cli.typed import COUNT, SECONDS, some_text, whole
 
 LAUNCHES = "airflow_provider_mkt.cli.launches_command"
 LAUNCH_STATES = ("not sent", "leaving", "unknown", "accepted", "done", "refused", "failed", "held", "stopped")
@@ -40,7 +40,12 @@ LAUNCHES_SHOW = ActionCommand(
 )
 
 STOPPING = "airflow_provider_mkt.cli.stop_command"
-REASON = Arg(("--reason",), required=True, help="Why, for the audit trail and for those whose launch is refused")
+REASON = Arg(
+    ("--reason",),
+    type=some_text,
+    required=True,
+    help="Why, for the audit trail and for those whose launch is refused",
+)
 STOP = ActionCommand(
     name="stop",
     help="Let no launch begin any more, and pause or delete what is live; exit with 1 if that is not confirmed",

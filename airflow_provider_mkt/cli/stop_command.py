@@ -7,8 +7,10 @@ import argparse
 import getpass
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from airflow.utils.cli import action_cli
+from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_mkt import clock
 from airflow_provider_mkt.cli.console import print_rows
@@ -17,7 +19,8 @@ from airflow_provider_mkt.control import stopping
 from airflow_provider_mkt.control.ending import PAUSE, end_all
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.state.errors import StoreError
-from airflow_provider_mkt.state.launches.stops import VARIABLE, Stops, stop_of
+from airflow_provider_mkt.state.launches.register import Register
+from airflow_provider_mkt.state.launches.stops import SCOPE, VARIABLE, Stop, Stops, stop_of
 from airflow_provider_mkt.submission.record import moment
 from airflow_provider_mkt.submission.summary import printable
 
@@ -27,17 +30,22 @@ def stop(args: argparse.Namespace) -> None:
     """Let no launch begin any more, then end what is live; exit with 1 when something is not confirmed."""
     scope = _scope(args)
     wanted = stop_of({**scope, "reason": args.reason, "stopped_by": getpass.getuser()})
-    stopping.keep(wanted)
-    _say(f"Airflow's variable {VARIABLE!r} holds the stop for {wanted.scope}.")
+    _keep(wanted)
     number = _patiently(lambda: Stops().add(scope, args.reason, wanted.stopped_by), args.patience)
     if number is None:
         raise SystemExit(
             "The stop is not in the shared store: processes that reach it still launch. Run the command again."
         )
     _say(f"Stop {number} is in force for {wanted.scope}: in at most 5 s nothing begins any more.")
-    if args.keep_running:
-        return
-    ended = end_all(wanted, args.patience, _say)
+    try:
+        _doubt(wanted)
+        if args.keep_running:
+            return
+        ended = end_all(wanted, args.patience, _say)
+    except StoreError as error:
+        raise SystemExit(printable(f"{error} What is live is not known. Run the command again.")) from None
+    if not ended:
+        _say("Nothing of it is live at a vendor.")
     rows = [
         {
             "launch": each.launch.launch[:NAMED],
@@ -49,7 +57,8 @@ def stop(args: argparse.Namespace) -> None:
         }
         for each in ended.values()
     ]
-    print_rows(rows, args.output)
+    if rows or args.output in ("json", "yaml"):
+        print_rows(rows, args.output)
     if rest := sum(not each.final for each in ended.values()):
         raise SystemExit(f"{rest} of {len(ended)} launches are not confirmed. Run the command again, or look there.")
 
@@ -57,8 +66,11 @@ def stop(args: argparse.Namespace) -> None:
 @action_cli(check_db=False)  # type: ignore[untyped-decorator]
 def resume(args: argparse.Namespace) -> None:
     """Lift stops, so that launches may begin again; what was ended at the vendors stays so."""
-    with refusals():
-        found = stopping.lift(args.reason, getpass.getuser(), args.number or ())
+    try:
+        with refusals():
+            found = stopping.lift(args.reason, getpass.getuser(), args.number or ())
+    except SQLAlchemyError as error:
+        raise SystemExit(f"{_not_written(error)}. The stops stay in force. Run the command again.") from None
     for each in found:
         _say(f"Stop {each.id} for {each.scope} is lifted. What was paused or deleted stays so.")
     if not found:
@@ -81,6 +93,30 @@ def list_stops(args: argparse.Namespace) -> None:
             for each in Stops().all()
         ]
     print_rows(rows, args.output)
+
+
+def _keep(wanted: Stop) -> None:
+    """Have Airflow's variable hold a stop. Where Airflow's database is away, the shared store alone has to do."""
+    try:
+        stopping.keep(wanted)
+    except SQLAlchemyError as error:
+        _say(f"{_not_written(error)}: the stop is only in the shared store. Run the command again later.")
+        return
+    _say(f"Airflow's variable {VARIABLE!r} holds the stop for {wanted.scope}.")
+
+
+def _not_written(error: SQLAlchemyError) -> str:
+    return f"Airflow's database cannot be used ({type(error).__name__}), so its variable {VARIABLE!r} is as it was"
+
+
+def _doubt(wanted: Stop) -> None:
+    """Say so when a stop is for what nobody has launched yet: its name may be written wrongly.
+
+    :raises StoreError: when the store fails
+    """
+    named: dict[str, Any] = {name: getattr(wanted, name) or None for name in SCOPE}
+    if any(named.values()) and not Register().find(limit=1, **named):
+        _say(f"The register has no launch of {wanted.scope}. Check the names: the stop is for exactly these.")
 
 
 def _scope(args: argparse.Namespace) -> dict[str, str]:

@@ -16,6 +16,8 @@ from airflow_provider_mkt.state.launches.launch import Launch
 
 SCOPE = ("vendor", "conn_id", "dag_id", "run_id")
 """What a stop may name. Of several names all have to fit; a stop without names is for everything."""
+WORDS = ("vendor", "connection", "DAG", "run")
+"""What people call them."""
 VARIABLE = "mkt_stop"
 """Airflow variable that holds the stops as well: it is asked while the shared store is away."""
 
@@ -64,7 +66,9 @@ class Stop:
     @property
     def scope(self) -> str:
         """What it is for, in words."""
-        named = [f"{name.partition('_')[0]} {getattr(self, name)}" for name in SCOPE if getattr(self, name)]
+        named = [
+            f"{word} {getattr(self, name)}" for name, word in zip(SCOPE, WORDS, strict=True) if getattr(self, name)
+        ]
         return ", ".join(named) or "everything"
 
     def covers(self, launch: Launch) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from airflow_provider_mkt.control import stopping
 from airflow_provider_mkt.exceptions import LaunchRefusedError
@@ -179,9 +180,6 @@ def test_what_is_in_flight_is_waited_for(run: Callable[..., Any], waits: Waits, 
 def test_a_store_that_is_away_stops_those_who_ask_airflow(
     run: Callable[..., Any], vendors: Sandbox, task: Task, variables: Variables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: Any, **__: Any) -> Any:
-        raise StoreError(StoreFailure.UNREACHABLE)
-
     with monkeypatch.context() as broken:
         broken.setattr(Stops, "add", away)
         _, end = run(*STOP)
@@ -211,3 +209,43 @@ def test_a_name_that_nothing_has_is_refused_before_anything_is_written(
     assert end.isprintable()
     assert variables.values == {}
     assert Stops().all() == []
+
+
+def away(*_: Any, **__: Any) -> Any:
+    raise StoreError(StoreFailure.UNREACHABLE)
+
+
+def test_a_store_that_goes_away_between_is_no_success(
+    run: Callable[..., Any], vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign(task)
+    monkeypatch.setattr(Register, "find", away)
+    assert "What is live is not known. Run the command again." in run(*STOP)[1]
+
+
+def test_a_database_of_airflow_that_is_away(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def down(*_: Any, **__: Any) -> None:
+        raise OperationalError("INSERT", {}, Exception("no such table: variable"))
+
+    monkeypatch.setattr(Variables, "set", down)
+    assert run(*STOP) == ([], "")
+    assert len(Stops().in_force()) == 1
+    _, end = run("resume", "--reason", "fixed")
+    assert "The stops stay in force." in end
+    assert len(Stops().in_force()) == 1
+
+
+def test_a_name_that_nothing_was_launched_by(
+    parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str], vendors: Sandbox, task: Task
+) -> None:
+    def said(*words: str) -> str:
+        args = parser.parse_args(["mkt", "stop", *words, "--reason", "wrong text", "--keep-running"])
+        args.func(args)
+        return capsys.readouterr().err
+
+    campaign(task)
+    assert "no launch of connection flow_livng_default. Check the names" in said("--connection", "flow_livng_default")
+    assert "Check the names" not in said("--connection", "flow_living_default")
+    assert "Check the names" not in said("--all")

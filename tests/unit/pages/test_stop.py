@@ -65,7 +65,7 @@ def test_a_run_is_stopped_from_its_launch(browser: Browsers, store: Any) -> None
     person = browser("sam")
     path = f"/launches/{launch(1).launch}"
     asked = person.post(f"{path}/stop", {"token": person.token()})
-    assert "Stop dag spring, run r1?" in asked.text
+    assert "Stop DAG spring, run r1?" in asked.text
     assert "1 launch is live" in asked.text
     person.post(f"{path}/stop", {**person.fields_of(asked.text), "reason": "wrong prices"})
     [stop] = Stops().in_force()

@@ -57,7 +57,7 @@ def test_one_of_two_stops_is_lifted(store: Store) -> None:
     stops = Stops(lambda: store)
     first, second = stops.add({}, "a", "ana"), stops.add({"dag_id": "spring"}, "b", "ana")
     stops.lift([first], "over", "ben")
-    with pytest.raises(LaunchRefusedError, match="dag spring: b"):
+    with pytest.raises(LaunchRefusedError, match="DAG spring: b"):
         admit(ONE, lambda: store)
     assert [each.id for each in stops.in_force()] == [second]
     assert stops.lift([first], "again", "ben") == 0

@@ -36,6 +36,16 @@ def test_what_is_out_of_range(typed: str, parser: argparse.ArgumentParser, capsy
     assert f"got {typed.rsplit(maxsplit=1)[-1]!r}" in said
 
 
+@pytest.mark.parametrize("words", [("stop", "--all"), ("resume",), ("approvals", "refuse", "a1")])
+def test_a_reason_says_something(
+    words: tuple[str, ...], parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["mkt", *words, "--reason", " "])
+    assert ended.value.code == 2
+    assert "--reason: must not be empty" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize(
     "typed",
     [

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Numbers, as they are typed: argparse says what is wrong with one, in place of a traceback or of an empty list."""
+"""What is typed: argparse says what is wrong with it, in place of a traceback or of an empty list."""
 
 from __future__ import annotations
 
@@ -40,6 +40,13 @@ def number(most: float) -> Callable[[str], float]:
         return found
 
     return read
+
+
+def some_text(text: str) -> str:
+    """Return a text that is not blank, a type of arguments."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty: everybody who meets it reads it")
+    return text
 
 
 COUNT = whole(1, 1_000_000)

@@ -156,7 +156,7 @@ class AirflowApi:
             raise AirflowApiError(f"{self._base} redirects to {where}. Nothing was sent there; is that the API server?")
         if not response.ok:
             route = f"{method} {url.removeprefix(self._base)}"
-            said = Redactor().text(plain_text(response.content), MAX_SAID)
+            said = Redactor().text(_detail(response.content), MAX_SAID)
             kind = NotThereError if response.status_code == 404 else AirflowApiError
             raise kind(f"{route}: HTTP {response.status_code}: {said}")
         try:
@@ -165,6 +165,16 @@ class AirflowApi:
             raise AirflowApiError(
                 f"{self._base} does not answer as Airflow's API does: {error}. Is it the address of the API server?"
             ) from None
+
+
+def _detail(content: bytes) -> str:
+    """Return what an error of Airflow's says, without the JSON around it."""
+    try:
+        answer = parse(content)
+    except UnreadableError:
+        answer = None
+    detail = answer.get("detail") if isinstance(answer, dict) else None
+    return detail if isinstance(detail, str) and detail else plain_text(content)
 
 
 def _signed_with(header: str | None) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:

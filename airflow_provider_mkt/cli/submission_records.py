@@ -79,6 +79,7 @@ def one(api: AirflowApi, args: argparse.Namespace) -> Found:
     value = api.state(instance_of(args)).get(f"{PREFIX}{args.number}")
     if value is None:
         raise SystemExit(
-            f"{args.task_id} in {args.run_id} has no submission {args.number}; 'list' shows what there is."
+            f"Task {args.task_id!r} in run {args.run_id!r} of DAG {args.dag_id!r} has no submission {args.number}; "
+            f"'airflow mkt submissions list {args.dag_id}' shows what there is."
         )
     return Found(instance_of(args), args.number, value)

@@ -82,7 +82,7 @@ def _for_people(row: dict[str, Any]) -> dict[str, str]:
         "time": row["time"].removesuffix(" UTC").replace(" ", "\n"),
         "state": row["state"] + (f"\ntry {row['try']}" if row["try"] else ""),
         "vendor": f"{row['vendor']}\n{row['connection']}".strip(),
-        "amount, ids": "\n".join(filter(None, (row["amount"], row["problem"] or ids))),
+        "amount,\nids": "\n".join(filter(None, (row["amount"], row["problem"] or ids))),
         "submission": f"{row['dag']} {row['run']} {row['task']}{index}{number}",
     }
 

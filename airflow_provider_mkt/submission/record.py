@@ -165,12 +165,16 @@ class Record:
 
         :param ids: the vendor's ids; for a batch one for each part, in the body's order, :data:`NONE` where the vendor
             has none; for a record that was held back those that its message names
-        :raises ValueError: when there are none, several where there can only be one, or one twice
+        :raises ValueError: when there are none, several where there can only be one, one twice, or what is no id
         """
+        if odd := [each for each in ids if not each.isprintable() or each.split() != [each]]:
+            raise ValueError(f"an id is a word without blanks, got {odd[0]!r}; write several as words of their own")
         named = sorted(map(str, self.baseline.get(OURS) or []))
         if self.state == HELD and OURS_RECEIPT in self.baseline and sorted(ids) == named:
             return replace(self, state=SUBMITTED, clear_count=ADOPTED, receipt=self.baseline[OURS_RECEIPT])
         given = [each for each in ids if each != NONE]
+        if not self.parts and len(given) < len(ids):
+            raise ValueError(f"{NONE!r} stands for a part of a batch that is not there, and this is no batch")
         if twice := sorted(each for each, times in Counter(given).items() if times > 1):
             raise ValueError(f"{self.id_field} takes each id once, got {', '.join(twice)} more than once")
         if self.parts:

@@ -79,3 +79,10 @@ def test_what_it_says_is_cut_and_redacted() -> None:
         list(AirflowApi(server.url, "t").runs("d", 5))
     assert "Bad token=*** *** x x" in str(caught.value)
     assert len(str(caught.value)) < 700
+
+
+def test_what_it_says_is_told_without_the_json_around_it() -> None:
+    said = '{"detail": "The Dag with ID: `spring` was not found"}'
+    with Raw(answer(said, "404 Not Found")) as server, pytest.raises(AirflowApiError) as caught:
+        list(AirflowApi(server.url, "t").runs("spring", 5))
+    assert str(caught.value).endswith("/dagRuns: HTTP 404: The Dag with ID: `spring` was not found")

@@ -244,6 +244,14 @@ def test_adopting_takes_one_id_where_there_is_one(task: Task, ids: list[str]) ->
         assert several.adopt(ids).receipt["campaign_tracking_ids"] == ids
 
 
+@pytest.mark.parametrize("odd", ["", " ", "id_1 id_2", "id_1\n", "\x1b[2J", "-"])
+def test_what_is_no_id_is_not_adopted(task: Task, odd: str) -> None:
+    """An empty variable of a shell (``--ids "$ID"``) is no proof of a launch."""
+    record = submit(task, Vendor())
+    with pytest.raises(ValueError, match=r"an id is a word without blanks|this is no batch"):
+        record.adopt([odd])
+
+
 # Submitted again on purpose
 
 

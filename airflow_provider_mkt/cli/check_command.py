@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone, tzinfo
+from pathlib import PurePath
 from typing import Any
 
-import yaml
-
 from airflow_provider_mkt import clock, validation
-from airflow_provider_mkt.cli.console import logged
+from airflow_provider_mkt.cli.console import logged, print_data
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.files.paths import checked_path
 from airflow_provider_mkt.hooks.flodesk.audience import subscriber_body
@@ -80,7 +78,7 @@ def check(args: argparse.Namespace) -> None:
     found = [checked(file, launch) for file in args.files]
     if args.output in ("json", "yaml"):
         data = [each.as_data() for each in found]
-        print(json.dumps(data, indent=2) if args.output == "json" else yaml.safe_dump(data, sort_keys=False))
+        print_data(data, args.output)
     else:
         print(printable("\n".join(line for each in found for line in _lines(each))))
     if any(each.problems for each in found):
@@ -101,7 +99,9 @@ def checked(file: str, launch: datetime) -> Checked:
         except PlanError as error:
             result.problems += error.problems
         except ValidationError as error:
-            result.problems.append(Problem(file, str(error)))
+            # The message may begin with the path or the name, as this one does.
+            told = str(error).removeprefix(f"{file}: ").removeprefix(f"{PurePath(file).name}: ")
+            result.problems.append(Problem(file, told))
     # The first lines of a table are read twice.
     result.notes[:] = dict.fromkeys(result.notes)
     result.launches.sort(key=lambda each: each["when"] or "9999")

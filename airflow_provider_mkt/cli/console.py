@@ -64,7 +64,7 @@ def print_rows(
     """
     found = [_cleaned(row) for row in rows]
     if output in ("json", "yaml"):
-        _print_data(found, output)
+        print_data(found, output)
     elif output == "plain":
         _print_plain(found)
     else:
@@ -75,7 +75,7 @@ def print_record(record: Mapping[str, Any], output: str) -> None:
     """Print one thing: a line for each of its fields, or as ``json`` or ``yaml``."""
     cleaned = _cleaned(record)
     if output in ("json", "yaml"):
-        _print_data(cleaned, output)
+        print_data(cleaned, output)
         return
     width = max(map(len, cleaned), default=0)
     for name, value in cleaned.items():
@@ -94,7 +94,13 @@ def _lines(value: Any) -> list[str]:
     return text.rstrip("\n").split("\n")
 
 
-def _print_data(data: Any, output: str) -> None:
+def print_data(data: Any, output: str) -> None:
+    """Print data for programs. What they print of it moves no cursor.
+
+    :param data: what JSON can hold
+    :param output: ``json`` or ``yaml``
+    """
+    data = _cleaned(data)
     if output == "json":
         print(json.dumps(data, indent=2, ensure_ascii=False))
         return

@@ -147,7 +147,7 @@ ACCOUNTS = (
             Arg(
                 ("account",),
                 nargs="?",
-                help="With reset: a connection, or an account or vendor as shown; all accounts when left out",
+                help="Only of this connection, or of an account or vendor as shown; of all when left out",
             ),
             ARG_OUTPUT,
         ),

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow_provider_mkt import validation
-from airflow_provider_mkt.cli.console import print_rows
+from airflow_provider_mkt.cli.console import print_record, print_rows
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.launches.launch import MILLS, STATES, Launch
@@ -59,9 +59,10 @@ def show_launch(args: argparse.Namespace) -> None:
         shown["amount"] = launch.amount / MILLS
     if launch.vendor_ids:
         shown["vendor_ids"] = _ids(launch)
-    print_rows(
-        [shown] if args.output != "table" else [{"field": k, "value": str(v)} for k, v in shown.items()], args.output
-    )
+    if args.output == "table":
+        print_record(shown, args.output)
+    else:
+        print_rows([shown], args.output)
 
 
 def one(register: Register, beginning: str) -> Launch:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import BaseHook
@@ -28,11 +29,26 @@ def budgets(args: argparse.Namespace) -> None:
         if getattr(args, "what", "show") == "reset":
             _reset_budgets(args.account)
             return
-        uses = snapshot()
+        uses = _of(getattr(args, "account", None), snapshot())
     except StoreError as error:
         raise SystemExit(str(error)) from None
     rows = [_use(use) for use in uses]
     print_rows(rows, args.output, table=[_use_for_people(row) for row in rows])
+
+
+def _of(account: str | None, uses: Sequence[BudgetUse]) -> Sequence[BudgetUse]:
+    """Return the budgets of a connection, or of an account or vendor as shown; all of them without one."""
+    if account is None or (found := [use for use in uses if account in use.label.split(" ")[:3]]):
+        return uses if account is None else found
+    label = _label_of(account)
+    if label is None:
+        raise _unknown(account, uses)
+    return [use for use in uses if use.label.startswith(f"{label} ")]
+
+
+def _unknown(account: str, uses: Sequence[BudgetUse]) -> SystemExit:
+    known = ", ".join(sorted({use.label.rsplit(" ", 1)[0] for use in uses})) or "none yet"
+    return SystemExit(f"{account!r} is neither a connection nor an account or vendor as shown. Known: {known}.")
 
 
 def _use(use: BudgetUse) -> dict[str, Any]:
@@ -68,13 +84,13 @@ def _use_for_people(row: dict[str, Any]) -> dict[str, str]:
 def _reset_budgets(account: str | None) -> None:
     done = reset(account)
     if not done and account:
-        labels = {use.label.rsplit(" ", 1)[0] for use in snapshot()}
-        shown = [label for label in labels if label.split(" ")[2] == account]
+        uses = snapshot()
+        shown = [use.label.rsplit(" ", 1)[0] for use in uses if use.label.split(" ")[2] == account]
         if (label := next(iter(shown), None) or _label_of(account)) is None:
-            known = ", ".join(sorted(labels)) or "none yet"
-            raise SystemExit(f"{account!r} is neither a connection nor an account or vendor as shown. Known: {known}.")
+            raise _unknown(account, uses)
         done = reset(label)
-    print(f"{done} rate budgets: stated limits and waits are forgotten. What was sent stays counted.")
+    what = f"{done} rate budget{'' if done == 1 else 's'}"
+    print(f"{what}: stated limits and waits are forgotten. What was sent stays counted.")
 
 
 def _label_of(conn_id: str) -> str | None:
@@ -99,8 +115,9 @@ def upgrade_database(args: argparse.Namespace) -> None:  # noqa: ARG001 - Airflo
         used.run(lambda _: None)
     except StoreError as error:
         raise SystemExit(str(error)) from None
-    done = "was up to date" if before == len(STEPS) else f"was brought from version {before or 0} to"
-    print(f"The shared store ({used.where}) {done}: schema version {len(STEPS)}.")
+    up_to_date = f"was up to date: schema version {len(STEPS)}."
+    brought = f"was brought from schema version {before or 0} to {len(STEPS)}."
+    print(f"The shared store ({used.where}) {up_to_date if before == len(STEPS) else brought}")
 
 
 def check_database(args: argparse.Namespace) -> None:  # noqa: ARG001
@@ -129,9 +146,9 @@ def rotate_fernet_key(args: argparse.Namespace) -> None:  # noqa: ARG001 - Airfl
         done = reencrypt_all(store(), encryptor)
     except StoreError as error:
         raise SystemExit(str(error)) from None
-    told = f"Encrypted {done.encrypted} secrets with the present key."
+    told = f"Encrypted {done.encrypted} secret{'' if done.encrypted == 1 else 's'} with the present key."
     if done.unreadable:
-        told += f" {done.unreadable} were left as they are: no key in [core] fernet_key decrypts them."
+        told += f" {done.unreadable} left as before: no key in [core] fernet_key decrypts it."
         if not (encryptor.rotating and done.encrypted):
             raise SystemExit(f"{told} If they are still needed, add the former key at the end of the list.")
     print(f"{told} The shared store no longer needs the former keys in the list.")
@@ -173,9 +190,9 @@ def _chosen(account: Account, secrets: WebhookSecrets, webhook_id: str | None) -
     if found:
         ids = ", ".join(each.webhook_id for each in found)
         raise SystemExit(f"There are several webhooks: {ids}. Name one with --webhook-id.")
-    what = "no webhook" if webhook_id is None else f"no webhook {webhook_id!r}"
+    what = "no webhook secret" if webhook_id is None else f"no secret of webhook {webhook_id!r}"
     here = " The connection has one in its extra 'webhook_secret'." if account.extras["webhook_secret"] else ""
     raise SystemExit(
-        f"The shared store has the secret of {what} of connection {account.conn_id!r}. {account.vendor.name} shows a "
+        f"The shared store has {what} for connection {account.conn_id!r}. {account.vendor.name} shows a "
         f"secret only to the task that creates the webhook: run one that ensures it.{here}"
     )

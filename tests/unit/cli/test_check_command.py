@@ -119,6 +119,21 @@ def test_what_is_none_of_them(name: str, problem: str, run: Any) -> None:
     assert problem in told
 
 
+@pytest.mark.parametrize("name", ["audiences/nowhere.csv", "briefs/nowhere.yaml", "calendars/workbook.csv"])
+def test_a_file_is_named_once(name: str, run: Any) -> None:
+    _, told = run(FILES / name)
+    assert [line.count(Path(name).name) for line in told.splitlines()] == [1, 1]
+
+
+def test_texts_of_others_stay_readable_and_move_no_cursor(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("at,channel,text\n+1d,channel_1,Zürich \x9b2J\n", encoding="utf-8")
+    for output in ("json", "yaml"):
+        _, told = run("--output", output, path)
+        assert "Zürich" in told
+        assert "\x9b" not in told
+
+
 def test_a_brief_with_a_bad_audience(run: Any, tmp_path: Path) -> None:
     shutil.copy(FILES / "briefs" / "plain.yaml", tmp_path / "plain.yaml")
     (tmp_path / "people.csv").write_text("email\nada@example.com\nkeeper\n")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -65,6 +66,8 @@ def test_one_by_the_beginning_of_its_name(run: Callable[..., str]) -> None:
     [shown] = json.loads(run("launches", "show", "ab", "--output", "json"))
     assert (shown["dag_id"], shown["vendor_ids"], shown["state"]) == ("summer", ["p_1"], "unknown")
     assert "1450.5" in run("launches", "show", "aa")
+    lines = run("launches", "show", "ab").splitlines()
+    assert any(re.fullmatch(r"vendor_ids +- p_1", line) for line in lines), lines
     with pytest.raises(SystemExit, match="several launches begin with 'a'"):
         run("launches", "show", "a")
     with pytest.raises(SystemExit, match="no launch begins with 'x'"):

@@ -154,7 +154,7 @@ def test_rotates_the_key(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", f"{new},{former}")
     capsys.readouterr()
     shared_state_command.rotate_fernet_key(argparse.Namespace())
-    assert "Encrypted 1 secrets with the present key." in capsys.readouterr().out
+    assert "Encrypted 1 secret with the present key." in capsys.readouterr().out
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", new)
     assert kept() == {webhook_id: secret}
 
@@ -190,14 +190,14 @@ class TestRotatingWithAnUnreadableSecret:
         for _ in range(2):
             capsys.readouterr()
             shared_state_command.rotate_fernet_key(argparse.Namespace())
-            assert "Encrypted 1 secrets with the present key. 1 were left" in capsys.readouterr().out
+            assert "Encrypted 1 secret with the present key. 1 left as before" in capsys.readouterr().out
         monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", new)
         assert sorted(kept().values(), key=str) == before
         assert sum(each.encrypted is not None for each in secrets_of(FlowSocialHook().account).rows()) == 2
 
     def test_it_is_an_error_when_the_former_key_may_be_missing(self, keys: tuple[str, str]) -> None:
         """One key: whatever cannot be read may be what a rotation was to save."""
-        with pytest.raises(SystemExit, match=r"Encrypted 1 .* 1 were left .* add the former key at the end"):
+        with pytest.raises(SystemExit, match=r"Encrypted 1 .* 1 left as before.* add the former key at the end"):
             shared_state_command.rotate_fernet_key(argparse.Namespace())
 
     def test_one_of_a_webhook_that_was_retired_long_ago_is_dropped(
@@ -252,9 +252,9 @@ class TestWebhookSecret:
         assert capsys.readouterr().out == f"{kept()[second]}\n{kept()[first]}\n"
 
     def test_none(self, connect: Callable[..., str]) -> None:
-        with pytest.raises(SystemExit, match=r"the secret of no webhook of connection .* run one that ensures it\.$"):
+        with pytest.raises(SystemExit, match=r"no webhook secret for connection .* run one that ensures it\.$"):
             ask()
-        with pytest.raises(SystemExit, match="no webhook 'webhook_9'"):
+        with pytest.raises(SystemExit, match="no secret of webhook 'webhook_9'"):
             ask(webhook_id="webhook_9")
         connect("flow_social", extra={"webhook_secret": "whsec_entered-by-a-person"})
         with pytest.raises(SystemExit, match="one in its extra 'webhook_secret'") as caught:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -45,7 +46,7 @@ class TestReset:
     @pytest.mark.parametrize("account", ["flow_social ", "flow_social_default"])
     def test_of_one_account_by_its_label_or_its_connection(self, run: Callable[..., str], account: str) -> None:
         self.quieten()
-        assert "1 rate budgets" in run("budgets", "reset", account)
+        assert "1 rate budget:" in run("budgets", "reset", account)
         assert self.quiet() == {"flow_social": False, "flodesk": True}
 
     def test_of_all(self, run: Callable[..., str]) -> None:
@@ -63,6 +64,17 @@ class TestReset:
         assert "key" not in str(caught.value)
         assert self.quiet() == {"flow_social": True, "flodesk": True}
 
+    @pytest.mark.parametrize("account", ["flow_social", "flow_social_default"])
+    def test_only_one_is_shown(self, run: Callable[..., str], account: str) -> None:
+        self.quieten()
+        assert [each["vendor"] for each in json.loads(run("budgets", "show", account, "-o", "json"))] == ["flow_social"]
+
+    def test_one_that_there_is_not_is_no_empty_list(self, run: Callable[..., str]) -> None:
+        self.quieten()
+        with pytest.raises(SystemExit, match=r"'nobody' is neither a connection"):
+            run("budgets", "show", "nobody")
+        assert json.loads(run("budgets", "show", "flinque_default", "-o", "json")) == []
+
     def test_showing_changes_nothing(self, run: Callable[..., str]) -> None:
         self.quieten()
         assert "flodesk" in run("budgets")
@@ -76,7 +88,7 @@ class TestDatabase:
         assert not path.exists()
 
     def test_upgrade_makes_the_tables_once(self, run: Callable[..., str]) -> None:
-        assert f"was brought from version 0 to: schema version {len(STEPS)}" in run("db", "upgrade")
+        assert f"was brought from schema version 0 to {len(STEPS)}." in run("db", "upgrade")
         assert "was up to date" in run("db", "upgrade")
         assert f"has schema version {len(STEPS)}, this code needs {len(STEPS)}." in run("db", "check")
 

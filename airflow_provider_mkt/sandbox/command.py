@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow_provider_mkt.sandbox.address import url_host
 
@@ -29,6 +30,13 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
     return port
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise argparse.ArgumentTypeError("must look like http://sandbox:8095")
+    return text.rstrip("/")
 
 
 def _switch(text: str) -> tuple[str, Any]:
@@ -58,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="change an assumed fact from the start, such as flow_social.early_posts=true; may be repeated",
     )
-    parser.add_argument("--public-url", metavar="URL", help="address under which clients reach the sandbox")
+    parser.add_argument("--public-url", type=_url, metavar="URL", help="address under which clients reach the sandbox")
     parser.add_argument("--webhooks-to", metavar="URL", help="where all webhooks go, such as http://127.0.0.1:8080")
     parser.add_argument(
         "--print-connections", action="store_true", help="print the Airflow connections as JSON and exit"

@@ -56,7 +56,17 @@ def test_help(
     assert all(word in shown for word in words)
 
 
-@pytest.mark.parametrize("arguments", [["--port", "70000"], ["--speed", "0"], ["--speed", "fast"], ["--colour"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port", "70000"],
+        ["--speed", "0"],
+        ["--speed", "fast"],
+        ["--public-url", "sandbox:8095"],
+        ["--public-url", "http://"],
+        ["--colour"],
+    ],
+)
 def test_bad_options(arguments: list[str], parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parser.parse_args(["mkt", "sandbox", *arguments])

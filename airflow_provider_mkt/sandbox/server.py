@@ -10,8 +10,10 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from types import FrameType, TracebackType
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -270,17 +272,25 @@ class Sandbox:
     def order(self, method: str, path: str, content: Any = None) -> Any:
         """Call the control API.
 
-        :raises urllib.error.HTTPError: the order was refused
+        :raises urllib.error.HTTPError: the order was refused; its text says why
         """
         body = None if content is None else json.dumps(content).encode()
         request = Request(f"{self.url}/__sandbox__/{path}", data=body, method=method)  # noqa: S310 - own address
-        with _opener.open(request, timeout=30) as answer:
-            return json.load(answer)
+        try:
+            with _opener.open(request, timeout=30) as answer:
+                return json.load(answer)
+        except HTTPError as error:
+            said = error.read()
+            raise HTTPError(error.url, error.code, _problem(said), error.headers, BytesIO(said)) from None
 
     def _list(self, path: str, **filters: Any) -> list[dict[str, Any]]:
         query = urlencode({key: value for key, value in filters.items() if value is not None})
         found: list[dict[str, Any]] = self.order("GET", f"{path}?{query}")
         return found
+
+
+def _problem(said: bytes) -> str:
+    return str(json.loads(said).get("error") or said.decode())
 
 
 def _names(changes: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:

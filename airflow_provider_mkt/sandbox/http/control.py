@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 
 from airflow_provider_mkt.sandbox.connections import connections
-from airflow_provider_mkt.sandbox.engine.faults import KINDS
+from airflow_provider_mkt.sandbox.engine.faults import KINDS, Fault
 from airflow_provider_mkt.sandbox.engine.fields import address_problem
 from airflow_provider_mkt.sandbox.engine.forced_outcomes import Outcome
 from airflow_provider_mkt.sandbox.engine.outbox import target_of
@@ -21,6 +24,8 @@ from airflow_provider_mkt.sandbox.http.payload import read
 from airflow_provider_mkt.sandbox.simulation import Simulation
 
 router = APIRouter(prefix="/__sandbox__", include_in_schema=False)
+PLACE = re.compile(r"\{[^/{}]*\}|\*|\?")
+"""A part of a path that stands for others."""
 
 
 async def _simulation(request: Request) -> Simulation:
@@ -106,12 +111,31 @@ async def get_faults(world: TheWorld) -> Any:
 
 
 @router.post("/faults")
-async def add_fault(world: TheWorld, order: Order) -> Any:
+async def add_fault(request: Request, world: TheWorld, order: Order) -> Any:
     """Add a rule."""
     try:
-        return world.faults.add(order).describe()
+        rule = world.faults.add(order)
     except ValueError as error:
         raise VendorError(400, str(error)) from None
+    routes = [(method, route) for route in _routes(request.app) for method in route.methods]
+    if not any(_meets(rule, method, route) for method, route in routes):
+        world.faults.remove(rule.number)
+        close = difflib.get_close_matches(rule.route, [f"{method} {route.path}" for method, route in routes], 1)
+        meant = f"; did you mean '{close[0]}'?" if close else ""
+        raise VendorError(400, f"no vendor has a route {rule.route!r}, so the fault would hit nothing{meant}")
+    return rule.describe()
+
+
+def _routes(app: FastAPI) -> list[APIRoute]:
+    """Return the routes of the vendors."""
+    return [route for route in app.routes if isinstance(route, APIRoute) and route.include_in_schema]
+
+
+def _meets(rule: Fault, method: str, route: APIRoute) -> bool:
+    """Tell whether a rule speaks of requests to a route: with an id in the route's place, or in the rule's."""
+    path = PLACE.sub("x", rule.route.partition(" ")[2].strip())
+    there = PLACE.sub("x", route.path)
+    return rule.matches(method, there) or (rule.matches(method, path) and route.path_regex.match(path) is not None)
 
 
 @router.delete("/faults")

@@ -269,6 +269,8 @@ def test_luck_depends_on_the_request_not_on_the_others() -> None:
         {"route": "POST /x", "kind": "delay", "seconds": -1},
         {"route": "POST /x", "kind": "drop_after", "count": 0},
         {"route": "POST /x", "kind": "drop_after", "probability": 2},
+        {"route": "POST /x", "kind": "drop_after"},
+        {"route": "DELETE /flow-living/campaigns/publish", "kind": "drop_after"},
     ],
 )
 def test_bad_fault_orders_are_named(sandbox: Sandbox, order: dict[str, object]) -> None:
@@ -276,3 +278,28 @@ def test_bad_fault_orders_are_named(sandbox: Sandbox, order: dict[str, object]) 
         sandbox.order("POST", "faults", order)
     assert refusal.value.code == 400
     refusal.value.close()
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "* /*",
+        "POST *",
+        "post /flow-living/campaigns/publish",
+        "GET /flow-social/v1/posts/{id}",
+        "GET /flow-social/v1/posts/post_1",
+        "GET /flinque/v1/reports/*",
+        "POST /flow-living-analytics/*",
+    ],
+)
+def test_faults_on_routes_that_there_are(sandbox: Sandbox, route: str) -> None:
+    assert sandbox.fault(route, "drop_after") > 0
+
+
+def test_a_route_that_there_is_not_is_told_with_the_one_that_is_meant(sandbox: Sandbox) -> None:
+    """It would hit nothing, and the test that orders it would prove nothing."""
+    before = sandbox.order("GET", "faults")["faults"]
+    with pytest.raises(HTTPError, match="did you mean 'POST /flow-living/campaigns/publish'") as refusal:
+        sandbox.fault("POST /flow-living/campaigns/publsh", "drop_after")
+    refusal.value.close()
+    assert sandbox.order("GET", "faults")["faults"] == before

@@ -14,6 +14,7 @@ from airflow_provider_mkt.sandbox.server import Sandbox
 from tests.unit.sandbox.vendors import Caller
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>&amp;'
+ROUTE = f"POST /flokit/v1/integrations/{HOSTILE.replace('/', '')}/sync"
 
 
 class _Reader(HTMLParser):
@@ -46,7 +47,7 @@ def page(sandbox: Sandbox, call: Caller) -> tuple[requests.Response, _Reader]:
     for number in range(MAX_ROWS + 1):
         call("POST", "/flow-social/v1/channels", json={"name": f"Channel {number}"})
     call("POST", "/flow-social/v1/channels", json={"name": HOSTILE})
-    sandbox.fault(f"POST /flokit/{HOSTILE}", "drop_after", count=3)
+    sandbox.fault(ROUTE, "drop_after", count=3)
     sandbox.fault("* /flodesk/*", "status", status=500, count=None)
     with requests.Session() as session:
         session.trust_env = False
@@ -69,7 +70,7 @@ def test_what_it_shows(page: tuple[requests.Response, _Reader], sandbox: Sandbox
 
 def test_what_others_have_sent_stays_text(page: tuple[requests.Response, _Reader]) -> None:
     answer, reader = page
-    assert ["1", f"POST /flokit/{HOSTILE}", "drop_after", "3", "0"] in reader.rows
+    assert ["1", ROUTE, "drop_after", "3", "0"] in reader.rows
     assert [tag for tag, _ in reader.tags].count("script") == 1
     assert "img" not in {tag for tag, _ in reader.tags}
     policy = answer.headers["Content-Security-Policy"]

@@ -64,3 +64,15 @@ def test_an_outage_ends_as_time_goes_on(mkt_sandbox: Vendors, mkt_time: MovableC
 def test_a_fault_of_no_vendor(mkt_sandbox: Vendors) -> None:
     with pytest.raises(ValueError, match="there is no vendor 'flinqe'; there are flinque, flodesk"):
         mkt_sandbox.fault("flinqe", "POST /campaigns", "drop-after")
+
+
+@pytest.mark.parametrize(
+    ("route", "kind", "words"),
+    [
+        ("POST /campaign", "drop-after", "did you mean 'POST /flinque/v1/campaigns'"),
+        ("POST /campaigns", "drop-afterwards", "kind must be one of"),
+    ],
+)
+def test_a_fault_that_would_hit_nothing(mkt_sandbox: Vendors, route: str, kind: str, words: str) -> None:
+    with pytest.raises(OSError, match=words):
+        mkt_sandbox.fault("flinque", route, kind)

@@ -25,6 +25,7 @@ from airflow_provider_mkt.hooks.flow_living import FlowLivingHook
 from airflow_provider_mkt.plan.caps import cap_findings
 from airflow_provider_mkt.plan.plan import Plan, brief_tasks, plan_of
 from airflow_provider_mkt.plan.requests import Place
+from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.launches.admission import admit
 from airflow_provider_mkt.state.launches.register import Register
 from tests.unit.state.launches.test_register import launch
@@ -112,9 +113,8 @@ def test_what_spends_nothing(plan: Callable[..., Plan], monkeypatch: pytest.Monk
     assert cap_findings(plan(posts)) == ([], [])
 
 
-def test_a_store_that_is_away(plan: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch) -> None:
-    planned = plan(caps="day 500")
-    monkeypatch.setenv("AIRFLOW__MKT__STATE_URL", "sqlite:////nowhere/at/all/shared.db")
-    problems, [doubt] = cap_findings(planned)
+def test_a_store_that_is_away(plan: Callable[..., Plan], tmp_path: Path) -> None:
+    away = Store(f"sqlite:///{tmp_path / 'nowhere' / 'shared.db'}")
+    problems, [doubt] = cap_findings(plan(caps="day 500"), lambda: away)
     assert problems == []
     assert doubt.startswith("how far the caps on money are used is not known")

@@ -42,7 +42,7 @@ FOLD = str.maketrans({"+": " ", "\n": "n", "\r": "r", "\t": "t"})
 BEFORE = ("%", "%0", "\\", "\\u00", "&", "&#")
 """How an escape may begin that the text behind it completes by chance."""
 BEGUN = re.compile(
-    r"(?:%[0-9A-Fa-f]?|\\+(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|&(?:\#[xX]?[0-9A-Fa-f]{0,6}|[a-z]{0,4}))$"
+    r"(?:%[0-9A-Fa-f]?|(?<!\\)\\+(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|&(?:\#[xX]?[0-9A-Fa-f]{0,6}|[a-z]{0,4}))$"
 )
 """An escape at the end of a text that what follows may complete."""
 MAX_DEPTH = 3

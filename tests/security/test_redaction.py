@@ -113,6 +113,14 @@ def test_many_values_cost_no_more_than_a_few(common: str) -> None:
         assert common not in redactor.text(text)
 
 
+def test_the_beginning_of_an_escape_is_looked_for_once_in_a_row_of_backslashes() -> None:
+    """A token of 8,000 backslashes took ten seconds: at each of them all behind it were looked at."""
+    row = "a" + "\\" * 5
+    assert spelling.BEGUN.search(row).span() == (1, 6)  # type: ignore[union-attr]
+    assert [at for at in range(len(row)) if spelling.BEGUN.match(row + "n", at)] == []
+    assert [at for at in range(len(row)) if spelling.BEGUN.match(row, at)] == [1]
+
+
 def test_values_within_and_across_one_another_are_all_hidden() -> None:
     redactor = Redactor(["ABCDE", "DEFGH"]).with_values(["Bo", "Bo Li", "Elm Street 12, third floor", "Elm Street 14"])
     shown = redactor.text("ABCDEFGH; Bo Li; Elm Street 12, third fl; Elm Street 14!; Elm Street")

@@ -126,6 +126,10 @@ class LaunchRefusedError(StoppedError):
     """The launch desk does not let a launch begin: it is stopped, or exceeds a cap. Nothing was sent."""
 
 
+class CapReachedError(LaunchRefusedError):
+    """A cap on money has no room for a launch. Nothing was sent."""
+
+
 class ApprovalWantedError(LaunchRefusedError):
     """Nobody has approved exactly this. Nothing was sent; ``asked`` are the requests that a person is asked about."""
 
@@ -180,6 +184,7 @@ KINDS: dict[str, type[ApiError]] = {
         NotSentError,
         StoppedError,
         LaunchRefusedError,
+        CapReachedError,
         ApprovalWantedError,
         OutcomeUnknownError,
         MalformedResponseError,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mkt.exceptions import ApiError, MalformedResponseError, OutcomeUnknownError
+from airflow_provider_mkt.exceptions import ApiError, CapReachedError, MalformedResponseError, OutcomeUnknownError
 from airflow_provider_mkt.links.submission import SubmissionLink
 
 if TYPE_CHECKING:
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
     from airflow_provider_mkt.submission.record import Record
 
-LIVE, FAILED, UNSETTLED, APPROVAL = "live", "failed", "unsettled", "approval"
-EVENTS = (LIVE, FAILED, UNSETTLED, APPROVAL)
+LIVE, FAILED, UNSETTLED, APPROVAL, CAP = "live", "failed", "unsettled", "approval", "cap"
+EVENTS = (LIVE, FAILED, UNSETTLED, APPROVAL, CAP)
 """``live``: a task that launches or waits has succeeded. ``failed``: it has failed, and nothing is in doubt.
-``unsettled``: it has failed, and a person has to find out whether it happened. ``approval``: a person is asked."""
+``unsettled``: it has failed, and a person has to find out whether it happened. ``approval``: a person is asked.
+``cap``: it has failed, because a cap on money has no room for it."""
 TITLES = {
     LIVE: "{what} is done",
     FAILED: "{what} has failed",
     UNSETTLED: "{what} may or may not have happened",
     APPROVAL: "{what} waits for an approval",
+    CAP: "{what} was not launched: a cap is reached",
 }
 MAX_SAID = 1_000
 """Characters of an error that are told."""
@@ -126,7 +128,9 @@ def _event(ti: Any, task: Any, error: Any, record: Record | None) -> str:
         asks = is_question or getattr(task, "asking", False)
         return APPROVAL if asks else LIVE
     in_doubt = isinstance(error, OutcomeUnknownError) or (isinstance(error, MalformedResponseError) and error.executed)
-    return UNSETTLED if in_doubt or (record is not None and is_open(record)) else FAILED
+    if in_doubt or (record is not None and is_open(record)):
+        return UNSETTLED
+    return CAP if isinstance(error, CapReachedError) else FAILED
 
 
 def _said(error: Any) -> str:

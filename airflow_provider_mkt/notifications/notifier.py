@@ -14,7 +14,7 @@ from airflow_provider_mkt import validation
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-EVERY = ("live", "failed", "unsettled", "approval")
+EVERY = ("live", "failed", "unsettled", "approval", "cap")
 
 
 class LaunchNotifier(BaseNotifier):
@@ -27,7 +27,8 @@ class LaunchNotifier(BaseNotifier):
 
     :param through: the notifier that sends, such as ``SmtpNotifier(to="…", subject="{{ mkt.title }}",
         html_content="{{ mkt.html }}")``
-    :param events: what to tell of: ``live``, ``failed``, ``unsettled``, ``approval``; by default all
+    :param events: what to tell of: ``live``, ``failed``, ``unsettled``, ``approval``, ``cap``; by default all. Who asks
+        for ``failed`` is told of caps as well: such a launch has failed
     """
 
     def __init__(self, through: BaseNotifier, *, events: Sequence[str] | str = EVERY, **kwargs: Any) -> None:
@@ -61,6 +62,6 @@ class LaunchNotifier(BaseNotifier):
         from airflow_provider_mkt.notifications.notice import notice_of
 
         notice = notice_of(context)
-        if notice.event not in self.events:
+        if notice.event not in self.events and not (notice.event == "cap" and "failed" in self.events):
             return None
         return {**context, "mkt": notice}  # type: ignore[return-value]

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from airflow_provider_mkt.exceptions import LaunchRefusedError
+from airflow_provider_mkt.exceptions import CapReachedError, LaunchRefusedError
 from airflow_provider_mkt.state.launches.launch import MILLS, Launch
 
 PERIODS = ("launch", "run", "day", "month")
@@ -143,7 +143,8 @@ def check_caps(connection: Connection, launch: Launch, caps: Sequence[Cap], now:
     :param launch: what is about to leave; what an earlier try reserved for it does not count
     :param now: the store's time
     :param zone: in which days and months begin
-    :raises LaunchRefusedError: naming the cap, what is left, when it resets, and who has used it
+    :raises CapReachedError: naming the cap, what is left, when it resets, and who has used it
+    :raises LaunchRefusedError: when what the launch costs is not known
     """
     mine = [cap for cap in caps if cap.covers(launch)]
     if not mine:
@@ -156,7 +157,7 @@ def check_caps(connection: Connection, launch: Launch, caps: Sequence[Cap], now:
     for cap in mine:
         use = use_of(connection, cap, now, zone, launch)
         if use.spent + launch.amount > cap.limit:
-            raise LaunchRefusedError(_refusal(use, launch.amount, zone))
+            raise CapReachedError(_refusal(use, launch.amount, zone))
 
 
 def use_of(connection: Connection, cap: Cap, now: float, zone: tzinfo, launch: Launch | None = None) -> Use:

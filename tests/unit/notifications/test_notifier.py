@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from airflow.sdk import BaseNotifier
 
-from airflow_provider_mkt.exceptions import ApiError, OutcomeUnknownError, ValidationError
+from airflow_provider_mkt.exceptions import ApiError, CapReachedError, OutcomeUnknownError, ValidationError
 from airflow_provider_mkt.notifications import LaunchNotifier
 from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
@@ -99,6 +99,24 @@ def test_failed_when_nothing_is_in_doubt(publish: Callable[[], Any], vendors: Sa
     assert SENT == []
     post()(context)
     assert SENT[0]["subject"] == "Flow Living: publish has failed"
+
+
+@pytest.mark.parametrize("events", ["cap", "failed"])
+def test_a_cap_is_told_as_such(events: str, publish: Callable[[], Any], vendors: Sandbox, connect: Any) -> None:
+    connect(
+        "flow_living",
+        "flow_living_default",
+        extra={"request_type": "campaigns", "currency": "GBP", "caps": "launch 1000"},
+    )
+    error, context = publish()
+    assert isinstance(error, CapReachedError)
+    post(events=["live", "unsettled"])(context)
+    assert SENT == []
+    post(events=events)(context)
+    (sent,) = SENT
+    assert sent["subject"] == "Flow Living: publish was not launched: a cap is reached"
+    assert "Said: This launch costs 1,500.00 GBP" in sent["body"]
+    assert vendors.ledger("flow_living", "campaign.published") == []
 
 
 @pytest.mark.parametrize("kind", [Post, AsyncPost])

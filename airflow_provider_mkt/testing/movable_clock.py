@@ -128,8 +128,11 @@ class MovableClock(Clock):
 def unix(moment: datetime) -> float:
     """Return a moment as Unix time in seconds.
 
+    :raises TypeError: when it is no moment
     :raises ValueError: when it names no time zone
     """
+    if not isinstance(moment, datetime):
+        raise TypeError(f"a moment is a datetime with a time zone, got {moment!r}")
     if moment.tzinfo is None:
         raise ValueError(f"{moment} names no time zone; add one, for example tzinfo=timezone.utc")
     return moment.timestamp()

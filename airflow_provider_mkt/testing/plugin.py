@@ -32,10 +32,17 @@ def mkt_time(request: pytest.FixtureRequest) -> Iterator[MovableClock]:
     from airflow_provider_mkt.testing.movable_clock import MovableClock
 
     marker = request.node.get_closest_marker("mkt_time")
-    start = datetime.fromisoformat(marker.args[0].replace("Z", "+00:00")) if marker else None
-    moving = MovableClock(start)
+    moving = MovableClock(_moment(*marker.args, **marker.kwargs) if marker else None)
     with clock.using(moving):
         yield moving
+
+
+def _moment(start: str = "") -> datetime:
+    try:
+        return datetime.fromisoformat(start.replace("Z", "+00:00"))
+    except (TypeError, ValueError):
+        told = f"write a moment like @pytest.mark.mkt_time('2026-03-29T00:30:00Z'), got {start!r}"
+        raise pytest.UsageError(told) from None
 
 
 @pytest.fixture

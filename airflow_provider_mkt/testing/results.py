@@ -65,11 +65,23 @@ class DagResult:
         :param key: name of the value
         :raises KeyError: when there is none
         """
+        if (task, key) not in self._values:
+            keys = ", ".join(sorted(name for each, name in self._values if each == self._known(task)))
+            raise KeyError(f"{task} has handed on no {key!r}, but: {keys or 'nothing'}")
         return self._values[task, key]
 
     def log(self, task: str) -> str:
-        """Return what a task has logged and printed, in all its tries."""
-        return self._logs.get(task, "")
+        """Return what a task has logged and printed, in all its tries; "" when it did not run.
+
+        :param task: task id; ``task[0]`` for an instance of a mapped task
+        :raises KeyError: when there is no such task
+        """
+        return self._logs.get(self._known(task), "")
+
+    def _known(self, task: str) -> str:
+        if task not in self.states:
+            raise KeyError(f"there is no task {task!r}; there are {', '.join(sorted(self.states))}")
+        return task
 
     def happened(self, effect: str) -> list[dict[str, Any]]:
         """Return the entries of the ledger of one kind, such as ``campaign.published``."""

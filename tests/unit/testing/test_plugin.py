@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_mkt import clock
 from airflow_provider_mkt.hooks.flinque import FlinqueHook
+from airflow_provider_mkt.testing import plugin
 from airflow_provider_mkt.testing.movable_clock import MovableClock
 from airflow_provider_mkt.testing.vendors import Vendors
 
@@ -42,6 +43,23 @@ def test_time_begins_now(mkt_time: MovableClock) -> None:
 @pytest.mark.mkt_time("2026-03-29T00:30:00Z")
 def test_time_begins_where_the_marker_says(mkt_time: MovableClock) -> None:
     assert abs((clock.utcnow() - datetime(2026, 3, 29, 0, 30, tzinfo=timezone.utc)).total_seconds()) < 5
+
+
+@pytest.mark.mkt_time(start="2026-03-29T00:30:00Z")
+def test_the_marker_takes_its_name(mkt_time: MovableClock) -> None:
+    assert clock.utcnow().month == 3
+
+
+@pytest.mark.parametrize("odd", ["", "yesterday", datetime(2026, 3, 29, tzinfo=timezone.utc)])
+def test_a_marker_that_names_no_moment(odd: str) -> None:
+    with pytest.raises(pytest.UsageError, match="write a moment like"):
+        plugin._moment(odd)
+
+
+def test_a_moment_is_no_text(mkt_time: MovableClock) -> None:
+    for move in (mkt_time.move_to, lambda moment: mkt_time.at(moment, print)):
+        with pytest.raises(TypeError, match="a datetime with a time zone, got '2026-03-29'"):
+            move("2026-03-29")
 
 
 def test_tokens_end_as_time_goes_on(mkt_sandbox: Vendors, mkt_time: MovableClock) -> None:

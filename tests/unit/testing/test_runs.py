@@ -52,6 +52,11 @@ def test_a_launch(mkt_run_dag: DagRunner, dag_file: Path) -> None:
     assert result.tries == {"publish": 1}
     assert result.xcom("publish")["status"] == "published"
     assert "published" in result.log("publish")
+    for ask in (result.log, result.xcom):
+        with pytest.raises(KeyError, match=r"there is no task 'publsh'; there are .*publish"):
+            ask("publsh")
+    with pytest.raises(KeyError, match=r"publish has handed on no 'ids', but: .*return_value"):
+        result.xcom("publish", "ids")
     assert [each["vendor"] for each in result.happened("campaign.published")] == ["flow_living"]
     assert any(each["path"].endswith("/campaigns/publish") for each in result.requests)
 

@@ -32,7 +32,7 @@ def one_line() -> Iterator[None]:
 
 @contextmanager
 def logged(room: str, notes: list[str], level: int = logging.INFO) -> Iterator[None]:
-    """Collect what a room of the package logs; on the screen it would stand in the midst of the answer.
+    """Collect what a room of the package logs; on the screen it would be in the middle of the answer.
 
     :param room: its full name
     :param notes: takes the messages

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Sensors that begin to wait in the triggerer, without a worker before.
 
-Airflow's scheduler hands the trigger what stands in the DAG file: it renders no template, reads no other task, and maps
+Airflow's scheduler hands the trigger what is in the DAG file: it renders no template, reads no other task, and maps
 nothing. So this is for values that are written out, and whoever wants it says so.
 """
 

@@ -31,6 +31,7 @@ INSTEAD = {
     "saves you the asking": "say what it does",
     "sees? to it": "ensures",
     "share the books": "share a store",
+    "stands? in (a|an|one|the) (?!way)": "is in",
     "slips? of the pen": "typing mistake",
 }
 """Phrases that readers from elsewhere stumble over, as patterns, and what to write instead."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_mkt.operators.ensure_webhook.routes import Routes
 
 TOKEN = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{15,}")
-"""What stands in an address as it is, and is hard to guess."""
+"""What an address holds as it is, and is hard to guess."""
 
 
 class FlodeskEnsureWebhookOperator(EnsureWebhookBase["FlodeskHook"]):

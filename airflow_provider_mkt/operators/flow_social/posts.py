@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 STOPPABLE = "mkt.posts.stoppable"
 """Set when the posts may be deleted once the wait is over: they were scheduled from here, and the user wants it."""
 SUMMARY = "mkt.posts"
-"""Where the result stands in the task state store while the task waits."""
+"""Where the result is in the task state store while the task waits."""
 SPELLINGS = {
     "channel_id": "channelId",
     "scheduled_for": "scheduledFor",

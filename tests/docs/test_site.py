@@ -38,6 +38,7 @@ def test_site_builds(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert built.returncode == 0, built.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".py", ".pyc")]
     pages = list(tmp_path.rglob("*.html"))
     assert len(pages) > 10
     assert [str(page) for page in pages if LOADED.search(page.read_text(encoding="utf-8"))] == []

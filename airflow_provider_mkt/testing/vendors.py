@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from airflow_provider_mkt.sandbox.server import Sandbox
@@ -50,7 +51,7 @@ class Vendors:
         :param route: method and path as the vendor's document has them; ``*`` stands for anything
         :param kind: one of the sandbox's faults, such as ``status``, ``drop-before``, ``drop-after``, ``rate-limit``
         :param parameters: of the fault; ``count`` says how many requests it hits, by default 1, None for all
-        :raises ValueError: when there is no such vendor
+        :raises ValueError: when there is no such vendor, route, kind or parameter
         """
         self._order(vendor, route, kind, parameters)
 
@@ -92,7 +93,12 @@ class Vendors:
         if vendor not in self._paths:
             raise ValueError(f"there is no vendor {vendor!r}; there are {', '.join(sorted(self._paths))}")
         method, _, path = route.partition(" ")
-        return self.sandbox.fault(f"{method} {self._paths[vendor]}{path.strip()}", kind.replace("-", "_"), **parameters)
+        below = self._paths[vendor]
+        try:
+            return self.sandbox.fault(f"{method} {below}{path.strip()}", kind.replace("-", "_"), **parameters)
+        except HTTPError as error:
+            # With paths as they are given here, below the vendor's address.
+            raise ValueError(error.msg.replace(f" {below}/", " /")) from None
 
 
 class Happened:

@@ -206,7 +206,7 @@ class _Local:
 
 
 def _is_unlocked(part: Path) -> bool:
-    """Say whether a part is a regular file that no living task writes. What else may bear such a name is not opened."""
+    """Say whether a part is a regular file that no living task writes. What else may have such a name is not opened."""
     try:
         descriptor = os.open(part, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:

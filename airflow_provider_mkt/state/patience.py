@@ -16,7 +16,7 @@ T = TypeVar("T")
 def patiently(work: Callable[[], T], seconds: float) -> T:
     """Return what ``work`` returns, repeating it while the store fails.
 
-    :param work: stores something, and bears being done twice
+    :param work: stores something, and is safe to do twice
     :param seconds: after which it is not repeated any more
     :raises StoreError: the last one
     """

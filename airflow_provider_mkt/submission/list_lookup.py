@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 NEWEST = 20
 """Rows, the newest first, that are noted before a submission: a page, and thus one request."""
 MAX_BEFORE = 100
-"""Rows that are looked through before a submission for one that bears the task's own reference already."""
+"""Rows that are looked through before a submission for one that has the task's own reference already."""
 BACKUP_AGE = 7 * DAY
 """Seconds before now from which on such rows are looked for: a backup that is restored is seldom older."""
 MAX_RECENT = 1_000

@@ -97,7 +97,7 @@ class FlodeskCreateSegmentOperator(InstantOperator["FlodeskHook"]):
         )
 
     def _none_there(self, name: str) -> dict[str, Any]:
-        """Refuse to make a second one: whatever bears the name later is ours."""
+        """Refuse to make a second one: whatever has the name later is ours."""
         there = self.hook.client.run(_segments_called(name))
         if there:
             raise SegmentExistsError([str(segment.get("id")) for segment in there], name)

@@ -88,7 +88,7 @@ class Store:
         """Do ``work`` in one transaction, which is the only writer while it lasts (SQLite) or locks the rows it reads.
 
         It is done again, once, when the connection turns out to be dead: after a restart of the database every pooled
-        connection is. ``work`` must therefore bear being done twice.
+        connection is. ``work`` must therefore be safe to do twice.
 
         :param work: does its statements on the connection it is given, and nothing that takes long
         :param durable: the commit must survive a power failure
@@ -103,7 +103,7 @@ class Store:
 
         SQLAlchemy keeps the connections and does nothing else: that costs a fifth on SQLite, and half on PostgreSQL.
 
-        :param work: does its statements with the function it is given, and bears being done twice
+        :param work: does its statements with the function it is given, and is safe to do twice
         :param connection_wait: as for :meth:`run`
         :return: what ``work`` returned
         :raises StoreError: as :meth:`run`

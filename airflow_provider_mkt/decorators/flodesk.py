@@ -15,6 +15,9 @@ from airflow_provider_mkt.vendors import flodesk
 
 if TYPE_CHECKING:
     from airflow.sdk.bases.decorator import TaskDecorator
+    from typing_extensions import Unpack
+
+    from airflow_provider_mkt.tasks.parameters import FunctionParameters
 
 
 class SubscribersTask(FunctionTask, FlodeskUpsertSubscribersOperator):
@@ -45,7 +48,7 @@ def mkt_subscribers(
     allow_failures: bool = False,
     failures_path: str | None = None,
     flodesk_conn_id: str = flodesk.VENDOR.default_conn_id,
-    **kwargs: Any,
+    **kwargs: Unpack[FunctionParameters],
 ) -> TaskDecorator:
     """Make a task of a function that returns people: objects with an ``email``, and what else Flodesk takes.
 

@@ -13,7 +13,22 @@ from airflow_provider_mkt.operators.flow_living import CAMPAIGN, FlowLivingPubli
 from airflow_provider_mkt.vendors import flow_living
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.sdk.bases.decorator import TaskDecorator
+    from typing_extensions import Unpack
+
+    from airflow_provider_mkt.tasks.parameters import SubmittingFunctionParameters
+
+    class CampaignParameters(SubmittingFunctionParameters, total=False):
+        """What the function may return as well."""
+
+        agent_external_id: str | None
+        campaign_start_date: datetime | str | None
+        campaign_end_date: datetime | str | None
+        budget_override: float | str | None
+        order_ref: str | None
+        target_statuses: Sequence[str] | str
 
 
 class CampaignTask(SubmittingFunctionTask, FlowLivingPublishCampaignOperator):
@@ -47,7 +62,7 @@ def mkt_campaign(
     flow_living_conn_id: str = flow_living.VENDOR.default_conn_id,
     wait_for_completion: bool = True,
     deferrable: bool | None = None,
-    **kwargs: Any,
+    **kwargs: Unpack[CampaignParameters],
 ) -> TaskDecorator:
     """Make a task of a function that returns a campaign: an object with parameters of the publishing operator.
 

@@ -15,6 +15,9 @@ from airflow_provider_mkt.vendors import flow_social
 
 if TYPE_CHECKING:
     from airflow.sdk.bases.decorator import TaskDecorator
+    from typing_extensions import Unpack
+
+    from airflow_provider_mkt.tasks.parameters import SubmittingFunctionParameters
 
 
 class PostTask(SubmittingFunctionTask, FlowSocialSchedulePostOperator):
@@ -46,7 +49,7 @@ def mkt_post(
     flow_social_conn_id: str = flow_social.VENDOR.default_conn_id,
     wait_for_completion: bool = False,
     deferrable: bool | None = None,
-    **kwargs: Any,
+    **kwargs: Unpack[SubmittingFunctionParameters],
 ) -> TaskDecorator:
     """Make a task of a function that returns a post: its text, or an object with some of the parameters below.
 

@@ -18,10 +18,9 @@ Callbacks = Any
 """A function that takes the context, or a notifier; or a collection of them."""
 
 
-class AirflowParameters(TypedDict, total=False):
-    """What Airflow's ``BaseOperator`` takes, but ``retry_policy`` and ``multiple_outputs``."""
+class CommonParameters(TypedDict, total=False):
+    """What Airflow's ``BaseOperator`` takes, but ``task_id``, ``retry_policy`` and ``multiple_outputs``."""
 
-    task_id: Required[str]
     owner: str
     email: str | Sequence[str] | None
     email_on_retry: bool
@@ -74,6 +73,12 @@ class AirflowParameters(TypedDict, total=False):
     logger_name: str | None
     allow_nested_operators: bool
     render_template_as_native_obj: bool | None
+
+
+class AirflowParameters(CommonParameters, total=False):
+    """The same with the name that every operator needs."""
+
+    task_id: Required[str]
 
 
 class RetriedParameters(AirflowParameters, total=False):
@@ -132,3 +137,24 @@ class SensorParameters(RetriedParameters, total=False):
     silent_fail: bool
     never_fail: bool
     multiple_outputs: bool
+
+
+class FunctionParameters(CommonParameters, total=False):
+    """What decorators take that make a task of a function: without ``task_id`` it has the function's name."""
+
+    task_id: str
+    retry_policy: RetryPolicy | None
+    multiple_outputs: bool
+    approval: str | None
+    approval_timeout: float | timedelta | None
+    approval_notifiers: Any
+
+
+class SubmittingFunctionParameters(FunctionParameters, total=False):
+    """What decorators take whose task submits once, and may wait for it."""
+
+    poll_interval: float
+    wait_timeout: float | timedelta
+    cancel_on_kill: bool
+    on_timeout: str
+    resubmit: bool

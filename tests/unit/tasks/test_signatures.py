@@ -22,7 +22,10 @@ from typing import Any
 import pytest
 from airflow.sdk import BaseOperator
 
+from airflow_provider_mkt import decorators
+from airflow_provider_mkt.operators.flodesk import FlodeskUpsertSubscribersOperator
 from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
+from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from airflow_provider_mkt.operators.preflight import PreflightOperator
 from airflow_provider_mkt.operators.submitting import InstantOperator, SubmittingOperator
 from airflow_provider_mkt.tasks import parameters
@@ -42,15 +45,15 @@ SHARED = {
 }
 
 
-def source_of(cls: Any) -> tuple[Any, dict[str, inspect.Parameter]]:
+def source_of(function: Any) -> tuple[Any, dict[str, inspect.Parameter]]:
     """Return what ``**kwargs`` are declared as, and the parameters beside them."""
-    own = inspect.signature(cls.__init__).parameters
+    own = inspect.signature(function).parameters
     return own["kwargs"].annotation, {name: each for name, each in own.items() if name not in ("self", "kwargs")}
 
 
-def known_to_checkers(cls: Any) -> set[str]:
+def known_to_checkers(function: Any) -> set[str]:
     """Return the parameters that a type checker knows: those written out, and the keys of the TypedDict."""
-    annotation, own = source_of(cls)
+    annotation, own = source_of(function)
     name = annotation.removeprefix("Unpack[").removesuffix("]")
     typed = getattr(parameters, name, None) or declared_beside(name)
     return {*own, *typed.__annotations__}
@@ -74,7 +77,21 @@ def declared_beside(name: str) -> Any:
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def test_checkers_know_all_that_it_takes_and_no_more(cls: Any) -> None:
-    assert known_to_checkers(cls) == set(inspect.signature(cls).parameters)
+    assert known_to_checkers(cls.__init__) == set(inspect.signature(cls).parameters)
+
+
+@pytest.mark.parametrize(
+    ("decorator", "operator", "returned"),
+    [
+        (decorators.mkt_post, FlowSocialSchedulePostOperator, {"content"}),
+        (decorators.mkt_campaign, FlowLivingPublishCampaignOperator, set()),
+        (decorators.mkt_subscribers, FlodeskUpsertSubscribersOperator, {"subscribers", "path"}),
+    ],
+)
+def test_a_decorator_takes_what_its_operator_takes(decorator: Any, operator: Any, returned: set[str]) -> None:
+    """But what its function returns."""
+    known = known_to_checkers(decorator) - {"python_callable"}
+    assert known == set(inspect.signature(operator).parameters) - returned
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)

@@ -10,7 +10,7 @@ from airflow.cli.cli_config import ARG_OUTPUT, ActionCommand, Arg, CLICommand, G
 
 from airflow_provider_mkt.cli.desk_definition import desk_commands
 from airflow_provider_mkt.cli.loading import command
-from airflow_provider_mkt.cli.typed import COUNT, DAYS, PORT, SECONDS
+from airflow_provider_mkt.cli.typed import COUNT, DAYS, PORT, SECONDS, address
 
 Command = TypeVar("Command", bound=CLICommand)
 
@@ -20,6 +20,7 @@ VIEW = "airflow_provider_mkt.cli.submissions_view"
 DAG_ID = Arg(("dag_id",), help="The DAG")
 API_URL = Arg(
     ("--api-url",),
+    type=address,
     help="Address of Airflow's API server (default: [api] base_url); AIRFLOW_API_TOKEN signs in",
 )
 PLACE = (
@@ -227,6 +228,7 @@ WEBHOOKS = (
             Arg(("conn_id",), help="The connection"),
             Arg(
                 ("--url",),
+                type=address,
                 default="http://127.0.0.1:8080/mkt",
                 help="Address of the receiver, up to and with /mkt (default: %(default)s)",
             ),

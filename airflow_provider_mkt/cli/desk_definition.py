@@ -6,7 +6,7 @@ from __future__ import annotations
 from airflow.cli.cli_config import ARG_OUTPUT, ActionCommand, Arg, GroupCommand
 
 from airflow_provider_mkt.cli.loading import command
-from airflow_provider_mkt.cli.typed import COUNT, SECONDS, some_text, whole
+from airflow_provider_mkt.cli.typed import COUNT, SECONDS, address, some_text, whole
 
 LAUNCHES = "airflow_provider_mkt.cli.launches_command"
 LAUNCH_STATES = ("not sent", "leaving", "unknown", "accepted", "done", "refused", "failed", "held", "stopped")
@@ -124,6 +124,7 @@ ANSWERING = "airflow_provider_mkt.cli.approvals_command"
 ASK = Arg(("ask",), help="The question, or the beginning of its name, as listed")
 AIRFLOW = Arg(
     ("--api-url",),
+    type=address,
     help="Address of Airflow's API server (default: [api] base_url); AIRFLOW_API_TOKEN signs in",
 )
 APPROVALS = (

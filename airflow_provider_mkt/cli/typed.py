@@ -49,6 +49,14 @@ def some_text(text: str) -> str:
     return text
 
 
+def address(text: str) -> str:
+    """Return an address of a server, a type of arguments."""
+    scheme, _, rest = text.partition("://")
+    if scheme.lower() not in ("http", "https") or not rest.strip("/"):
+        raise argparse.ArgumentTypeError(f"must be an address like http://127.0.0.1:8080, got {text[:80]!r}")
+    return text
+
+
 COUNT = whole(1, 1_000_000)
 PORT = whole(0, 65_535)
 DAYS = number(36_500)

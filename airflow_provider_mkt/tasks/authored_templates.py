@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -19,6 +19,7 @@ from airflow_provider_mkt.tasks.signatures import WholeSignature
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
 
 class AuthoredTemplates:
@@ -57,9 +58,18 @@ class AuthoredTemplates:
 
         :raises TypeError: naming the right parameter
         """
-        if "conn_id" in given and (name := parameter_of(cls, "conn_id")) in inspect.signature(cls).parameters:
-            raise TypeError(f"{cls.__name__} has no parameter 'conn_id': name the connection as {name}=…")
+        _refuse_conn_id(cls, given)
         return super().__new__(cls)
+
+    @classmethod
+    def partial(cls, **given: Any) -> OperatorPartial:
+        """Begin a mapped task, as Airflow does.
+
+        :raises TypeError: for ``conn_id``, naming the right parameter; Airflow would say so when the task runs
+        """
+        _refuse_conn_id(cls, given)
+        begun: OperatorPartial = super().partial(**given)  # type: ignore[misc]
+        return begun
 
     def _do_render_template_fields(
         self,
@@ -108,6 +118,11 @@ class AuthoredTemplates:
         if self._should_render_native(dag or self.get_dag()):  # type: ignore[attr-defined]
             return _native(template, context)
         return super()._render(template, context, dag)  # type: ignore[misc]
+
+
+def _refuse_conn_id(cls: type[Any], given: Collection[str]) -> None:
+    if "conn_id" in given and (name := parameter_of(cls, "conn_id")) in inspect.signature(cls).parameters:
+        raise TypeError(f"{cls.__name__} has no parameter 'conn_id': name the connection as {name}=…")
 
 
 def parameter_of(cls: type[Any], field: str) -> str:

@@ -163,6 +163,9 @@ def test_the_name_of_the_connection(cls: Any, arguments: dict[str, Any], mapped:
     """Python itself would say that it was given twice."""
     with pytest.raises(TypeError, match=f"name the connection as {conn_type}_conn_id=…"):
         cls(task_id="a", conn_id="mine", **arguments)
+    rest = {name: value for name, value in arguments.items() if name != mapped}
+    with pytest.raises(TypeError, match=f"name the connection as {conn_type}_conn_id=…"):
+        cls.partial(task_id="a", conn_id="mine", **rest)
 
 
 @pytest.mark.parametrize(

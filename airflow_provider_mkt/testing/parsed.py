@@ -34,10 +34,11 @@ def load(dag: DAG | str | Path, dag_id: str | None = None) -> DAG:
     bag = DagBag(path, safe_mode=False)
     if bag.import_errors:
         raise DagImportError("\n".join(f"{file}: {error}" for file, error in bag.import_errors.items()))
+    if not bag.dags:
+        raise DagImportError(f"{path} makes no DAG. Is the function that makes it called at the end?")
     wanted = [dag_id] if dag_id else sorted(bag.dags)
     if len(wanted) != 1 or wanted[0] not in bag.dags:
-        made = ", ".join(sorted(bag.dags)) or "none"
-        raise DagImportError(f"{path} makes these DAGs: {made}. Say which one with dag_id.")
+        raise DagImportError(f"{path} makes these DAGs: {', '.join(sorted(bag.dags))}. Say which one with dag_id.")
     found: DAG = bag.dags[wanted[0]]
     return found
 

@@ -66,10 +66,11 @@ def launch_warnings(dag: DAG | str | Path, *, dag_id: str | None = None, ignore:
 
     :param dag: the DAG, or the file that makes it
     :param dag_id: which DAG of a file that makes several
-    :param ignore: names of rules that are not applied
+    :param ignore: names of rules that are not applied, or one name
     :raises ValueError: when there is no such rule
     :raises DagImportError: when the file makes no DAG, or cannot be imported
     """
+    ignore = {ignore} if isinstance(ignore, str) else ignore
     if unknown := set(ignore) - set(RULES):
         raise ValueError(f"there is no rule {min(unknown)!r}; there are {', '.join(RULES)}")
     parsed = load(dag, dag_id)

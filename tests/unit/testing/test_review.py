@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_mkt.testing.parsed import DagImportError
 from airflow_provider_mkt.testing.review import RULES, assert_launch_safe, launch_warnings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -140,6 +141,16 @@ def test_every_rule_has_its_mistake() -> None:
 def test_no_such_rule(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there is no rule 'no-retry'; there are same-launch, no-retries"):
         launch_warnings(written(tmp_path, GOOD), ignore=["no-retry"])
+
+
+def test_one_rule_is_ignored_by_its_name(tmp_path: Path) -> None:
+    assert launch_warnings(written(tmp_path, GOOD), ignore="no-retries") == []
+
+
+def test_a_file_without_a_dag(tmp_path: Path) -> None:
+    """Such as one whose last line, the call of the function, was forgotten."""
+    with pytest.raises(DagImportError, match=r"makes no DAG\. Is the function that makes it called"):
+        launch_warnings(written(tmp_path, "from airflow.sdk import dag\n@dag\ndef launch():\n    pass\n"))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

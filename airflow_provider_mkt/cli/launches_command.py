@@ -35,10 +35,11 @@ def refusals() -> Iterator[None]:
 def list_launches(args: argparse.Namespace) -> None:
     """Print a line for each launch, the latest first."""
     with refusals():
-        found = Register().find(
+        register = Register()
+        found = register.find(
             states=args.state or STATES,
             limit=args.limit,
-            vendor=args.vendor,
+            vendor=_vendor(register, args.vendor),
             conn_id=args.conn_id,
             dag_id=args.dag_id,
             run_id=args.run_id,
@@ -113,6 +114,18 @@ def _ids(launch: Launch) -> Any:
         return json.loads(launch.vendor_ids)
     except ValueError:
         return f"{launch.vendor_ids}…"
+
+
+def _vendor(register: Register, given: str | None) -> str | None:
+    """Return the vendor's name, by its name or connection type; also that of one which is not installed any more.
+
+    :raises ValidationError: when there is no such vendor, and the register has none
+    """
+    from airflow_provider_mkt.control.stopping import vendor_named
+
+    if not given or register.find(limit=1, vendor=given):
+        return given
+    return vendor_named(given)
 
 
 def _since(given: str | None) -> float | None:

@@ -55,14 +55,15 @@ class Vendors:
         """
         self._order(vendor, route, kind, parameters)
 
-    def outage(self, vendor: str, lasts: timedelta, status: int = 503) -> None:
+    def outage(self, vendor: str, lasts: timedelta | float, status: int = 503) -> None:
         """Have a vendor refuse everything for a while, from now on.
 
         :param vendor: type of the connection
-        :param lasts: for how long, on the test's clock
+        :param lasts: for how long, on the test's clock; a number means seconds
         :param status: HTTP status of its answers
         :raises ValueError: when there is no such vendor
         """
+        lasts = lasts if isinstance(lasts, timedelta) else timedelta(seconds=lasts)
         number = self._order(vendor, "* /*", "status", {"status": status, "count": None})
         self._clock.at(self._clock.utcnow() + lasts, lambda: self.sandbox.order("DELETE", f"faults/{number}"))
 

@@ -62,6 +62,18 @@ def test_filters(run: Callable[..., str]) -> None:
             run("launches", "list", "--since", wrong)
 
 
+@pytest.mark.parametrize("vendor", ["Flow Social", "flow social", "flow_social"])
+def test_a_vendor_by_its_name_or_type(vendor: str, run: Callable[..., str]) -> None:
+    admit(launch(3, launch="b" * 36, vendor="Flow Social"))
+    found = json.loads(run("launches", "list", "--vendor", vendor, "--output", "json"))
+    assert {each["vendor"] for each in found} == {"Flow Social"}
+
+
+def test_a_vendor_that_there_is_not_is_no_empty_list(run: Callable[..., str]) -> None:
+    with pytest.raises(SystemExit, match="There is no vendor 'Flow Socal'; there are Flinque, "):
+        run("launches", "list", "--vendor", "Flow Socal")
+
+
 def test_one_by_the_beginning_of_its_name(run: Callable[..., str]) -> None:
     [shown] = json.loads(run("launches", "show", "ab", "--output", "json"))
     assert (shown["dag_id"], shown["vendor_ids"], shown["state"]) == ("summer", ["p_1"], "unknown")

@@ -73,8 +73,9 @@ def test_tokens_end_as_time_goes_on(mkt_sandbox: Vendors, mkt_time: MovableClock
     assert all(each["status"] == 200 for each in mkt_sandbox.requests("flinque"))
 
 
-def test_an_outage_ends_as_time_goes_on(mkt_sandbox: Vendors, mkt_time: MovableClock) -> None:
-    mkt_sandbox.outage("flinque", timedelta(seconds=3))
+@pytest.mark.parametrize("lasts", [timedelta(seconds=3), 3])
+def test_an_outage_ends_as_time_goes_on(mkt_sandbox: Vendors, mkt_time: MovableClock, lasts: timedelta | float) -> None:
+    mkt_sandbox.outage("flinque", lasts)
     list(FlinqueHook().list_campaigns())
     assert {each["status"] for each in mkt_sandbox.requests("flinque")} == {503, 200}
 

@@ -28,8 +28,8 @@ def plot(lines: Sequence[tuple[str, int, Measured]]) -> str:
         x = MARGIN + 200 * index
         parts.append(f'<line x1="{x}" y1="14" x2="{x + 20}" y2="14" stroke="{COLORS[index]}" stroke-width="2"/>')
         parts.append(f'<text x="{x + 26}" y="18" fill="#555">{name}</text>')
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
-    return f'{head}font-size="12">{"".join(parts)}</svg>\n'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" style="background: #ffffff" '
+    return f'{head}font-family="sans-serif" font-size="12">{"".join(parts)}</svg>\n'
 
 
 def _panel(title: str, place: int, points: Sequence[tuple[str, int, float]], least: float) -> list[str]:

@@ -33,6 +33,12 @@ def test_generated_parts_are_up_to_date() -> None:
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run .venv/bin/python docs/generate.py"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.svg")), ids=lambda path: path.name)
+def test_pictures_are_readable_in_dark_mode(path: Path) -> None:
+    """Their lines and texts are dark: without a background of their own they vanish on a dark page."""
+    assert "background: #ffffff" in path.read_text(encoding="utf-8")
+
+
 @pytest.mark.skipif(find_spec("mkdocs") is None, reason="mkdocs is not installed")
 def test_site_builds(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]

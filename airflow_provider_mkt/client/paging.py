@@ -53,12 +53,15 @@ class PageNumbers:
     :param page: name of the page parameter
     :param size: name of the size parameter
     :param total_pages: name of the number of pages in ``meta``, where the vendor gives it
+    :param until_empty: end with an empty page: for what is concluded from a row that does not come, as a vendor may
+        give fewer rows than asked for
     """
 
     per_page: int = MAX_PAGE
     page: str = "page"
     size: str = "per_page"
     total_pages: str | None = None
+    until_empty: bool = False
 
     def begin(self, call: Call) -> Call:
         """Return the call for page 1."""
@@ -69,7 +72,8 @@ class PageNumbers:
         number = int(call.query[self.page])
         meta = answer.get("meta") if isinstance(answer, dict) else None
         total = meta.get(self.total_pages) if self.total_pages and isinstance(meta, dict) else None
-        more = number < total if isinstance(total, int) else len(rows) >= self.per_page
+        least = 1 if self.until_empty else self.per_page
+        more = number < total if isinstance(total, int) else len(rows) >= least
         return _with(call, **{self.page: number + 1}) if more and number < MAX_PAGES else None
 
 
@@ -144,7 +148,7 @@ class Walk:
     :param paging: how the list is walked
     :param call: the list
 
-    ``page`` is the call to make next, None at the end.
+    ``page`` is the call to make next, None at the end; ``repeats`` tells that a page came again.
     """
 
     def __init__(self, paging: Paging, call: Call) -> None:
@@ -152,14 +156,17 @@ class Walk:
         self.page: Call | None = paging.begin(call)
         self._asked = {_question(self.page)}
         self._last: Rows = []
+        self.repeats = False
 
     def take(self, answer: Any) -> Rows:
         """Return the rows that are new in the answer to ``page``, and turn to the next page."""
         if self.page is None:
             raise ValueError("the walk is over")
         rows = rows_of(self.page.endpoint, answer)
-        page = self._paging.following(self.page, answer, rows) if rows != self._last else None
-        rows, self._last = ([] if rows == self._last else rows), rows
+        again = rows == self._last
+        self.repeats |= again and bool(rows)
+        page = None if again else self._paging.following(self.page, answer, rows)
+        rows, self._last = ([] if again else rows), rows
         if page is not None and (_question(page) in self._asked or len(self._asked) >= MAX_PAGES):
             log.warning("The list %s leads back to a page already read; it is taken to end here.", page.endpoint.path)
             page = None

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_mkt.client.durations import CLOCK_SKEW
@@ -54,7 +54,7 @@ class Posts(Listing):
         others: list[str] = []
         for thing, row in wanted.items():
             at = _time_of(row)
-            status = row.get("status") if at is not None else None
+            status = str(row.get("status")) if at is not None else ""
             if at is None or at > now + SOON:
                 others.append(thing)
             elif status in flow_social.PENDING and at > now - LATE:
@@ -65,12 +65,11 @@ class Posts(Listing):
                 others.append(thing)
         parts = []
         if flowing:
-            parts.append(_latest_first({"status": {"in": sorted(ENDED)}}, flowing, as_before=True))
+            parts.append(_changed(ENDED, flowing))
         if queued:
-            parts.append(_latest_first({"status": {"in": sorted(BEGUN)}}, queued, as_before=True))
+            parts.append(_changed(BEGUN, queued))
         if late:
-            until = math.ceil(max(late.values()) / GRID) * GRID
-            parts.append(_latest_first({"scheduledFor": {"lte": until * 1000}}, late))
+            parts.append(_by_time(late))
         if others:
             call = flow_social.LIST_POSTS(query={"sort": "-createdAt"}, priority=Priority.POLL)
             parts.append(Part(call, PageNumbers(), others))
@@ -87,18 +86,26 @@ class Posts(Listing):
         return min(MAX_QUIET, (at - now) / 2) if quiet and at is not None else 0.0
 
 
-def _latest_first(filters: Mapping[str, Any], times: Mapping[str, float], *, as_before: bool = False) -> Part:
-    """Return the walk for posts, with the times at which they go out."""
-    query = {**filter_query(filters), "sort": "-scheduledFor"}
-    call = flow_social.LIST_POSTS(query=query, priority=Priority.POLL)
-    places = {thing: at * 1000 for thing, at in times.items()}
-    return Part(call, PageNumbers(), times, "scheduledFor", places, as_before)
+def _changed(statuses: frozenset[str], times: Mapping[str, float]) -> Part:
+    """Return the walk for posts that may have come to one of some statuses, with the times at which they go out."""
+    part = _latest_first({"status": {"in": sorted(statuses)}}, times)
+    return replace(part, paging=PageNumbers(until_empty=True), as_before=True, instead=_by_time(times))
+
+
+def _by_time(times: Mapping[str, float]) -> Part:
+    until = math.ceil(max(times.values()) / GRID) * GRID
+    return _latest_first({"scheduledFor": {"lte": until * 1000}}, times)
+
+
+def _latest_first(filters: Mapping[str, Any], times: Mapping[str, float]) -> Part:
+    call = flow_social.LIST_POSTS(query={**filter_query(filters), "sort": "-scheduledFor"}, priority=Priority.POLL)
+    return Part(call, PageNumbers(), times, "scheduledFor", {thing: at * 1000 for thing, at in times.items()})
 
 
 def _time_of(row: Any) -> float | None:
     """Return when a post goes out, as Unix time."""
     at = row.get("scheduledFor") if isinstance(row, dict) else None
-    return at / 1000 if isinstance(at, (int, float)) else None
+    return at / 1000 if isinstance(at, (int, float)) and math.isfinite(at) else None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from airflow_provider_mkt.exceptions import (
     NotSentError,
     PermissionDeniedError,
     RateLimitError,
+    ServerError,
     ValidationError,
 )
 
@@ -46,7 +48,8 @@ class Part:
     :param ids: what is looked for
     :param descending_by: the rows descend by this number, when there is one
     :param places: the number of what is looked for, by its id: it cannot come behind a lower one
-    :param as_before: whether what the list does not show, where its place was passed, is as it was
+    :param as_before: whether what the list does not show is as it was, where its place was passed or the list ended
+    :param instead: the walk to make where the vendor refuses this one, or fails
     """
 
     call: Call
@@ -55,12 +58,15 @@ class Part:
     descending_by: str = ""
     places: Mapping[str, float] = field(default_factory=dict)
     as_before: bool = False
+    instead: Part | None = None
 
-    def passed(self, rows: Sequence[Mapping[str, Any]], missing: Collection[str]) -> set[str]:
-        """Return what is missing and can be in no later row."""
-        last = rows[-1].get(self.descending_by) if rows and self.descending_by else None
-        if not isinstance(last, (int, float)):
-            return set()
+    def place(self, row: Mapping[str, Any]) -> float | None:
+        """Return the number of a row; None when it has none."""
+        found = row.get(self.descending_by)
+        return found if isinstance(found, (int, float)) else None
+
+    def passed(self, last: float, missing: Collection[str]) -> set[str]:
+        """Return what is missing and can come in no row behind one with the number ``last``."""
         return {thing for thing in missing if self.places.get(thing, last) > last}
 
 
@@ -97,7 +103,7 @@ def read(
 ) -> Generator[Call, Any, dict[str, Any]]:
     """Find the rows of what is wanted: yield the calls, be sent their answers, return what was found.
 
-    The list is left when as many pages were read in vain as reading the rest one by one takes. So the requests are
+    A list is left when as many pages were read in vain as reading the rest one by one takes. So the requests are
     never more than twice the wanted things, however much the account holds.
 
     :param listing: the list
@@ -112,18 +118,24 @@ def read(
     found = {} if found is None else found
     unchanged: set[str] = set()
     alone = len(wanted) == 1 and listing.single(next(iter(wanted))) is not None
-    for part in () if alone else listing.parts(wanted, now):
+    parts = [] if alone else list(listing.parts(wanted, now))
+    while parts:
+        part = parts.pop(0)
         try:
             passed = yield from _walk(listing, part, watched, found)
-        except UNLISTED as error:
-            if listing.single(next(iter(wanted))) is None:
+        except (ServerError, *UNLISTED) as error:
+            if part.instead is not None:
+                parts.insert(0, part.instead)
+            elif isinstance(error, ServerError) or listing.single(next(iter(wanted))) is None:
                 raise
-            log.warning("The list %s cannot be used; each is read by itself: %s", part.call.endpoint.path, error)
+            how = "without a filter" if part.instead is not None else "each by itself"
+            log.warning(
+                "The list %s cannot be used as it was asked for, it is read %s: %s", part.call.endpoint.path, how, error
+            )
         else:
             unchanged |= passed if part.as_before else set()
     found.update({thing: wanted[thing] for thing in unchanged - found.keys()})
-    missing = [thing for thing in wanted if thing not in found]
-    for thing in missing[:MAX_SINGLES]:
+    for thing in _next_singles(wanted, found):
         call = listing.single(thing)
         if call is None:
             found[thing] = None
@@ -137,13 +149,23 @@ def read(
     return found
 
 
+def _next_singles(wanted: Known, found: Collection[str]) -> list[str]:
+    """Return what to read by itself: first what is not known at all, then by lot, so that each has its turn."""
+    missing = [thing for thing in wanted if thing not in found]
+    if len(missing) > MAX_SINGLES:
+        random.shuffle(missing)
+        missing.sort(key=lambda thing: wanted[thing] is not None)
+    return missing[:MAX_SINGLES]
+
+
 def _walk(
     listing: Listing, part: Part, watched: Collection[str], found: dict[str, Any]
 ) -> Generator[Call, Any, set[str]]:
-    """Add to what is found; return what is looked for and not in the list, as far as the walk could tell."""
+    """Add to what is found; return what is looked for and certainly not in the list."""
     missing = {thing for thing in part.ids if thing not in found}
     passed: set[str] = set()
     walk, vain, single = Walk(part.paging, part.call), 0, listing.single("id") is not None
+    order = _Order(part)
     first = True
     while walk.page is not None and missing and not (single and vain >= len(missing)):
         try:
@@ -158,11 +180,29 @@ def _walk(
         fresh = {row["id"]: row for row in rows if isinstance(row.get("id"), str) and row["id"] in watched}
         for thing, row in fresh.items():
             found.setdefault(thing, row)
-        vain = 0 if missing & fresh.keys() else vain + 1
+        vain += not missing & fresh.keys()
         missing -= fresh.keys()
-        passed |= part.passed(rows, missing)
+        passed |= order.passed(rows, missing)
         missing -= passed
-    return passed if walk.page is not None else passed | missing
+    ended = walk.page is None and not walk.repeats
+    return (passed | missing if ended else passed) if order.kept else set()
+
+
+class _Order:
+    """Whether the rows of a list come in the order that was asked for; else nothing is concluded from it."""
+
+    def __init__(self, part: Part) -> None:
+        self._part, self._last, self.kept = part, float("inf"), True
+
+    def passed(self, rows: Sequence[Mapping[str, Any]], missing: Collection[str]) -> set[str]:
+        """Return what is missing and can come in no later row."""
+        if not self._part.descending_by:
+            return set()
+        for row in rows:
+            place = self._part.place(row)
+            self.kept &= place is not None and place <= self._last
+            self._last = self._last if place is None else place
+        return self._part.passed(self._last, missing) if self.kept else set()
 
 
 def reason(rows: Mapping[str, Any]) -> ApiError | None:

@@ -13,7 +13,7 @@ from airflow.utils.cli import action_cli
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_mkt import clock
-from airflow_provider_mkt.cli.console import print_rows
+from airflow_provider_mkt.cli.console import logged, print_rows
 from airflow_provider_mkt.cli.launches_command import NAMED, refusals
 from airflow_provider_mkt.control import stopping
 from airflow_provider_mkt.control.ending import PAUSE, end_all
@@ -23,6 +23,9 @@ from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.state.launches.stops import SCOPE, VARIABLE, Stop, Stops, stop_of
 from airflow_provider_mkt.submission.record import moment
 from airflow_provider_mkt.submission.summary import printable
+
+VARIABLES = "airflow.models.variable"
+"""It logs a traceback of what is told in a line here: that Airflow's database is away."""
 
 
 @action_cli(check_db=False)  # type: ignore[untyped-decorator]
@@ -67,7 +70,7 @@ def stop(args: argparse.Namespace) -> None:
 def resume(args: argparse.Namespace) -> None:
     """Lift stops, so that launches may begin again; what was ended at the vendors stays so."""
     try:
-        with refusals():
+        with refusals(), logged(VARIABLES, []):
             found = stopping.lift(args.reason, getpass.getuser(), args.number or ())
     except SQLAlchemyError as error:
         raise SystemExit(f"{_not_written(error)}. The stops stay in force. Run the command again.") from None
@@ -98,7 +101,8 @@ def list_stops(args: argparse.Namespace) -> None:
 def _keep(wanted: Stop) -> None:
     """Have Airflow's variable hold a stop. Where Airflow's database is away, the shared store alone has to do."""
     try:
-        stopping.keep(wanted)
+        with logged(VARIABLES, []):
+            stopping.keep(wanted)
     except SQLAlchemyError as error:
         _say(f"{_not_written(error)}: the stop is only in the shared store. Run the command again later.")
         return

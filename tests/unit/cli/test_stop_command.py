@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -224,13 +225,15 @@ def test_a_store_that_goes_away_between_is_no_success(
 
 
 def test_a_database_of_airflow_that_is_away(
-    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def down(*_: Any, **__: Any) -> None:
+        logging.getLogger("airflow.models.variable").error("Unable to retrieve variable from secrets backend")
         raise OperationalError("INSERT", {}, Exception("no such table: variable"))
 
     monkeypatch.setattr(Variables, "set", down)
     assert run(*STOP) == ([], "")
+    assert "Unable to retrieve" not in caplog.text
     assert len(Stops().in_force()) == 1
     _, end = run("resume", "--reason", "fixed")
     assert "The stops stay in force." in end

@@ -73,7 +73,7 @@ CONFIG: dict[str, Any] = {
                 ),
                 "version_added": "0.1.0",
                 "type": "string",
-                "example": '{{"flow_social": ["https://social.example.com/posts/{{post_id}}"]}}',
+                "example": '{"flow_social": ["https://social.example.com/posts/{post_id}"]}',
                 "default": "",
             },
         },

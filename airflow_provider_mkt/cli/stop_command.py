@@ -7,8 +7,10 @@ import argparse
 import getpass
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowException
 from airflow.utils.cli import action_cli
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -40,10 +42,11 @@ def stop(args: argparse.Namespace) -> None:
             "The stop is not in the shared store: processes that reach it still launch. Run the command again."
         )
     _say(f"Stop {number} is in force for {wanted.scope}: in at most 5 s nothing begins any more.")
-    try:
+    with suppress(StoreError):
         _doubt(wanted)
-        if args.keep_running:
-            return
+    if args.keep_running:
+        return
+    try:
         ended = end_all(wanted, args.patience, _say)
     except StoreError as error:
         raise SystemExit(printable(f"{error} What is live is not known. Run the command again.")) from None
@@ -72,7 +75,7 @@ def resume(args: argparse.Namespace) -> None:
     try:
         with refusals(), logged(VARIABLES, []):
             found = stopping.lift(args.reason, getpass.getuser(), args.number or ())
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, AirflowException) as error:
         raise SystemExit(f"{_not_written(error)}. The stops stay in force. Run the command again.") from None
     for each in found:
         _say(f"Stop {each.id} for {each.scope} is lifted. What was paused or deleted stays so.")
@@ -99,17 +102,16 @@ def list_stops(args: argparse.Namespace) -> None:
 
 
 def _keep(wanted: Stop) -> None:
-    """Have Airflow's variable hold a stop. Where Airflow's database is away, the shared store alone has to do."""
-    try:
-        with logged(VARIABLES, []):
-            stopping.keep(wanted)
-    except SQLAlchemyError as error:
-        _say(f"{_not_written(error)}: the stop is only in the shared store. Run the command again later.")
-        return
-    _say(f"Airflow's variable {VARIABLE!r} holds the stop for {wanted.scope}.")
+    """Have Airflow's variable hold a stop. Where that cannot be, the shared store alone has to do."""
+    with logged(VARIABLES, []):
+        why = stopping.keep(wanted)
+    if why:
+        _say(f"{why}: the stop is only in the shared store. Run the command again later.")
+    else:
+        _say(f"Airflow's variable {VARIABLE!r} holds the stop for {wanted.scope}.")
 
 
-def _not_written(error: SQLAlchemyError) -> str:
+def _not_written(error: Exception) -> str:
     return f"Airflow's database cannot be used ({type(error).__name__}), so its variable {VARIABLE!r} is as it was"
 
 

@@ -68,8 +68,9 @@ def receiver(args: argparse.Namespace) -> None:
 
     try:
         socket.getaddrinfo(args.host, args.port)
-    except OSError as error:
-        raise SystemExit(f"The receiver cannot listen on {args.host!r}: {error.strerror}.") from None
+    except (OSError, UnicodeError) as error:
+        told = getattr(error, "strerror", None) or "it is no name of a host"
+        raise SystemExit(f"The receiver cannot listen on {args.host!r}: {told}.") from None
     # The access log would show tokens before they are hidden.
     uvicorn.run(Receiver(), host=args.host, port=args.port, access_log=False, lifespan="off", server_header=False)
 

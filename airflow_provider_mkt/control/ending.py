@@ -68,7 +68,7 @@ def end_all(
     :param say: told of each round that has to be repeated
     :param most: how many are looked at, the latest first
     :return: what became of each launch, by its name
-    :raises StoreError: when the store is away and patience is over: what is live is not known
+    :raises StoreError: when the store is away, patience is over and nothing was seen: what is live is not known
     """
     register = register or Register()
     ended: dict[str, Ended] = {}
@@ -81,7 +81,7 @@ def end_all(
             rest = sum(not each.final for each in ended.values())
             problem = f"{rest} launches are not confirmed yet" if rest else ""
         except StoreError as error:
-            if clock.monotonic() + PAUSE > deadline:
+            if not ended and clock.monotonic() + PAUSE > deadline:
                 raise
             problem = str(error)
         if not problem or clock.monotonic() + PAUSE > deadline:

@@ -3,23 +3,41 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 
 from airflow.models.variable import Variable
+from airflow.sdk.exceptions import AirflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_mkt.exceptions import ValidationError
-from airflow_provider_mkt.state.launches.stops import SCOPE, VARIABLE, Stop, Stops, stop_of
+from airflow_provider_mkt.state.errors import StoreError
+from airflow_provider_mkt.state.launches.stops import SCOPE, VARIABLE, WORDS, Stop, Stops, stop_of
 from airflow_provider_mkt.vendors import installed_vendors
 
-WORDS = dict(zip(SCOPE, ("vendor", "connection", "DAG", "run"), strict=True))
+log = logging.getLogger(__name__)
+
 LONGEST = 250
 """Characters of a name that Airflow and the shared store can hold."""
 
 
-def keep(stop: Stop) -> None:
-    """Have Airflow's variable hold a stop, beside those that it holds."""
-    _write([*_kept(), stop])
+def keep(stop: Stop) -> str:
+    """Have Airflow's variable hold a stop, beside all others that are in force.
+
+    :return: why it does not, in words; "" when it does. The shared store alone has to do then
+    """
+    try:
+        kept = _kept()
+        # At once: the store may take its time to fail.
+        _write([*kept, stop])
+        if missing := _missing(kept):
+            _write([*kept, *missing, stop])
+    except SQLAlchemyError as error:
+        return f"Airflow's database cannot be used ({type(error).__name__})"
+    except AirflowException as error:
+        return f"Airflow cannot write its variable {VARIABLE!r} ({error})"
+    return ""
 
 
 def lift(reason: str, by: str, numbers: Collection[int] = ()) -> list[Stop]:
@@ -33,7 +51,8 @@ def lift(reason: str, by: str, numbers: Collection[int] = ()) -> list[Stop]:
     """
     stops = Stops()
     found = [each for each in stops.in_force() if not numbers or each.id in numbers]
-    _write([each for each in _kept() if not any(_same(each, other) for other in found)] if numbers else [])
+    kept = _kept()
+    _write([each for each in [*kept, *_missing(kept)] if not _among(each, found)] if numbers else [])
     lifted = stops.lift([each.id for each in found], reason, by)
     return found if lifted else []
 
@@ -45,7 +64,8 @@ def checked_scope(given: Mapping[str, str | None]) -> dict[str, str]:
     :return: all of them, "" for what is not named
     :raises ValidationError: when a name is empty, too long or not printable, or there is no such vendor
     """
-    scope = {name: "" if given.get(name) is None else _checked(WORDS[name], str(given[name])) for name in SCOPE}
+    words = dict(zip(SCOPE, WORDS, strict=True))
+    scope = {name: "" if given.get(name) is None else _checked(words[name], str(given[name])) for name in SCOPE}
     return {**scope, "vendor": vendor_named(scope["vendor"])}
 
 
@@ -79,12 +99,25 @@ def vendor_names() -> list[str]:
 
 
 def _kept() -> list[Stop]:
-    return [stop_of(each) for each in Variable.get(VARIABLE, default_var=None, deserialize_json=True) or ()]
+    """Return the stops that the variable holds: none where somebody broke it, or Airflow has another Fernet key."""
+    try:
+        return [stop_of(each) for each in Variable.get(VARIABLE, default_var=None, deserialize_json=True) or ()]
+    except (ValueError, TypeError, AttributeError):
+        log.warning("Airflow's variable %r could not be read; it is written again.", VARIABLE)
+        return []
+
+
+def _missing(kept: Collection[Stop]) -> list[Stop]:
+    """Return the stops in force that the variable does not hold; none while the store is away."""
+    try:
+        return [each for each in Stops().in_force() if not _among(each, kept)]
+    except StoreError:
+        return []
 
 
 def _write(stops: list[Stop]) -> None:
     Variable.set(VARIABLE, [asdict(each) for each in stops], "Stops of airflow mkt stop", serialize_json=True)
 
 
-def _same(one: Stop, other: Stop) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in SCOPE)
+def _among(stop: Stop, others: Collection[Stop]) -> bool:
+    return any(all(getattr(stop, name) == getattr(each, name) for name in SCOPE) for each in others)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from configparser import InterpolationError
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -56,9 +57,10 @@ def vendor_pages() -> dict[str, list[str]]:
 
     :raises ValidationError: naming what is wrong
     """
-    given = conf.get("mkt", "vendor_pages", fallback="") or "{}"
     try:
-        found = json.loads(given)
+        found = json.loads(conf.get("mkt", "vendor_pages", fallback="") or "{}")
+    except InterpolationError:
+        raise ValidationError("[mkt] vendor_pages: write %% for each %, as anywhere in airflow.cfg.") from None
     except ValueError as error:
         raise ValidationError(f"[mkt] vendor_pages is no JSON ({error}). An example: {EXAMPLE}") from None
     if not isinstance(found, dict):
@@ -75,7 +77,7 @@ def _checked(name: str, template: Any) -> str:
     try:
         url = urlsplit(template if isinstance(template, str) else "")
         fields = _fields(url.path + url.query + url.fragment)
-        fits = url.scheme == "https" and bool(url.hostname) and "{" not in url.netloc and "@" not in url.netloc
+        fits = url.scheme == "https" and bool(url.hostname) and not set("{}@") & set(url.netloc)
     except ValueError:
         fits, fields = False, set()
     if not fits or not fields or not all(each.isidentifier() for each in fields):
@@ -103,6 +105,6 @@ def _filled(templates: list[str], made: Mapping[str, Any]) -> Iterator[str]:
 
 def _id(value: Any) -> str:
     """Return an id for an address; "" for what is none. E-mail addresses are personal, and dots lead elsewhere."""
-    one = value[0] if isinstance(value, list) and value else value
+    one = next((each for each in value if each is not None), None) if isinstance(value, list) else value
     text = str(one) if isinstance(one, (str, int)) and not isinstance(one, bool) else ""
     return "" if "@" in text or not text.strip(".") else quote(text, safe="")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from airflow_provider_mkt.pages.visit import GoTo, RefusedError, Shown, Visit
 from airflow_provider_mkt.state.launches.launch import Launch
 from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.state.launches.stops import SCOPE, Stop, Stops, stop_of
+
+log = logging.getLogger(__name__)
 
 MOST = 25
 """Launches that are ended in one go, while the person waits. The page says when there are more."""
@@ -96,7 +99,8 @@ def _stop(visit: Visit, scope: Mapping[str, str], back: str, launch: Launch | No
     reason = _reason(visit)
     same = {name: scope.get(name, "") for name in SCOPE}
     if not any(same == {name: getattr(each, name) for name in SCOPE} for each in Stops().in_force()):
-        stopping.keep(wanted)
+        if why := stopping.keep(wanted):
+            log.warning("%s: the stop for %s is only in the shared store.", why, wanted.scope)
         Stops().add(scope, reason, visit.may.name)
         note(visit.may, "stop", launch, why=reason, scope=wanted.scope)
     ended = end_all(wanted, 0.0, lambda _: None, most=MOST)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowException
 from sqlalchemy.exc import OperationalError
 
 from airflow_provider_mkt.control import stopping
@@ -252,3 +253,54 @@ def test_a_name_that_nothing_was_launched_by(
     assert "no launch of connection flow_livng_default. Check the names" in said("--connection", "flow_livng_default")
     assert "Check the names" not in said("--connection", "flow_living_default")
     assert "Check the names" not in said("--all")
+
+
+@pytest.mark.parametrize("broken", ["oops", '"oops"', "[7]", '{"dag_id": "spring"}'])
+def test_a_variable_that_somebody_broke_is_written_anew(
+    broken: str, run: Callable[..., Any], variables: Variables
+) -> None:
+    run("stop", "--dag", "summer", "--reason", "x", "--keep-running")
+    variables.values["mkt_stop"] = broken
+    run("stop", "--dag", "winter", "--reason", "x", "--keep-running")
+    kept = [each["dag_id"] for each in json.loads(variables.values["mkt_stop"])]
+    assert kept == ["summer", "winter"], "what was in force is in it again"
+    assert [each.dag_id for each in Stops().in_force()] == ["summer", "winter"]
+
+
+def test_a_variable_of_another_fernet_key_forgets_no_stop(run: Callable[..., Any], variables: Variables) -> None:
+    """Airflow says then that there is none."""
+    run("stop", "--dag", "summer", "--reason", "x", "--keep-running")
+    variables.values.clear()
+    run("stop", "--dag", "winter", "--reason", "x", "--keep-running")
+    assert [each["dag_id"] for each in json.loads(variables.values["mkt_stop"])] == ["summer", "winter"]
+    run("resume", "--reason", "fixed", "1")
+    assert [each["dag_id"] for each in json.loads(variables.values["mkt_stop"])] == ["winter"]
+
+
+def test_airflow_that_cannot_encrypt_leaves_the_stop_to_the_store(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_key(*_: Any, **__: Any) -> None:
+        raise AirflowException("Could not create Fernet object")
+
+    monkeypatch.setattr(Variables, "set", no_key)
+    assert run(*STOP)[1] == ""
+    assert len(Stops().in_force()) == 1
+
+
+def test_what_is_live_is_ended_although_the_names_cannot_be_looked_up(
+    run: Callable[..., Any], vendors: Sandbox, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign(task)
+    vendors.advance(600)
+    found = Register.find
+    asked: list[int] = []
+
+    def away_at_first(self: Register, **wanted: Any) -> Any:
+        asked.append(1)
+        return away() if len(asked) == 1 else found(self, **wanted)
+
+    monkeypatch.setattr(Register, "find", away_at_first)
+    of_the_account = ("--connection", "flow_living_default", "--reason", "x", "--output", "json", "--patience", "0")
+    rows, end = run("stop", *of_the_account)
+    assert ([row["result"] for row in rows], end) == (["stopped"], "")

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from configparser import InterpolationSyntaxError
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import BaseHook
+from airflow.sdk import BaseHook, conf
 from airflow.sdk.execution_time.xcom import XCom
 from airflow.sdk.types import TaskInstanceKey
 
@@ -53,6 +54,7 @@ def test_of_several_ids_the_first_one(link: Told) -> None:
     pages = {"flow_social": "https://social.example.com/{post_ids}"}
     assert link(pages, {"post_ids": ["post_4", "post_5"]}) == "https://social.example.com/post_4"
     assert link(pages, {"post_ids": []}) == ""
+    assert link(pages, {"post_ids": [None, "post_5"]}) == "https://social.example.com/post_5", "the first was refused"
 
 
 def test_a_connection_has_pages_of_its_own(link: Told) -> None:
@@ -115,6 +117,7 @@ def test_nothing_is_read_where_no_page_is_known(monkeypatch: pytest.MonkeyPatch)
                 "https://social.example.com/{post_id:>9}",
                 "https://social.example.com/{post_id",
                 "https://[::1/{post_id}",
+                "https://x}y.com/{post_id}",
             )
         ),
     ],
@@ -124,6 +127,21 @@ def test_a_wrong_setting_is_named_and_costs_no_task(wrong: str, link: Told, capl
     assert "There is no link to the vendor: [mkt] vendor_pages" in caplog.text
     with pytest.raises(ValidationError, match=r"An example: \{\"flow_social\""):
         vendor_pages()
+
+
+def test_a_sign_that_airflow_cfg_takes_for_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interpolated(*_: Any, **__: Any) -> str:
+        raise InterpolationSyntaxError("vendor_pages", "mkt", "'%' must be followed by '%' or '('")
+
+    monkeypatch.setattr(conf, "get", interpolated)
+    with pytest.raises(ValidationError, match="write %% for each %"):
+        vendor_pages()
+
+
+def test_the_example_of_the_configuration_can_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = get_provider_info()["config"]["mkt"]["options"]["vendor_pages"]["example"]
+    monkeypatch.setenv("AIRFLOW__MKT__VENDOR_PAGES", example)
+    assert vendor_pages() == {"flow_social": [POSTS]}
 
 
 def test_all_that_make_something_have_it() -> None:

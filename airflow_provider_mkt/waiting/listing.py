@@ -189,20 +189,22 @@ def _walk(
 
 
 class _Order:
-    """Whether the rows of a list come in the order that was asked for; else nothing is concluded from it."""
+    """Whether the rows of each page come in the order that was asked for; else nothing is concluded from the list.
+
+    From page to page they need not: what is new at the top moves rows on that were read already.
+    """
 
     def __init__(self, part: Part) -> None:
-        self._part, self._last, self.kept = part, float("inf"), True
+        self._part, self.kept = part, True
 
     def passed(self, rows: Sequence[Mapping[str, Any]], missing: Collection[str]) -> set[str]:
-        """Return what is missing and can come in no later row."""
-        if not self._part.descending_by:
+        """Return what is missing and can come on no later page."""
+        places = [self._part.place(row) for row in rows] if self._part.descending_by else []
+        if not places:
             return set()
-        for row in rows:
-            place = self._part.place(row)
-            self.kept &= place is not None and place <= self._last
-            self._last = self._last if place is None else place
-        return self._part.passed(self._last, missing) if self.kept else set()
+        numbers = [place for place in places if place is not None]
+        self.kept &= len(numbers) == len(places) and numbers == sorted(numbers, reverse=True)
+        return self._part.passed(numbers[-1], missing) if self.kept else set()
 
 
 def reason(rows: Mapping[str, Any]) -> ApiError | None:

@@ -114,6 +114,23 @@ def test_only_a_list_that_keeps_what_is_documented_proves_that_nothing_has_chang
     assert len(found) >= told
 
 
+def test_posts_that_end_during_the_walk_move_the_others_on() -> None:
+    """The next page begins with posts that were read already."""
+    known = {f"r{each}": post(each, -100 - each / 10, "flowing") for each in range(250)}
+    rows = [{**row, "status": "done"} for row in known.values() if int(row["id"][1:]) % 2]
+    strangers = [post(1_000 + each, -each / 10, "done") for each in range(200)]
+
+    def answer(call: Call) -> Any:
+        assert not call.path, "nothing is to be read by itself"
+        page = int(call.query["page"])
+        new = [post(5_000 + each, 10 - each / 100, "done") for each in range(7 * page)]
+        return {"data": [*new, *strangers, *rows][100 * page - 100 : 100 * page]}
+
+    found, calls = walked(Posts(), list(known), answer, known=known)
+    assert found == {**known, **{row["id"]: row for row in rows}}
+    assert len(calls) == 4
+
+
 @pytest.mark.parametrize("error", [ServerError("500", status=500), ValidationError("unknown operator", status=400)])
 def test_where_the_filter_fails_the_list_is_read_without_it(error: ApiError) -> None:
     known = {f"r{each}": post(each, -20 - each, "flowing") for each in range(150)}

@@ -5,13 +5,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.ui.conftest import CHROMIUM
 
 ROOT = Path(__file__).parents[2]
 PHONE = {"width": 375, "height": 667}
@@ -30,19 +27,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-def test_every_page_fits_a_phone(site: Path, browser: Any) -> None:
+def test_every_page_fits_a_phone(site: Path, chromium: Any) -> None:
     """Tables and code may be moved sideways, each by itself; the page never."""
-    page = browser.new_page(viewport=PHONE)
+    page = chromium.new_page(viewport=PHONE)
     wide: dict[str, Any] = {}
     for name in PAGES:
         page.goto((site / f"{name}.html").as_uri())
@@ -53,8 +40,8 @@ def test_every_page_fits_a_phone(site: Path, browser: Any) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "shown"), [("dark", "slate"), ("light", "default")])
-def test_it_is_as_dark_as_the_reader_wants(scheme: str, shown: str, site: Path, browser: Any) -> None:
-    page = browser.new_page(color_scheme=scheme)
+def test_it_is_as_dark_as_the_reader_wants(scheme: str, shown: str, site: Path, chromium: Any) -> None:
+    page = chromium.new_page(color_scheme=scheme)
     page.goto((site / "index.html").as_uri())
     page.wait_for_function(f"document.body.dataset.mdColorScheme === '{shown}'")
     page.close()

@@ -188,3 +188,10 @@ def test_docker_compose_asks_for_the_digest_of_the_base_image(env_file: Path) ->
     answer = _config(env_file)
     assert answer.returncode != 0
     assert "AIRFLOW_IMAGE is not set" in answer.stderr
+
+
+def test_a_password_that_begins_with_a_dash_is_no_option() -> None:
+    """One of 64 random passwords does: nobody could sign in to that deployment, as no user was made."""
+    command = COMPOSE_FILE.read_text(encoding="utf-8")
+    assert '--password="$$(cat /run/secrets/admin-password)"' in command
+    assert "--password " not in command

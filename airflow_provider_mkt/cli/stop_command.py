@@ -49,7 +49,7 @@ def stop(args: argparse.Namespace) -> None:
     try:
         ended = end_all(wanted, args.patience, _say)
     except StoreError as error:
-        raise SystemExit(printable(f"{error} What is live is not known. Run the command again.")) from None
+        raise SystemExit(f"{error} What is live is not known. Run the command again.") from None
     if not ended:
         _say("Nothing of it is live at a vendor.")
     rows = [

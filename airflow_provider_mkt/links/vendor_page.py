@@ -52,6 +52,14 @@ class VendorPageLink(BaseOperatorLink):
         return next(_filled(templates, made), "") if isinstance(made, dict) else ""
 
 
+def told() -> bool:
+    """Tell whether ``[mkt] vendor_pages`` says anything; that it cannot be read is told where it is used."""
+    try:
+        return bool(conf.get("mkt", "vendor_pages", fallback=""))
+    except InterpolationError:
+        return True
+
+
 def vendor_pages() -> dict[str, list[str]]:
     """Return the addresses of pages, as ``[mkt] vendor_pages`` gives them: by connection id or connection type.
 

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_mkt import validation
 from airflow_provider_mkt.exceptions import ApiError
+from airflow_provider_mkt.links import vendor_page
 from airflow_provider_mkt.links.submission import SubmissionLink
 from airflow_provider_mkt.links.vendor_page import VendorPageLink
 from airflow_provider_mkt.operators.approving import ApprovingOperator
@@ -21,7 +22,7 @@ from airflow_provider_mkt.operators.waiting import WaitingOperator
 from airflow_provider_mkt.tasks.reschedule import reschedule_when_rate_limited
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from airflow_provider_mkt.submission.record import Record
     from airflow_provider_mkt.submission.request import SubmissionRequest, TaskKey
@@ -35,7 +36,6 @@ class RecordingOperator(ApprovingOperator[Hook]):
     :param resubmit: submit again when a finished task is cleared, instead of attaching to what was submitted
     """
 
-    operator_extra_links = (SubmissionLink(), VendorPageLink())
     clock: Callable[[], float] | None = None
     """Unix time, by default this machine's."""
 
@@ -46,6 +46,11 @@ class RecordingOperator(ApprovingOperator[Hook]):
             from airflow_provider_mkt.submission.trial_run import keep_records
 
             keep_records()
+
+    @property
+    def operator_extra_links(self) -> tuple[BaseOperatorLink, ...]:  # type: ignore[override]
+        """The links of a task. Airflow stores each when a task ends: one that is always empty would cost a request."""
+        return (SubmissionLink(), VendorPageLink()) if vendor_page.told() else (SubmissionLink(),)
 
     def pre_execute(self, context: Any) -> None:
         """Ask before a test of a task that has launched already.

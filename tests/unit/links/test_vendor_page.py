@@ -11,14 +11,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import BaseHook, conf
+from airflow.sdk import DAG, BaseHook, conf
 from airflow.sdk.execution_time.xcom import XCom
 from airflow.sdk.types import TaskInstanceKey
+from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.links.vendor_page import VendorPageLink, vendor_pages
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
-from airflow_provider_mkt.operators.submitting import RecordingOperator
 from airflow_provider_mkt.provider_info import get_provider_info
 from airflow_provider_mkt.testing.runs import DagRunner
 
@@ -144,12 +144,42 @@ def test_the_example_of_the_configuration_can_be_copied(monkeypatch: pytest.Monk
     assert vendor_pages() == {"flow_social": [POSTS]}
 
 
-def test_all_that_make_something_have_it() -> None:
-    assert "VendorPageLink" in [type(each).__name__ for each in RecordingOperator.operator_extra_links]
+POST = {"channel_id": "c", "content": "c", "scheduled_for": "2027-01-01T09:00:00Z"}
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_dag_has_it_where_pages_are_told(mapped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere it would cost each task an XCom that says nothing."""
+
+    def stored() -> list[str]:
+        with DAG("posts") as dag:
+            if mapped:
+                fixed = {name: value for name, value in POST.items() if name != "content"}
+                FlowSocialSchedulePostOperator.partial(task_id="post", **fixed).expand(content=["a", "b"])
+            else:
+                FlowSocialSchedulePostOperator(task_id="post", **POST)
+        text = json.dumps(DagSerialization.to_dict(dag))
+        return [name for name in ("SubmissionLink", "VendorPageLink") if name in text]
+
+    assert stored() == ["SubmissionLink"]
+    monkeypatch.setenv("AIRFLOW__MKT__VENDOR_PAGES", json.dumps({"flow_social": POSTS}))
+    assert stored() == ["SubmissionLink", "VendorPageLink"]
+
+
+def test_a_setting_that_cannot_be_read_keeps_no_dag_from_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interpolated(*_: Any, **__: Any) -> str:
+        raise InterpolationSyntaxError("vendor_pages", "mkt", "'%' must be followed by '%' or '('")
+
+    task = FlowSocialSchedulePostOperator(task_id="post", **POST)
+    monkeypatch.setattr(conf, "get", interpolated)
+    assert "VendorPageLink" in [type(each).__name__ for each in task.operator_extra_links]
+
+
+def test_the_provider_tells_airflow_of_it() -> None:
     assert f"{VendorPageLink.__module__}.VendorPageLink" in get_provider_info()["extra-links"]
 
 
-DAG = """
+DAG_FILE = """
 from datetime import datetime, timedelta, timezone
 
 from airflow.sdk import DAG
@@ -170,7 +200,7 @@ with DAG("posts"):
 
 def test_a_task_that_has_run_shows_it(mkt_run_dag: DagRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "posts.py"
-    file.write_text(DAG)
+    file.write_text(DAG_FILE)
     monkeypatch.setenv("AIRFLOW__MKT__VENDOR_PAGES", json.dumps({"flow_social": POSTS}))
     result = mkt_run_dag(file)
     assert result.state == "success", result.errors

@@ -63,7 +63,7 @@ class Notice:
 
     @property
     def lines(self) -> list[str]:
-        """Everything that is known, a line each."""
+        """Everything that is known, a line each: a vendor's words begin no line of their own."""
         facts = {
             "Vendor": self.vendor,
             "Amount": self.amount,
@@ -74,7 +74,7 @@ class Notice:
             "Link": self.link,
             "Command": self.command,
         }
-        return [f"{name}: {value}" for name, value in facts.items() if value]
+        return [f"{name}: {' '.join(value.split())}" for name, value in facts.items() if value]
 
     @property
     def text(self) -> str:

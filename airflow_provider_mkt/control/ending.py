@@ -6,20 +6,22 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_mkt import clock
+from airflow_provider_mkt.control.catching_up import catch_up
 from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.launches.launch import ACCEPTED, DONE, LEAVING, STOPPED, UNKNOWN, Launch
 from airflow_provider_mkt.state.launches.register import Register
-from airflow_provider_mkt.state.launches.stops import Stop
+from airflow_provider_mkt.state.launches.stops import SCOPE, Stop
 from airflow_provider_mkt.vendors import installed_vendors
 from airflow_provider_mkt.waiting.base import Watch
 
@@ -31,6 +33,8 @@ OPEN = (ACCEPTED, DONE, UNKNOWN, LEAVING)
 MAX_LAUNCHES = 100_000
 PAUSE = 5.0
 """Seconds before what could not be confirmed is tried again."""
+IN_FORCE = 5.0
+"""Seconds after which a stop holds in all processes."""
 MAX_WAIT = 10.0
 """Seconds that one request may wait for the rate budget before others have their turn."""
 
@@ -72,12 +76,16 @@ def end_all(
     """
     register = register or Register()
     ended: dict[str, Ended] = {}
-    deadline = clock.monotonic() + patience
+    began = clock.monotonic()
+    deadline = began + patience
     while True:
         try:
-            wanted = {name: getattr(stop, name) or None for name in ("vendor", "conn_id", "dag_id", "run_id")}
+            _catch_up(stop, register, say, in_force=clock.monotonic() - began >= IN_FORCE)
+            wanted = {name: getattr(stop, name) or None for name in SCOPE}
             found = register.find(states=OPEN, limit=most, **wanted)
-            ended.update(_round([each for each in found if not _final(ended, each)], register))
+            # What was in flight and is not open any more did not happen.
+            ended = {name: each for name, each in ended.items() if each.final}
+            ended.update(_round([each for each in found if each.launch not in ended], register))
             rest = sum(not each.final for each in ended.values())
             problem = f"{rest} launches are not confirmed yet" if rest else ""
         except StoreError as error:
@@ -90,9 +98,18 @@ def end_all(
         clock.sleep(PAUSE)
 
 
-def _final(ended: Mapping[str, Ended], launch: Launch) -> bool:
-    known = ended.get(launch.launch)
-    return known is not None and known.final
+def _catch_up(stop: Stop, register: Register, say: Callable[[str], None], *, in_force: bool) -> None:
+    """Have the register know what the tasks have launched.
+
+    :raises StoreError: when the store fails
+    """
+    try:
+        catch_up(stop, register, in_force=in_force)
+    except (SQLAlchemyError, AirflowException) as error:
+        say(
+            f"The records in Airflow's database cannot be read ({type(error).__name__}): what began while the shared "
+            "store was away is not ended."
+        )
 
 
 def _round(launches: list[Launch], register: Register) -> dict[str, Ended]:

@@ -16,7 +16,7 @@ from airflow_provider_mkt.control.answering import (
     question,
 )
 from airflow_provider_mkt.control.differences import differences
-from airflow_provider_mkt.pages.records import note
+from airflow_provider_mkt.pages.audit import note
 from airflow_provider_mkt.pages.required_actions import RequiredActions
 from airflow_provider_mkt.pages.visit import GoTo, RefusedError, Shown, Visit
 from airflow_provider_mkt.state.launches.approvals import APPROVED, REFUSED, WAITING, Approval

@@ -7,7 +7,7 @@ import json
 from urllib.parse import urlencode
 
 from airflow_provider_mkt.client.redaction import Redactor
-from airflow_provider_mkt.pages.records import note
+from airflow_provider_mkt.pages.audit import note
 from airflow_provider_mkt.pages.visit import GoTo, RefusedError, Shown, Visit
 from airflow_provider_mkt.state.inbox import STATES, Inbox, Row
 

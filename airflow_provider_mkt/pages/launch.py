@@ -12,8 +12,9 @@ from airflow.models import Log
 
 from airflow_provider_mkt.client.redaction import Redactor
 from airflow_provider_mkt.control.ending import OPEN
+from airflow_provider_mkt.control.records import AirflowDatabase, Kept, kept
 from airflow_provider_mkt.control.settling import Settling, SettlingError, settling
-from airflow_provider_mkt.pages.records import EVENT, AirflowDatabase, Kept, entries, kept
+from airflow_provider_mkt.pages.audit import EVENT, entries
 from airflow_provider_mkt.pages.visit import RefusedError, Shown, Visit
 from airflow_provider_mkt.state.launches.launch import Launch
 from airflow_provider_mkt.state.launches.listing import UNSETTLED

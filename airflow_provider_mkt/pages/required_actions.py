@@ -17,8 +17,8 @@ from fastapi import HTTPException
 from sqlalchemy import select
 
 from airflow_provider_mkt.control.answering import AnsweringError
+from airflow_provider_mkt.control.records import AirflowDatabase, of_instance
 from airflow_provider_mkt.control.settling import Instance
-from airflow_provider_mkt.pages.records import AirflowDatabase, of_instance
 
 
 class Given(NamedTuple):

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import re
 
+from airflow_provider_mkt.control.records import kept
 from airflow_provider_mkt.control.settling import Settling, SettlingError
+from airflow_provider_mkt.pages.audit import note
 from airflow_provider_mkt.pages.launch import found, to_settle
-from airflow_provider_mkt.pages.records import kept, note
 from airflow_provider_mkt.pages.visit import GoTo, RefusedError, Shown, Visit
 from airflow_provider_mkt.state.launches.launch import Launch
 

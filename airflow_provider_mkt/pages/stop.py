@@ -9,8 +9,8 @@ from typing import Any
 
 from airflow_provider_mkt.control import stopping
 from airflow_provider_mkt.control.ending import OPEN, end_all
+from airflow_provider_mkt.pages.audit import note
 from airflow_provider_mkt.pages.launch import found
-from airflow_provider_mkt.pages.records import note
 from airflow_provider_mkt.pages.visit import GoTo, RefusedError, Shown, Visit
 from airflow_provider_mkt.state.launches.launch import Launch
 from airflow_provider_mkt.state.launches.register import Register

@@ -69,6 +69,13 @@ def state_of(record: Record) -> str:
     return LEAVING if record.sent else NOT_SENT
 
 
+def ids_of(record: Record) -> str:
+    """Return the vendor's ids of a record, as the register keeps them: JSON, "" before there are any."""
+    named = (record.id_field, *(name for name in record.receipt if name.endswith(("_id", "_ids"))))
+    ids = {name: record.receipt[name] for name in named if name in record.receipt}
+    return json.dumps(ids)[:MAX_IDS] if record.receipt else ""
+
+
 @dataclass
 class Desk:
     """What the desk knows of one submission.
@@ -173,8 +180,6 @@ class Desk:
     def _launch(self, record: Record, state: str, writer: str) -> Launch:
         key, request = self.task_key, self.request
         effect = request.effect if request else None
-        named = (record.id_field, *(name for name in record.receipt if name.endswith(("_id", "_ids"))))
-        ids = {name: record.receipt[name] for name in named if name in record.receipt}
         return Launch(
             launch=record.key,
             deployment=record.deployment,
@@ -196,7 +201,7 @@ class Desk:
             reference=record.reference,
             content=records.content_of(record.body, record.reference),
             triggered_by=self.triggered_by,
-            vendor_ids=json.dumps(ids)[:MAX_IDS] if record.receipt else "",
+            vendor_ids=ids_of(record),
             state=state,
             writer=writer,
         )
@@ -221,7 +226,7 @@ def settled_by_person(record: Record, former: str) -> None:
         number="",
         generation=record.generation,
         what="",
-        vendor_ids=json.dumps(record.receipt)[:MAX_IDS] if record.receipt else "",
+        vendor_ids=ids_of(record),
         state=state_of(record),
         writer=record.writer,
     )

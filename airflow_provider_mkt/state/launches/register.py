@@ -49,7 +49,12 @@ _RELEASE = (
     "UPDATE mkt_launch SET state = :state, writer = :writer, changed_at = {clock}, counted_at = NULL "
     "WHERE launch = :launch AND writer IN (:writer, :former)"
 )
+_REPLACE = (
+    "UPDATE mkt_launch SET state = :state, vendor_ids = :vendor_ids, writer = :writer, changed_at = {clock}, "
+    "counted_at = :counted_at WHERE launch = :launch AND state = :seen AND writer = :former"
+)
 _INSERT = f"INSERT INTO mkt_launch ({COLUMNS}) VALUES ({_VALUES}) ON CONFLICT (launch) DO NOTHING"  # noqa: S608 - constants
+_ENTER = _INSERT.replace("{clock}", ":begun_at", 1)
 _PRUNE = (
     "DELETE FROM mkt_launch WHERE launch IN (SELECT launch FROM mkt_launch WHERE state IN :states "
     "AND changed_at < {clock} - :kept LIMIT :most)"
@@ -99,6 +104,44 @@ class Register:
                 connection.execute(text(_INSERT.format(clock=used.clock)), asdict(counted))
 
         used.run(work, durable=True)
+
+    def enter(self, launch: Launch) -> None:
+        """Write down a launch that is not there: it began, at ``begun_at``, while the store was away.
+
+        Its money counts for no cap: where there are caps, nothing begins without the store.
+
+        :raises StoreError: when the store fails
+        """
+        used = self._store()
+        statement = text(_ENTER.format(clock=used.clock))
+        used.run(lambda connection: connection.execute(statement, asdict(launch)), durable=True)
+
+    def replace(self, seen: Launch, launch: Launch) -> None:
+        """Write how a launch stands, unless somebody has written since it was read.
+
+        :param seen: as it was read
+        :param launch: with its new state, ids and writer
+        :raises StoreError: when the store fails
+        """
+        used = self._store()
+        values = {**asdict(launch), "seen": seen.state, "former": seen.writer}
+        if launch.state in WITHOUT_EFFECT:
+            values["counted_at"] = None
+        statement = text(_REPLACE.format(clock=used.clock))
+        used.run(lambda connection: connection.execute(statement, values), durable=True)
+
+    def named(self, names: Collection[str]) -> dict[str, Launch]:
+        """Return the launches that have these names, by their names.
+
+        :raises StoreError: when the store fails
+        """
+        select = text(f"SELECT {COLUMNS} FROM mkt_launch WHERE launch IN :names").bindparams(  # noqa: S608 - constants
+            bindparam("names", expanding=True)
+        )
+        found = self._store().run(
+            lambda connection: [Launch(*row) for row in connection.execute(select, {"names": list(names)})]
+        )
+        return {each.launch: each for each in found}
 
     def find(self, states: Collection[str] = STATES, limit: int = 100, **wanted: Any) -> list[Launch]:
         """Return launches, those that began last first.

@@ -174,9 +174,15 @@ def test_what_is_in_flight_is_waited_for(run: Callable[..., Any], waits: Waits, 
     one = launch(conn_id="flokit_default", vendor="FloKit")
     admit(one)
     waits.happenings = [lambda: Register().note(launch(conn_id="flokit_default", vendor="FloKit", state="refused"))]
-    rows, _ = run(*STOP[:-1], "60")
+    assert run(*STOP[:-1], "60") == ([], ""), "it did not happen"
+    assert waits.each == [5.0]
+
+
+def test_what_stays_in_flight_is_named(run: Callable[..., Any], waits: Waits, vendors: Sandbox) -> None:
+    admit(launch(conn_id="flokit_default", vendor="FloKit"))
+    rows, end = run(*STOP[:-1], "60")
     assert [row["result"] for row in rows] == ["in flight"]
-    assert waits.each
+    assert "1 of 1 launches are not confirmed" in end
 
 
 def test_a_store_that_is_away_stops_those_who_ask_airflow(

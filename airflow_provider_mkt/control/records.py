@@ -1,14 +1,15 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What Airflow's own database has of a launch: the record of its submission, its task, and who did what about it."""
+"""What Airflow's own database has of a launch: the record of its submission, and its task."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from airflow._shared.state import TaskScope
-from airflow.models import Log
 from airflow.models.task_state_store import TaskStateStoreModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.state.metastore import MetastoreBackend
@@ -16,14 +17,12 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from airflow_provider_mkt.control.settling import Instance, numbers
-from airflow_provider_mkt.pages.permissions import Permissions
-from airflow_provider_mkt.state.launches.approvals import Approval
 from airflow_provider_mkt.state.launches.launch import Launch
+from airflow_provider_mkt.submission.record import PREFIX
 from airflow_provider_mkt.submission.summary import read
 
-EVENT = "mkt_"
-"""Beginning of the events that pages write into Airflow's audit log."""
-MAX_ENTRIES = 50
+AT_ONCE = 500
+"""Records that are held in memory together: each has the body of a request."""
 
 
 class AirflowDatabase:
@@ -47,6 +46,24 @@ class AirflowDatabase:
         """Write an entry that never expires."""
         scope = TaskScope(*instance[:3], map_index=instance.map_index)
         MetastoreBackend().set(scope, key, json.dumps(value))
+
+    def submissions(self, since: datetime, dag_id: str = "", run_id: str = "") -> Iterator[tuple[Instance, str, str]]:
+        """Yield the records of all tasks: the task instance, the number within it, and the record's JSON.
+
+        :param since: only what was written since then
+        :param dag_id: only of this DAG; "" for all
+        :param run_id: only of this run; "" for all
+        """
+        of = TaskStateStoreModel
+        statement = select(of.dag_id, of.run_id, of.task_id, of.map_index, of.key, of.value).where(
+            of.key.startswith(PREFIX, autoescape=True), of.updated_at >= since
+        )
+        for column, name in ((of.dag_id, dag_id), (of.run_id, run_id)):
+            if name:
+                statement = statement.where(column == name)
+        with create_session() as session:
+            for row in session.execute(statement.execution_options(yield_per=AT_ONCE)):
+                yield Instance(*row[:4]), row.key.removeprefix(PREFIX), row.value
 
 
 @dataclass(frozen=True)
@@ -74,45 +91,6 @@ def kept(launch: Launch) -> Kept:
     # A record goes over to the next generation, and the launch before is history.
     own = record is None or record.key == launch.launch
     return Kept(instance, launch.number, value if own else None, database.task_state(instance))
-
-
-def entries(launch: Launch) -> list[Log]:
-    """Return what people have done about a launch on these pages, the latest first."""
-    statement = (
-        select(Log)
-        .where(Log.dag_id == launch.dag_id, Log.run_id == launch.run_id, Log.event.startswith(EVENT, autoescape=True))
-        .order_by(Log.id.desc())
-        .limit(MAX_ENTRIES)
-    )
-    with create_session() as session:
-        found = list(session.scalars(statement))
-        session.expunge_all()
-    return [each for each in found if each.task_id in (None, launch.task_id)]
-
-
-def note(may: Permissions, event: str, launch: Launch | Approval | None = None, **extra: Any) -> None:
-    """Write into Airflow's audit log what a person does.
-
-    :param event: what, without the beginning
-    :param launch: about which launch, or which request that is to become one
-    :param extra: what else there is to know
-    """
-    place: dict[str, Any] = {}
-    if launch is not None:
-        place = {"dag_id": launch.dag_id, "run_id": launch.run_id, "task_id": launch.task_id}
-        place["map_index"] = launch.map_index
-        if launch.launch:
-            extra["launch"] = launch.launch
-    with create_session() as session:
-        session.add(
-            Log(
-                f"{EVENT}{event}",
-                owner=may.name,
-                owner_display_name=may.name,
-                extra=json.dumps(extra),
-                **place,
-            )
-        )
 
 
 def of_instance(model: Any, instance: Instance) -> list[Any]:

@@ -1,0 +1,270 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""A stop ends what the register was not told of: the shared store was away when it began, or when its answer came."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from airflow_provider_mkt.control.ending import IN_FLIGHT, UNCONFIRMED, Ended, end_all
+from airflow_provider_mkt.control.records import AirflowDatabase
+from airflow_provider_mkt.exceptions import ApiError
+from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
+from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
+from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.state.database.shared import separate_store
+from airflow_provider_mkt.state.database.store import Store
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
+from airflow_provider_mkt.state.launches.admission import admit
+from airflow_provider_mkt.state.launches.launch import LEAVING, NOT_SENT, STOPPED, UNKNOWN, Launch
+from airflow_provider_mkt.state.launches.register import KEPT, Register
+from airflow_provider_mkt.state.launches.stops import Stop
+from airflow_provider_mkt.submission import desk as desks
+from tests.unit.context import Task, Waits
+
+pytestmark = pytest.mark.slow
+
+DAG = "catching_up"
+SOON = datetime.now(timezone.utc) + timedelta(days=30)
+EVERYTHING = Stop(0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _database() -> None:
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> Iterator[None]:
+    yield
+    from airflow.models.dagrun import DagRun
+    from airflow.models.task_state_store import TaskStateStoreModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    with create_session() as session:
+        for model in (TaskStateStoreModel, DagRun):
+            session.execute(delete(model).where(model.dag_id == DAG))
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path) -> Iterator[Store]:
+    with separate_store(f"sqlite:///{tmp_path}/state.db") as made:
+        yield made
+
+
+@contextmanager
+def away(*, also_at_the_fence: bool = False) -> Iterator[None]:
+    """Have the store go away when an answer comes, or earlier."""
+    with pytest.MonkeyPatch.context() as broken:
+        if also_at_the_fence:
+            broken.setattr(desks, "admit", fails)
+        broken.setattr(Register, "note", fails)
+        yield
+
+
+def fails(*_: Any, **__: Any) -> None:
+    raise StoreError(StoreFailure.UNREACHABLE)
+
+
+@pytest.fixture
+def task() -> Task:
+    return Task(dag_id=DAG, run_id=f"manual__{uuid.uuid4()}")
+
+
+def post(task: Task) -> str:
+    operator = FlowSocialSchedulePostOperator(
+        task_id="publish", channel_id="channel_1", content="Open house", scheduled_for=SOON, wait_for_completion=False
+    )
+    return str(operator.execute(task.context)["post_id"])
+
+
+def kept(task: Task, **changed: Any) -> None:
+    """Have Airflow's database hold the record that a task has written."""
+    record = {**task.record, **changed}
+    keep(task, "mkt.submission.0", json.dumps(record))
+
+
+def keep(task: Task, key: str, value: str, updated_at: datetime | None = None) -> None:
+    from airflow.models.dagrun import DagRun
+    from airflow.models.task_state_store import TaskStateStoreModel
+    from airflow.utils.session import create_session
+
+    place = {"dag_id": task.dag_id, "run_id": task.run_id}
+    with create_session() as session:
+        run = DagRun(**place, run_type="manual", state="success")
+        session.add(run)
+        session.flush()
+        row = TaskStateStoreModel(**place, task_id=task.task_id, dag_run_id=run.id, key=key, value=value)
+        row.updated_at = updated_at or datetime.now(timezone.utc)
+        session.add(row)
+
+
+def stopped(stop: Stop = EVERYTHING, patience: float = 0.0) -> list[Ended]:
+    return list(end_all(stop, patience, lambda _: None).values())
+
+
+def test_a_launch_that_began_without_the_store(task: Task, vendors: Sandbox) -> None:
+    with away(also_at_the_fence=True):
+        post_id = post(task)
+    kept(task)
+    assert Register().find() == []
+    [ended] = stopped()
+    assert (ended.state, ended.told) == (STOPPED, f"deleted {post_id}")
+    [row] = Register().find()
+    assert (row.state, row.what, row.begun_at) == (STOPPED, task.record["reference"], task.record["intent_at"])
+    assert (row.vendor, row.conn_id, row.dag_id, row.counted_at) == ("Flow Social", "flow_social_default", DAG, None)
+
+
+def test_an_answer_that_came_without_the_store(task: Task, vendors: Sandbox) -> None:
+    operator = FlowLivingPublishCampaignOperator(
+        task_id="publish",
+        plan_ref="facebookv2",
+        listing_external_ids=["listing_1001"],
+        branch_id="branch_harbour",
+        wait_for_completion=False,
+    )
+    with away():
+        operator.execute(task.context)
+    kept(task)
+    vendors.advance(600)
+    assert [each.state for each in Register().find()] == [LEAVING]
+    assert [each.state for each in stopped()] == [STOPPED]
+    assert [each.state for each in Register().find()] == [STOPPED]
+    assert [each.what for each in Register().find()] == [
+        "campaign for 1 home of branch branch_harbour, plan facebookv2"
+    ]
+
+
+def test_a_refusal_that_came_without_the_store(task: Task, vendors: Sandbox) -> None:
+    vendors.fault("POST /flow-social/v1/posts", "status", status=400)
+    with away(), pytest.raises(ApiError):
+        post(task)
+    kept(task)
+    [row] = Register().find()
+    assert row.state == LEAVING
+    assert row.counted_at
+    assert stopped() == []
+    [row] = Register().find()
+    assert (row.state, row.counted_at) == ("refused", None)
+
+
+def test_a_lost_answer_that_was_found_without_the_store(task: Task, vendors: Sandbox) -> None:
+    post(task)
+    [row] = Register().find()
+    Register().note(replace(row, state=UNKNOWN, vendor_ids=""))
+    kept(task)
+    assert [each.state for each in stopped()] == [STOPPED]
+
+
+def test_a_lost_answer_is_named(task: Task, vendors: Sandbox) -> None:
+    with away(also_at_the_fence=True):
+        post(task)
+    kept(task, state="intent", doubtful=True, receipt={})
+    [ended] = stopped()
+    assert ended.state == UNCONFIRMED
+    assert task.record["reference"] in ended.told
+
+
+def test_what_was_let_begin_may_still_leave_for_five_seconds(task: Task, vendors: Sandbox, waits: Waits) -> None:
+    post(task)
+    [row] = Register().find()
+    again = replace(row, state=LEAVING, vendor_ids="")
+    admit(again)
+    kept(task, state="intent", sent=False, receipt={})
+    assert [each.state for each in stopped()] == [IN_FLIGHT]
+    assert [each.state for each in Register().find()] == [LEAVING]
+    assert stopped(patience=60.0) == []
+    assert [each.state for each in Register().find()] == [NOT_SENT]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"deployment": "production"},
+        {"id_field": "webhook_id", "receipt": {"webhook_id": "w1"}},
+        {"state": "refused"},
+        {"state": "intent", "sent": False, "receipt": {}},
+        {"version": 999},
+    ],
+    ids=lambda changed: str(next(iter(changed.items()))),
+)
+def test_what_is_not_live_and_ours_is_left_alone(changed: dict[str, Any], task: Task, vendors: Sandbox) -> None:
+    with away(also_at_the_fence=True):
+        post(task)
+    kept(task, **changed)
+    assert stopped() == []
+    assert Register().find() == []
+
+
+@pytest.mark.parametrize("value", ["{", "[]", "null", '{"key": 7}', '{"key": "\\u0000"}', '{"key": "\\ud800"}', "7"])
+def test_a_damaged_record_keeps_no_other_one_live(value: str, task: Task, vendors: Sandbox) -> None:
+    keep(Task(dag_id=DAG, run_id="damaged"), "mkt.submission.0", value)
+    with away(also_at_the_fence=True):
+        post(task)
+    kept(task)
+    assert [each.state for each in stopped()] == [STOPPED]
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [{"vendor": "Flow Living"}, {"conn_id": "other"}, {"dag_id": "other"}, {"dag_id": DAG, "run_id": "other"}],
+)
+def test_only_what_the_stop_is_for(scope: dict[str, str], task: Task, vendors: Sandbox) -> None:
+    with away(also_at_the_fence=True):
+        post(task)
+    kept(task)
+    assert stopped(replace(EVERYTHING, **scope)) == []
+    assert len(stopped(replace(EVERYTHING, dag_id=DAG, run_id=task.run_id, vendor="Flow Social"))) == 1
+
+
+def test_what_the_register_has_forgotten_for_its_age_stays_so(task: Task, vendors: Sandbox) -> None:
+    with away(also_at_the_fence=True):
+        post(task)
+    old = datetime.now(timezone.utc) - timedelta(seconds=KEPT + 60)
+    keep(task, "mkt.submission.0", json.dumps(task.record), updated_at=old)
+    assert stopped() == []
+
+
+def test_more_than_are_held_at_once(task: Task, vendors: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_mkt.control.catching_up.AT_ONCE", 2)
+    for number in range(5):
+        each = Task(dag_id=DAG, run_id=f"run_{number}")
+        with away(also_at_the_fence=True):
+            post(each)
+        kept(each)
+    assert [each.state for each in stopped()] == [STOPPED] * 5
+
+
+def test_a_database_that_is_away_is_told_of_and_holds_up_nothing(
+    task: Task, vendors: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*_: Any) -> Iterator[Any]:
+        raise OperationalError("SELECT", {}, Exception("no connection"))
+
+    post(task)
+    monkeypatch.setattr(AirflowDatabase, "submissions", down)
+    said: list[str] = []
+    assert [each.state for each in end_all(EVERYTHING, 0.0, said.append).values()] == [STOPPED]
+    assert len(said) == 1
+    assert "(OperationalError): what began while the shared store was away is not ended." in said[0]
+
+
+def test_what_was_written_meanwhile_is_not_written_over(task: Task, vendors: Sandbox) -> None:
+    post(task)
+    [seen] = Register().find()
+    older: Launch = replace(seen, state=LEAVING)
+    Register().replace(older, replace(older, state="refused"))
+    Register().replace(replace(seen, writer="another"), replace(seen, state="refused"))
+    assert Register().find() == [seen]

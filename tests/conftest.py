@@ -67,6 +67,14 @@ def nothing_masked() -> None:
 
 
 @pytest.fixture
+def no_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other tests of this process left in Airflow's database is nothing that a stop has to end."""
+    from airflow_provider_mkt.control.records import AirflowDatabase
+
+    monkeypatch.setattr(AirflowDatabase, "submissions", lambda *_: iter(()))
+
+
+@pytest.fixture
 def serve() -> Iterator[Callable[..., Raw]]:
     """Start servers that give one answer to every request; ended with the test."""
     with ExitStack() as running:

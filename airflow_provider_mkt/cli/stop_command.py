@@ -18,7 +18,7 @@ from airflow_provider_mkt import clock
 from airflow_provider_mkt.cli.console import logged, print_rows
 from airflow_provider_mkt.cli.launches_command import NAMED, refusals
 from airflow_provider_mkt.control import stopping
-from airflow_provider_mkt.control.ending import PAUSE, end_all
+from airflow_provider_mkt.control.ending import PAUSE, Ending, end_all
 from airflow_provider_mkt.exceptions import ValidationError
 from airflow_provider_mkt.state.errors import StoreError
 from airflow_provider_mkt.state.launches.register import Register
@@ -47,10 +47,10 @@ def stop(args: argparse.Namespace) -> None:
     if args.keep_running:
         return
     try:
-        ended = end_all(wanted, args.patience, _say)
+        ending = end_all(wanted, args.patience, _say)
     except StoreError as error:
         raise SystemExit(f"{error} What is live is not known. Run the command again.") from None
-    if not ended:
+    if not ending.launches and not ending.unread:
         _say("Nothing of it is live at a vendor.")
     rows = [
         {
@@ -61,12 +61,20 @@ def stop(args: argparse.Namespace) -> None:
             "vendor": each.launch.vendor,
             "reference": each.launch.reference,
         }
-        for each in ended.values()
+        for each in ending.launches.values()
     ]
     if rows or args.output in ("json", "yaml"):
         print_rows(rows, args.output)
-    if rest := sum(not each.final for each in ended.values()):
-        raise SystemExit(f"{rest} of {len(ended)} launches are not confirmed. Run the command again, or look there.")
+    _end(ending)
+
+
+def _end(ending: Ending) -> None:
+    """End the command, with what is not confirmed or not known."""
+    problems = [ending.unread] if ending.unread else []
+    if ending.rest:
+        problems.insert(0, f"{ending.rest} of {len(ending.launches)} launches are not confirmed.")
+    if problems:
+        raise SystemExit(printable(" ".join([*problems, "Run the command again, or look there."])))
 
 
 @action_cli(check_db=False)  # type: ignore[untyped-decorator]

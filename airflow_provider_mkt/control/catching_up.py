@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Any
 
 from airflow_provider_mkt import clock
-from airflow_provider_mkt.control.records import AirflowDatabase
+from airflow_provider_mkt.control.records import AirflowDatabase, kept
 from airflow_provider_mkt.control.settling import Instance
+from airflow_provider_mkt.state.errors import StoreError, StoreFailure
 from airflow_provider_mkt.state.launches.launch import LEAVING, NOT_SENT, UNKNOWN, WITHOUT_EFFECT, Launch
 from airflow_provider_mkt.state.launches.register import KEPT, Register
 from airflow_provider_mkt.state.launches.stops import Stop
@@ -27,7 +27,7 @@ from airflow_provider_mkt.submission.desk import ids_of, state_of
 from airflow_provider_mkt.submission.record import Record, content_of
 from airflow_provider_mkt.submission.summary import read
 
-BEHIND = (LEAVING, UNKNOWN)
+BEHIND = (LEAVING, UNKNOWN, NOT_SENT)
 """States of the register that the record may have left long ago."""
 AT_ONCE = 500
 """Records that are looked up together."""
@@ -37,45 +37,79 @@ NO_LAUNCH = "webhook_id"
 """What a record names that starts nothing at a vendor."""
 
 
-def catch_up(stop: Stop, register: Register, *, in_force: bool) -> None:
-    """Bring the register up to date with the records of this deployment.
+def caught_up(launch: Launch, register: Register) -> Launch:
+    """Return a launch as its task's record has it, and have the register say so.
 
-    :param stop: only what it is for
-    :param in_force: whether it has been for so long that what was not sent never will be
+    :param launch: as the register has it
+    :return: the same where the record says nothing else, or is gone
     :raises StoreError: when the store fails
     :raises sqlalchemy.exc.SQLAlchemyError: when Airflow's database fails
     """
-    ours = deployment()
+    if launch.state not in BEHIND:
+        return launch
+    record = read(kept(launch).value)
+    if record is None or record.problem:
+        return launch
+    news = replace(launch, state=state_of(record), vendor_ids=ids_of(record), writer=record.writer)
+    return news if news.state != launch.state and register.replace(launch, news) else launch
+
+
+def enter_missed(stop: Stop, register: Register) -> tuple[int, int]:
+    """Enter into the register what a stop is for and the register was never told of.
+
+    :return: how many there were, and how many records cannot be read, of which some may be launches
+    :raises StoreError: when the store fails
+    :raises sqlalchemy.exc.SQLAlchemyError: when Airflow's database fails
+    :raises ValidationError: when ``[mkt] deployment`` is no usable name
+    """
+    ours, entered, unreadable = deployment(), 0, 0
     records = _records(stop)
     while some := list(islice(records, AT_ONCE)):
-        rows = register.named({value["key"] for _, _, value in some})
+        rows = register.named({key for _, _, value in some if (key := _key(value))})
         for instance, number, value in some:
-            row, record = rows.get(value["key"]), None
-            if row is None or row.state in BEHIND:
-                record = read(value)
-            if record is None or record.problem or record.deployment != ours or record.id_field == NO_LAUNCH:
-                continue
-            launch = _launch(instance, number, record)
+            row = rows.get(_key(value))
             if row is not None:
-                _renew(register, row, launch, in_force=in_force)
-            elif launch.state not in WITHOUT_EFFECT and stop.covers(launch):
-                register.enter(launch)
+                entered += stop.covers(row) and caught_up(row, register) is not row
+                continue
+            record = read(value)
+            if record is None or record.problem or not KEY.fullmatch(record.key):
+                unreadable += 1
+            elif record.deployment == ours and record.id_field != NO_LAUNCH:
+                launch = _launch(instance, number, record)
+                if launch.state not in WITHOUT_EFFECT and stop.covers(launch):
+                    kept_there = _enter(launch, register)
+                    entered, unreadable = entered + kept_there, unreadable + (not kept_there)
+    return entered, unreadable
 
 
-def _renew(register: Register, row: Launch, launch: Launch, *, in_force: bool) -> None:
-    # A try that was let begin a moment ago has not written yet that its request leaves.
-    if launch.state != row.state and (in_force or launch.state != NOT_SENT):
-        register.replace(row, replace(row, state=launch.state, vendor_ids=launch.vendor_ids, writer=launch.writer))
+def _enter(launch: Launch, register: Register) -> bool:
+    """Enter a launch; False when a value that somebody has changed by hand does not fit.
+
+    :raises StoreError: when the store is away
+    """
+    try:
+        register.enter(launch)
+    except StoreError as error:
+        if error.failure is not StoreFailure.FAILED:
+            raise
+        return False
+    return True
 
 
-def _records(stop: Stop) -> Iterator[tuple[Instance, str, dict[str, Any]]]:
-    """Yield what may be the record of a launch: the task instance, the number within it, and the record's values."""
+def _records(stop: Stop) -> Iterator[tuple[Instance, str, Any]]:
+    """Yield the records that there are: the task instance, the number within it, and the values; None for no JSON."""
     since = datetime.fromtimestamp(clock.now(), timezone.utc) - timedelta(seconds=KEPT)
     for instance, number, text in AirflowDatabase().submissions(since, stop.dag_id, stop.run_id):
-        with suppress(ValueError):  # nothing that this package wrote
-            value = json.loads(text)
-            if isinstance(value, dict) and KEY.fullmatch(str(value.get("key"))):
-                yield instance, number, value
+        try:
+            yield instance, number, json.loads(text)
+        except (ValueError, RecursionError):
+            yield instance, number, None
+
+
+def _key(value: Any) -> str:
+    """Return what names a record's launch; "" where it has no such name."""
+    key = value.get("key") if isinstance(value, dict) else None
+    return key if isinstance(key, str) and KEY.fullmatch(key) else ""
 
 
 def _launch(instance: Instance, number: str, record: Record) -> Launch:

@@ -103,10 +103,16 @@ def _stop(visit: Visit, scope: Mapping[str, str], back: str, launch: Launch | No
             log.warning("%s: the stop for %s is only in the shared store.", why, wanted.scope)
         Stops().add(scope, reason, visit.may.name)
         note(visit.may, "stop", launch, why=reason, scope=wanted.scope)
-    ended = end_all(wanted, 0.0, lambda _: None, most=MOST)
-    rows = [each for each in ended.values() if visit.may.may_see(each.launch.dag_id)]
-    left = len(_live(wanted))
-    return Shown("stopped.html", {"wanted": wanted, "ended": rows, "left": left, "back": back, "form": dict(scope)})
+    ending = end_all(wanted, 0.0, lambda _: None, most=MOST)
+    shown = {
+        "wanted": wanted,
+        "ended": [each for each in ending.launches.values() if visit.may.may_see(each.launch.dag_id)],
+        "unread": ending.unread,
+        "left": len(_live(wanted)),
+        "back": back,
+        "form": dict(scope),
+    }
+    return Shown("stopped.html", shown)
 
 
 def _live(stop: Stop) -> list[Launch]:

@@ -238,7 +238,8 @@ def test_all_are_accounted_for(
     left = stopped(stop, words)
     rows = json.loads(capsys.readouterr().out or "[]")
 
-    outcomes = Counter((tmp_path / f"{each}.outcome").read_text() for each in range(2 * LAUNCHES))
+    told = [(tmp_path / f"{each}.outcome").read_text() for each in range(2 * LAUNCHES)]
+    outcomes = Counter(told)
     states = Counter(each.state for each in Register().find(limit=4 * LAUNCHES))
     log.info("%s", f"began {begun(vendors)}, when in force {held}; {dict(outcomes)}; register {dict(states)}; {left}")
     assert held == [begun(vendors)]
@@ -247,6 +248,8 @@ def test_all_are_accounted_for(
     # What began is ended at its vendor, or is named as unknown.
     assert begun(vendors) <= states[STOPPED] + states[UNKNOWN]
     assert states[STOPPED] <= begun(vendors)
+    ended = {each.run_id for each in Register().find(states=[STOPPED], limit=4 * LAUNCHES)}
+    assert {f"run_{each}" for each in range(2 * LAUNCHES) if told[each] == "accepted"} <= ended
     assert sum(row["result"] == "not confirmed" for row in rows) == states[UNKNOWN]
     assert set(states) <= {STOPPED, UNKNOWN, "not sent", "refused"}
 

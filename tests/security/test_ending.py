@@ -21,7 +21,7 @@ ONE = Launch("1" * 36, "here", "Flow Social", "a", "flow_social_default", "d", "
 
 
 @pytest.fixture(autouse=True)
-def _store(tmp_path: Path) -> Iterator[None]:
+def _store(tmp_path: Path, no_records: None) -> Iterator[None]:
     with separate_store(f"sqlite:///{tmp_path}/state.db"):
         yield
 
@@ -43,5 +43,5 @@ def test_odd_ids_of_one_launch(ids: str, vendor: str) -> None:
         launch = replace(ONE, launch=f"{number:036d}", vendor=vendor)
         admit(launch)
         Register().note(replace(launch, state=ACCEPTED, vendor_ids=odd))
-    ended = end_all(Stop(0), 0.0, lambda _: None)
+    ended = end_all(Stop(0), 0.0, lambda _: None).launches
     assert [ended[f"{number:036d}"].state for number in (1, 2)] == [UNCONFIRMED, CANNOT]

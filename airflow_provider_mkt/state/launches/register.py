@@ -15,11 +15,13 @@ from sqlalchemy import Connection, bindparam, text
 from airflow_provider_mkt.client.durations import DAY
 from airflow_provider_mkt.state.database.shared import store
 from airflow_provider_mkt.state.database.store import Store
-from airflow_provider_mkt.state.launches.launch import SETTLED, STATES, WITHOUT_EFFECT, Launch
+from airflow_provider_mkt.state.launches.launch import NOT_SENT, SETTLED, STATES, WITHOUT_EFFECT, Launch
 
 KEPT = 400 * DAY
 """Seconds for which a settled launch is kept: a year, and the month that it is compared with."""
 PRUNED_AT_ONCE = 1_000
+ABOUT_TO_LEAVE = 5.0
+"""Seconds within which what was let begin is written down as leaving, or asks to begin again."""
 
 NAMES = tuple(field.name for field in fields(Launch))
 COLUMNS = ", ".join(NAMES)
@@ -116,19 +118,24 @@ class Register:
         statement = text(_ENTER.format(clock=used.clock))
         used.run(lambda connection: connection.execute(statement, asdict(launch)), durable=True)
 
-    def replace(self, seen: Launch, launch: Launch) -> None:
+    def replace(self, seen: Launch, launch: Launch) -> bool:
         """Write how a launch stands, unless somebody has written since it was read.
+
+        A try that was let begin may not have written yet that its request leaves. It does so, or asks again, within
+        :data:`ABOUT_TO_LEAVE`: "not sent" is written only after that.
 
         :param seen: as it was read
         :param launch: with its new state, ids and writer
+        :return: whether it was written
         :raises StoreError: when the store fails
         """
         used = self._store()
-        values = {**asdict(launch), "seen": seen.state, "former": seen.writer}
+        values = {**asdict(launch), "seen": seen.state, "former": seen.writer, "age": ABOUT_TO_LEAVE}
         if launch.state in WITHOUT_EFFECT:
             values["counted_at"] = None
-        statement = text(_REPLACE.format(clock=used.clock))
-        used.run(lambda connection: connection.execute(statement, values), durable=True)
+        settled = " AND changed_at < {clock} - :age" if launch.state == NOT_SENT else ""
+        statement = text((_REPLACE + settled).format(clock=used.clock))
+        return used.run(lambda connection: connection.execute(statement, values).rowcount > 0, durable=True)
 
     def named(self, names: Collection[str]) -> dict[str, Launch]:
         """Return the launches that have these names, by their names.

@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowException
 from sqlalchemy.exc import OperationalError
 
 from airflow_provider_mkt.control import stopping
+from airflow_provider_mkt.control.records import AirflowDatabase
 from airflow_provider_mkt.exceptions import LaunchRefusedError
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
 from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
@@ -58,7 +59,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> Variables:
 
 
 @pytest.fixture(autouse=True)
-def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_records: None) -> Iterator[None]:
     made: dict[int, Store] = {}
     monkeypatch.setattr(stores, "_stores", made)
     monkeypatch.setattr(desks, "AWAY", desks.Away())
@@ -174,7 +175,8 @@ def test_what_is_in_flight_is_waited_for(run: Callable[..., Any], waits: Waits, 
     one = launch(conn_id="flokit_default", vendor="FloKit")
     admit(one)
     waits.happenings = [lambda: Register().note(launch(conn_id="flokit_default", vendor="FloKit", state="refused"))]
-    assert run(*STOP[:-1], "60") == ([], ""), "it did not happen"
+    [row], end = run(*STOP[:-1], "60")
+    assert (row["result"], row["told"], end) == ("refused", "it did not happen", "")
     assert waits.each == [5.0]
 
 
@@ -245,6 +247,16 @@ def test_a_database_of_airflow_that_is_away(
     _, end = run("resume", "--reason", "fixed")
     assert "The stops stay in force." in end
     assert len(Stops().in_force()) == 1
+
+
+def test_records_that_cannot_be_read_are_no_success(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(*_: Any) -> Any:
+        raise OperationalError("SELECT", {}, Exception("no such table: task_state_store"))
+
+    monkeypatch.setattr(AirflowDatabase, "submissions", down)
+    rows, end = run(*STOP)
+    assert rows == []
+    assert "what began while the shared store was away is not known. Run the command again" in end
 
 
 def test_a_name_that_nothing_was_launched_by(

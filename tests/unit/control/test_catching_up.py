@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from airflow_provider_mkt.control.ending import IN_FLIGHT, UNCONFIRMED, Ended, end_all
@@ -21,6 +22,7 @@ from airflow_provider_mkt.exceptions import ApiError
 from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
+from airflow_provider_mkt.state.database import shared
 from airflow_provider_mkt.state.database.shared import separate_store
 from airflow_provider_mkt.state.database.store import Store
 from airflow_provider_mkt.state.errors import StoreError, StoreFailure
@@ -36,6 +38,19 @@ pytestmark = pytest.mark.slow
 DAG = "catching_up"
 SOON = datetime.now(timezone.utc) + timedelta(days=30)
 EVERYTHING = Stop(0)
+ROW: dict[str, Any] = {
+    "deployment": "tests",
+    "vendor": "Flow Social",
+    "account": "flow_social/a",
+    "conn_id": "flow_social_default",
+    "dag_id": DAG,
+    "run_id": "r",
+    "task_id": "publish",
+    "map_index": -1,
+    "number": "0",
+    "generation": 1,
+    "what": "post",
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,16 +61,16 @@ def _database() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_kept() -> Iterator[None]:
-    yield
+def _nothing_kept() -> None:
+    """Other tests of this process have left records in Airflow's database."""
     from airflow.models.dagrun import DagRun
     from airflow.models.task_state_store import TaskStateStoreModel
     from airflow.utils.session import create_session
     from sqlalchemy import delete
 
     with create_session() as session:
-        for model in (TaskStateStoreModel, DagRun):
-            session.execute(delete(model).where(model.dag_id == DAG))
+        session.execute(delete(TaskStateStoreModel))
+        session.execute(delete(DagRun).where(DagRun.dag_id == DAG))
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +127,14 @@ def keep(task: Task, key: str, value: str, updated_at: datetime | None = None) -
 
 
 def stopped(stop: Stop = EVERYTHING, patience: float = 0.0) -> list[Ended]:
-    return list(end_all(stop, patience, lambda _: None).values())
+    return list(end_all(stop, patience, lambda _: None).launches.values())
+
+
+def aged(seconds: float = 60.0) -> None:
+    """Have what the register has been written some time ago."""
+    shared.store().run(
+        lambda connection: connection.execute(text(f"UPDATE mkt_launch SET changed_at = changed_at - {seconds}"))
+    )
 
 
 def test_a_launch_that_began_without_the_store(task: Task, vendors: Sandbox) -> None:
@@ -155,7 +177,7 @@ def test_a_refusal_that_came_without_the_store(task: Task, vendors: Sandbox) -> 
     [row] = Register().find()
     assert row.state == LEAVING
     assert row.counted_at
-    assert stopped() == []
+    assert [(each.state, each.told) for each in stopped()] == [("refused", "it did not happen")]
     [row] = Register().find()
     assert (row.state, row.counted_at) == ("refused", None)
 
@@ -177,16 +199,47 @@ def test_a_lost_answer_is_named(task: Task, vendors: Sandbox) -> None:
     assert task.record["reference"] in ended.told
 
 
-def test_what_was_let_begin_may_still_leave_for_five_seconds(task: Task, vendors: Sandbox, waits: Waits) -> None:
+def test_what_was_let_begin_may_still_leave_for_five_seconds(task: Task, vendors: Sandbox) -> None:
     post(task)
     [row] = Register().find()
-    again = replace(row, state=LEAVING, vendor_ids="")
-    admit(again)
+    admit(replace(row, state=LEAVING, vendor_ids=""))
     kept(task, state="intent", sent=False, receipt={})
     assert [each.state for each in stopped()] == [IN_FLIGHT]
-    assert [each.state for each in Register().find()] == [LEAVING]
-    assert stopped(patience=60.0) == []
-    assert [each.state for each in Register().find()] == [NOT_SENT]
+    [row] = Register().find()
+    assert row.state == LEAVING
+    assert row.counted_at
+    aged()
+    assert [each.state for each in stopped()] == [NOT_SENT]
+    [row] = Register().find()
+    assert (row.state, row.counted_at) == (NOT_SENT, None)
+
+
+def test_what_was_taken_back_and_left_without_the_store(task: Task, vendors: Sandbox) -> None:
+    with away(also_at_the_fence=True):
+        post(task)
+    kept(task)
+    row = Launch(**{**ROW, "run_id": task.run_id, "launch": task.record["key"], "writer": "earlier try"})
+    admit(row)
+    Register().note(replace(row, state=NOT_SENT))
+    assert [each.state for each in stopped()] == [STOPPED]
+
+
+def test_a_store_that_fails_while_it_is_told_is_asked_again(
+    task: Task, vendors: Sandbox, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with away(also_at_the_fence=True):
+        post(task)
+    kept(task)
+    enter, asked = Register.enter, list[int]()
+
+    def fails_once(self: Register, launch: Launch) -> None:
+        asked.append(1)
+        return fails() if len(asked) == 1 else enter(self, launch)
+
+    monkeypatch.setattr(Register, "enter", fails_once)
+    with pytest.raises(StoreError):
+        end_all(EVERYTHING, 0.0, lambda _: None)
+    assert [each.state for each in stopped(patience=60.0)] == [STOPPED]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +249,6 @@ def test_what_was_let_begin_may_still_leave_for_five_seconds(task: Task, vendors
         {"id_field": "webhook_id", "receipt": {"webhook_id": "w1"}},
         {"state": "refused"},
         {"state": "intent", "sent": False, "receipt": {}},
-        {"version": 999},
     ],
     ids=lambda changed: str(next(iter(changed.items()))),
 )
@@ -208,13 +260,39 @@ def test_what_is_not_live_and_ours_is_left_alone(changed: dict[str, Any], task: 
     assert Register().find() == []
 
 
-@pytest.mark.parametrize("value", ["{", "[]", "null", '{"key": 7}', '{"key": "\\u0000"}', '{"key": "\\ud800"}', "7"])
+@pytest.mark.parametrize("value", ["{", "[]", "null", '{"key": "\\ud800"}', "7", pytest.param("[" * 99_999, id="deep")])
 def test_a_damaged_record_keeps_no_other_one_live(value: str, task: Task, vendors: Sandbox) -> None:
     keep(Task(dag_id=DAG, run_id="damaged"), "mkt.submission.0", value)
     with away(also_at_the_fence=True):
         post(task)
     kept(task)
-    assert [each.state for each in stopped()] == [STOPPED]
+    ending = end_all(EVERYTHING, 0.0, lambda _: None)
+    assert [each.state for each in ending.launches.values()] == [STOPPED]
+    assert ending.unread.startswith("1 record in Airflow's database cannot be read;")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"version": 999},
+        {"key": 7},
+        {"key": "7"},
+        {"key": "\0" * 36},
+        {"intent_at": float("nan")},
+        {"state": "odd"},
+        {"receipt": {}},
+        {"receipt": "[" * 9},
+    ],
+    ids=str,
+)
+def test_what_may_be_live_and_cannot_be_read_is_told(changed: dict[str, Any], task: Task, vendors: Sandbox) -> None:
+    with away(also_at_the_fence=True):
+        post(task)
+    kept(task, **changed)
+    ending = end_all(EVERYTHING, 0.0, lambda _: None)
+    assert ending.launches == {}
+    assert ending.unread.startswith("1 record in Airflow's database cannot be read;")
+    assert Register().find() == []
 
 
 @pytest.mark.parametrize(
@@ -248,7 +326,7 @@ def test_more_than_are_held_at_once(task: Task, vendors: Sandbox, monkeypatch: p
 
 
 def test_a_database_that_is_away_is_told_of_and_holds_up_nothing(
-    task: Task, vendors: Sandbox, monkeypatch: pytest.MonkeyPatch
+    task: Task, vendors: Sandbox, waits: Waits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def down(*_: Any) -> Iterator[Any]:
         raise OperationalError("SELECT", {}, Exception("no connection"))
@@ -256,15 +334,23 @@ def test_a_database_that_is_away_is_told_of_and_holds_up_nothing(
     post(task)
     monkeypatch.setattr(AirflowDatabase, "submissions", down)
     said: list[str] = []
-    assert [each.state for each in end_all(EVERYTHING, 0.0, said.append).values()] == [STOPPED]
-    assert len(said) == 1
-    assert "(OperationalError): what began while the shared store was away is not ended." in said[0]
+    ending = end_all(EVERYTHING, 60.0, said.append)
+    assert [each.state for each in ending.launches.values()] == [STOPPED]
+    assert said[0] == "The records in Airflow's database cannot be read (OperationalError); trying again in 5 s."
+    assert ending.unread.endswith("(OperationalError): what began while the shared store was away is not known.")
 
 
 def test_what_was_written_meanwhile_is_not_written_over(task: Task, vendors: Sandbox) -> None:
     post(task)
     [seen] = Register().find()
-    older: Launch = replace(seen, state=LEAVING)
-    Register().replace(older, replace(older, state="refused"))
-    Register().replace(replace(seen, writer="another"), replace(seen, state="refused"))
+    for earlier in (replace(seen, state=LEAVING), replace(seen, writer="another")):
+        assert not Register().replace(earlier, replace(earlier, state="refused"))
     assert Register().find() == [seen]
+
+
+def test_what_another_stop_has_ended_is_shown_as_such(task: Task, vendors: Sandbox, waits: Waits) -> None:
+    post(task)
+    [row] = Register().find()
+    Register().note(replace(row, state=UNKNOWN))
+    waits.happenings = [lambda: Register().note(replace(row, state=STOPPED))]
+    assert [(each.state, each.told) for each in stopped(patience=60.0)] == [(STOPPED, "it was ended meanwhile")]

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_mkt.control.records import AirflowDatabase
+from airflow_provider_mkt.control.settling import Instance
 from airflow_provider_mkt.exceptions import LaunchRefusedError
 from airflow_provider_mkt.state.launches.admission import admit
 from airflow_provider_mkt.state.launches.launch import UNKNOWN
@@ -21,7 +23,7 @@ Browsers = Callable[[str], Browser]
 
 
 @pytest.fixture(autouse=True)
-def _no_stop() -> Iterator[None]:
+def _no_stop(no_records: None) -> Iterator[None]:
     yield
     from airflow.models.variable import Variable
 
@@ -58,6 +60,13 @@ def test_trying_again_begins_no_second_stop(browser: Browsers, store: Any) -> No
     first = person.post("/stop", {"token": person.token(), "everything": "yes", "sure": "yes", "reason": "prices"})
     person.post("/stop", person.fields_of(first.text))
     assert len(Stops().in_force()) == len(kept()) == 1
+
+
+def test_it_says_so_when_records_cannot_be_read(browser: Browsers, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AirflowDatabase, "submissions", lambda *_: iter([(Instance("d", "r", "t", -1), "0", "{")]))
+    person = browser("ada")
+    done = person.post("/stop", {"token": person.token(), "everything": "yes", "sure": "yes", "reason": "prices"})
+    assert "1 record in Airflow&#39;s database cannot be read" in done.text
 
 
 def test_a_run_is_stopped_from_its_launch(browser: Browsers, store: Any) -> None:

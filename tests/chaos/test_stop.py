@@ -36,7 +36,8 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_mkt.cli import stop_command
 from airflow_provider_mkt.client.endpoint import Limit
-from airflow_provider_mkt.control import catching_up, stopping
+from airflow_provider_mkt.control import catching_up, records, stopping
+from airflow_provider_mkt.control.records import AirflowDatabase
 from airflow_provider_mkt.control.settling import Instance
 from airflow_provider_mkt.exceptions import ApiError, LaunchRefusedError, StoppedError
 from airflow_provider_mkt.hooks.base import MarketingHook
@@ -127,15 +128,23 @@ def work(environment: dict[str, str], variables: Path, folder: Path, numbers: li
     for number in numbers:
         task = Task(run_id=f"run_{number}", task_id="launch")
         told = outcome(task, number)
-        (folder / f"{number}.record").write_text(task.store.values["mkt.submission.0"])
+        whole = folder / f"{number}.part"
+        whole.write_text(task.store.values["mkt.submission.0"])
+        whole.rename(folder / f"{number}.record")
         (folder / f"{number}.outcome").write_text(told)
 
 
-class Records:
+class Records(AirflowDatabase):
     """Airflow's database, as far as it has the records of tasks that have ended."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: Path
+
+    def task_state(self, _: Instance) -> str:
+        return "success"
+
+    def state(self, instance: Instance) -> dict[str, Any]:
+        path = self.folder / f"{instance.run_id.removeprefix('run_')}.record"
+        return {"mkt.submission.0": json.loads(path.read_text())} if path.exists() else {}
 
     def submissions(self, *_: Any) -> Iterator[tuple[Instance, str, str]]:
         for path in self.folder.glob("*.record"):
@@ -209,7 +218,9 @@ def test_all_are_accounted_for(
     monkeypatch.setattr(shared, "_stores", {})
     monkeypatch.setattr(stopping, "Variable", Variables(variables))
     monkeypatch.setattr(MarketingHook, "limits", unlimited)
-    monkeypatch.setattr(catching_up, "AirflowDatabase", lambda: Records(tmp_path))
+    monkeypatch.setattr(Records, "folder", tmp_path, raising=False)
+    for module in (records, catching_up):
+        monkeypatch.setattr(module, "AirflowDatabase", Records)
     given = environment, variables, tmp_path
 
     for each in start(range(LAUNCHES), *given):

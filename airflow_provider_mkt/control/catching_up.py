@@ -7,9 +7,7 @@ writes what is missing. A task that has succeeded has no next try, and a stop wo
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from itertools import islice
@@ -63,7 +61,8 @@ def enter_missed(stop: Stop, register: Register) -> tuple[int, int]:
     :raises ValidationError: when ``[mkt] deployment`` is no usable name
     """
     ours, entered, unreadable = deployment(), 0, 0
-    records = _records(stop)
+    since = datetime.fromtimestamp(clock.now(), timezone.utc) - timedelta(seconds=KEPT)
+    records = AirflowDatabase().submissions(since, stop.dag_id, stop.run_id)
     while some := list(islice(records, AT_ONCE)):
         rows = register.named({key for _, _, value in some if (key := _key(value))})
         for instance, number, value in some:
@@ -94,16 +93,6 @@ def _enter(launch: Launch, register: Register) -> bool:
             raise
         return False
     return True
-
-
-def _records(stop: Stop) -> Iterator[tuple[Instance, str, Any]]:
-    """Yield the records that there are: the task instance, the number within it, and the values; None for no JSON."""
-    since = datetime.fromtimestamp(clock.now(), timezone.utc) - timedelta(seconds=KEPT)
-    for instance, number, text in AirflowDatabase().submissions(since, stop.dag_id, stop.run_id):
-        try:
-            yield instance, number, json.loads(text)
-        except (ValueError, RecursionError):
-            yield instance, number, None
 
 
 def _key(value: Any) -> str:

@@ -40,15 +40,15 @@ class AirflowDatabase:
             *of_instance(TaskStateStoreModel, instance)
         )
         with create_session() as session:
-            return {key: json.loads(value) for key, value in session.execute(statement)}
+            return {key: _parsed(value) for key, value in session.execute(statement)}
 
     def set_state(self, instance: Instance, key: str, value: Any) -> None:
         """Write an entry that never expires."""
         scope = TaskScope(*instance[:3], map_index=instance.map_index)
         MetastoreBackend().set(scope, key, json.dumps(value))
 
-    def submissions(self, since: datetime, dag_id: str = "", run_id: str = "") -> Iterator[tuple[Instance, str, str]]:
-        """Yield the records of all tasks: the task instance, the number within it, and the record's JSON.
+    def submissions(self, since: datetime, dag_id: str = "", run_id: str = "") -> Iterator[tuple[Instance, str, Any]]:
+        """Yield the records of all tasks: the task instance, the number within it, and the record.
 
         :param since: only what was written since then
         :param dag_id: only of this DAG; "" for all
@@ -63,7 +63,15 @@ class AirflowDatabase:
                 statement = statement.where(column == name)
         with create_session() as session:
             for row in session.execute(statement.execution_options(yield_per=AT_ONCE)):
-                yield Instance(*row[:4]), row.key.removeprefix(PREFIX), row.value
+                yield Instance(*row[:4]), row.key.removeprefix(PREFIX), _parsed(row.value)
+
+
+def _parsed(value: str) -> Any:
+    """Return what is kept as JSON. What is none is no record either, and must not hide those beside it."""
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 @dataclass(frozen=True)

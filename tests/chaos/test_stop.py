@@ -146,9 +146,9 @@ class Records(AirflowDatabase):
         path = self.folder / f"{instance.run_id.removeprefix('run_')}.record"
         return {"mkt.submission.0": json.loads(path.read_text())} if path.exists() else {}
 
-    def submissions(self, *_: Any) -> Iterator[tuple[Instance, str, str]]:
+    def submissions(self, *_: Any) -> Iterator[tuple[Instance, str, Any]]:
         for path in self.folder.glob("*.record"):
-            yield Instance("launch", f"run_{path.stem}", "launch", -1), "0", path.read_text()
+            yield Instance("launch", f"run_{path.stem}", "launch", -1), "0", json.loads(path.read_text())
 
 
 def start(numbers: range, *given: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
 from airflow_provider_mkt.control.ending import IN_FLIGHT, UNCONFIRMED, Ended, end_all
@@ -118,7 +118,7 @@ def keep(task: Task, key: str, value: str, updated_at: datetime | None = None) -
 
     place = {"dag_id": task.dag_id, "run_id": task.run_id}
     with create_session() as session:
-        run = DagRun(**place, run_type="manual", state="success")
+        run = session.scalar(select(DagRun).filter_by(**place)) or DagRun(**place, run_type="manual", state="success")
         session.add(run)
         session.flush()
         row = TaskStateStoreModel(**place, task_id=task.task_id, dag_run_id=run.id, key=key, value=value)
@@ -258,6 +258,14 @@ def test_what_is_not_live_and_ours_is_left_alone(changed: dict[str, Any], task: 
     kept(task, **changed)
     assert stopped() == []
     assert Register().find() == []
+
+
+def test_a_damaged_entry_of_the_same_task_hides_nothing(task: Task, vendors: Sandbox) -> None:
+    with away():
+        post(task)
+    kept(task)
+    keep(task, "mkt.submission.1", "{")
+    assert [each.state for each in stopped()] == [STOPPED]
 
 
 @pytest.mark.parametrize("value", ["{", "[]", "null", '{"key": "\\ud800"}', "7", pytest.param("[" * 99_999, id="deep")])

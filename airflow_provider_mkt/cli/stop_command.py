@@ -74,7 +74,7 @@ def _end(ending: Ending) -> None:
     if ending.rest:
         problems.insert(0, f"{ending.rest} of {len(ending.launches)} launches are not confirmed.")
     if problems:
-        raise SystemExit(printable(" ".join([*problems, "Run the command again, or look there."])))
+        raise SystemExit(" ".join([*problems, "Run the command again, or look there."]))
 
 
 @action_cli(check_db=False)  # type: ignore[untyped-decorator]

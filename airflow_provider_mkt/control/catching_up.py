@@ -66,12 +66,12 @@ def enter_missed(stop: Stop, register: Register) -> tuple[int, int]:
     while some := list(islice(records, AT_ONCE)):
         rows = register.named({key for _, _, value in some if (key := _key(value))})
         for instance, number, value in some:
-            row = rows.get(_key(value))
-            if row is not None:
+            key = _key(value)
+            if (row := rows.get(key)) is not None:
                 entered += stop.covers(row) and caught_up(row, register) is not row
                 continue
             record = read(value)
-            if record is None or record.problem or not KEY.fullmatch(record.key):
+            if record is None or record.problem or not key:
                 unreadable += 1
             elif record.deployment == ours and record.id_field != NO_LAUNCH:
                 launch = _launch(instance, number, record)

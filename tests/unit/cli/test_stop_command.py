@@ -19,7 +19,6 @@ from airflow_provider_mkt.control import stopping
 from airflow_provider_mkt.control.records import AirflowDatabase
 from airflow_provider_mkt.exceptions import LaunchRefusedError
 from airflow_provider_mkt.operators.flokit import FlokitTriggerSyncOperator
-from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state.database import shared as stores
@@ -30,6 +29,7 @@ from airflow_provider_mkt.state.launches.register import Register
 from airflow_provider_mkt.state.launches.stops import Stops
 from airflow_provider_mkt.submission import desk as desks
 from tests.unit.context import Task, Waits
+from tests.unit.publishing import publishing
 from tests.unit.state.launches.test_register import launch
 
 SOON = datetime.now(timezone.utc) + timedelta(days=30)
@@ -87,16 +87,8 @@ def run(parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]) -> 
     return run
 
 
-def campaign(task: Task, **parts: Any) -> Any:
-    operator = FlowLivingPublishCampaignOperator(
-        task_id="publish",
-        plan_ref="facebookv2",
-        listing_external_ids=["listing_1001"],
-        branch_id="branch_harbour",
-        wait_for_completion=False,
-        **parts,
-    )
-    return operator.execute(task.context)
+def campaign(task: Task) -> Any:
+    return publishing().execute(task.context)
 
 
 def post(**parts: Any) -> Any:

@@ -19,7 +19,6 @@ from sqlalchemy.exc import OperationalError
 from airflow_provider_mkt.control.ending import IN_FLIGHT, UNCONFIRMED, Ended, end_all
 from airflow_provider_mkt.control.records import AirflowDatabase
 from airflow_provider_mkt.exceptions import ApiError
-from airflow_provider_mkt.operators.flow_living import FlowLivingPublishCampaignOperator
 from airflow_provider_mkt.operators.flow_social import FlowSocialSchedulePostOperator
 from airflow_provider_mkt.sandbox.server import Sandbox
 from airflow_provider_mkt.state.database import shared
@@ -32,6 +31,7 @@ from airflow_provider_mkt.state.launches.register import KEPT, Register
 from airflow_provider_mkt.state.launches.stops import Stop
 from airflow_provider_mkt.submission import desk as desks
 from tests.unit.context import Task, Waits
+from tests.unit.publishing import publishing
 
 pytestmark = pytest.mark.slow
 
@@ -150,15 +150,8 @@ def test_a_launch_that_began_without_the_store(task: Task, vendors: Sandbox) -> 
 
 
 def test_an_answer_that_came_without_the_store(task: Task, vendors: Sandbox) -> None:
-    operator = FlowLivingPublishCampaignOperator(
-        task_id="publish",
-        plan_ref="facebookv2",
-        listing_external_ids=["listing_1001"],
-        branch_id="branch_harbour",
-        wait_for_completion=False,
-    )
     with away():
-        operator.execute(task.context)
+        publishing().execute(task.context)
     kept(task)
     vendors.advance(600)
     assert [each.state for each in Register().find()] == [LEAVING]
